@@ -1,0 +1,471 @@
+//! The rules that every in-process queue shares: what is due, for whom, in which order.
+//!
+//! Everything here is synchronous and pure: a function of what was observed, what was answered, and
+//! of the time that the caller passes in. A backend feeds [`Schedule`] what its lists and watches
+//! show, takes [deliveries](Schedule::admit) from it, and hands back the [answers](Answer).
+//!
+//! One resource and one subscription go through these states:
+//!
+//! ```text
+//!             observed                 admit                Done
+//!   (unknown) ────────▶ queued ───────────────▶ in flight ────────▶ settled
+//!                        ▲  ▲                     │  │  ▲             │
+//!        hold observed   │  └── timer, wake, ─────┘  │  └─ observed   │ observed
+//!   gated ───────────────┘      change      waiting ◀┘     ("dirty")  │
+//!                        └────────────────────────────────────────────┘
+//! ```
+//!
+//! # Memory
+//!
+//! A settled resource costs 56 bytes and its name's, 4-8 bytes of index, and 2 bytes for each
+//! subscription that watches it. What is in flight, waiting or failing costs about 100 bytes more.
+
+mod adoption;
+mod answer;
+mod backoff;
+mod cell;
+mod intake;
+mod lanes;
+mod names;
+mod subscriber;
+mod table;
+mod timers;
+mod wakes;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use adoption::{Adopted, Adoption, AdoptionTicket};
+pub use intake::Via;
+pub use table::Observation;
+
+use crate::{
+    Delivery, Error, Listed, Pause, Progress, Retry, Source, SourceProgress, SourceState, Subscription,
+    WakeKey,
+};
+use adoption::Adoptions;
+use backoff::Dice;
+use subscriber::{Attachment, Subscriber};
+use table::{Index, Table};
+use timers::Timers;
+use wakes::Wakes;
+
+/// One list and watch that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(u32);
+
+/// One subscription, for as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriberId(u32);
+
+/// What a backend must open, list again or close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceChange {
+    /// List it, then watch it.
+    Open {
+        /// From now on known by this.
+        id: SourceId,
+        /// What to list.
+        source: Source,
+    },
+    /// List it again: somebody needs what was not kept.
+    Relist {
+        /// Which.
+        id: SourceId,
+    },
+    /// Nobody needs it any more.
+    Close {
+        /// Which.
+        id: SourceId,
+    },
+}
+
+/// One delivery or marker that is due now, for one subscription.
+#[derive(Debug)]
+pub struct Admitted {
+    /// To be handed back with the answer.
+    pub ticket: Ticket,
+    /// Whose it is.
+    pub subscriber: SubscriberId,
+    /// What it asked for.
+    pub subscription: Arc<Subscription>,
+    /// What is due.
+    pub work: Work,
+}
+
+/// What is handed to a consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A delivery.
+    Deliver(Delivery),
+    /// A marker: a list is complete.
+    Listed(Listed),
+}
+
+/// Names one admission. Used once; one from before the last [`Schedule::start`] is ignored.
+#[derive(Debug)]
+pub struct Ticket {
+    run: u32,
+    place: Place,
+}
+
+/// What became of an admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The consumer is done with this state.
+    Done {
+        /// Whether the hold was taken off for it.
+        released: bool,
+    },
+    /// The consumer wants it again.
+    RequeueAfter {
+        /// The longest wait.
+        after: Duration,
+        /// What ends the wait sooner.
+        wake: Option<WakeKey>,
+    },
+    /// It failed.
+    Failed(Retry),
+}
+
+/// A resource, as one subscription sees it: subscriber, attachment, index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Place {
+    subscriber: SubscriberId,
+    at: u16,
+    index: Index,
+}
+
+/// Stands for the marker of an attachment where an index is expected.
+const MARKER: Index = Index::MAX;
+
+/// What becomes due later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Delivery(Place),
+    Adoption(SourceId, Index),
+}
+
+/// How a [`Schedule`] behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct ScheduleConfig {
+    /// How many resources are adopted per second: each costs a write to the system of record.
+    pub adoptions_per_second: u32,
+    /// Whether resources of this namespace are never held.
+    pub exempt_from_holds: fn(Option<&str>) -> bool,
+    /// Where the jitter's dice start.
+    pub seed: u64,
+}
+
+impl Default for ScheduleConfig {
+    /// 50 adoptions per second, nothing exempt.
+    fn default() -> Self {
+        Self { adoptions_per_second: 50, exempt_from_holds: |_| false, seed: 0 }
+    }
+}
+
+/// The state of a queue: what is known, what is due, what is in flight.
+pub struct Schedule {
+    config: ScheduleConfig,
+    watched: HashMap<SourceId, Watched>,
+    by_source: HashMap<Source, SourceId>,
+    subscribers: BTreeMap<SubscriberId, Subscriber>,
+    last_id: u32,
+    last_served: SubscriberId,
+    timers: Timers<Due>,
+    wakes: Wakes,
+    dice: Dice,
+    adoptions: Adoptions,
+    pause: Pause,
+    draining: bool,
+    run: u32,
+    in_flight: usize,
+}
+
+/// One source, and who is attached to it.
+struct Watched {
+    source: Source,
+    table: Table,
+    attached: Vec<(SubscriberId, u16)>,
+    /// Whether a list has been complete since the start.
+    listed: bool,
+    /// The number of the list that was begun last.
+    list: u64,
+    /// Whether older versions count: the system of record was rolled back, and no list has been
+    /// complete since.
+    accept_older: bool,
+    failing: Option<Arc<str>>,
+    holds_failing: Option<Arc<str>>,
+    rollbacks: u64,
+    poisoned: u64,
+}
+
+impl Schedule {
+    /// A schedule that knows nothing.
+    pub fn new(config: ScheduleConfig) -> Self {
+        Self {
+            watched: HashMap::new(),
+            by_source: HashMap::new(),
+            subscribers: BTreeMap::new(),
+            last_id: 0,
+            last_served: SubscriberId(0),
+            timers: Timers::default(),
+            wakes: Wakes::default(),
+            dice: Dice::new(config.seed),
+            adoptions: Adoptions::new(config.adoptions_per_second),
+            pause: Pause::default(),
+            draining: false,
+            run: 0,
+            in_flight: 0,
+            config,
+        }
+    }
+
+    /// A run begins (Q1): every list is to be made anew, and everything is to be delivered again.
+    /// What was in flight is forgotten. Every source there is counts as just opened.
+    pub fn start(&mut self) -> Vec<SourceChange> {
+        self.run += 1;
+        self.in_flight = 0;
+        self.draining = false;
+        self.timers.clear();
+        self.wakes = Wakes::default();
+        self.adoptions.clear();
+        for watched in self.watched.values_mut() {
+            watched.listed = false;
+            watched.failing = None;
+            let indexes: Vec<Index> = watched.table.indexes().collect();
+            for index in indexes {
+                watched.table.set_adoption_queued(index, false);
+                watched.table.set_adopting(index, false);
+            }
+        }
+        for subscriber in self.subscribers.values_mut() {
+            subscriber.restart(|source| &self.watched[&source].table);
+        }
+        let mut open: Vec<SourceChange> =
+            self.watched.iter().map(|(id, watched)| watched.open(*id)).collect();
+        open.sort_by_key(|change| match change {
+            SourceChange::Open { id, .. } | SourceChange::Relist { id } | SourceChange::Close { id } => *id,
+        });
+        open
+    }
+
+    /// Adds a subscription.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::subscribe`](crate::Queue::subscribe).
+    pub fn subscribe(&mut self, spec: Subscription) -> Result<(SubscriberId, Vec<SourceChange>), Error> {
+        spec.check()?;
+        for other in self.subscribers.values().map(|subscriber| &subscriber.spec) {
+            if other.name == spec.name {
+                return Err(Error::NameTaken { name: spec.name });
+            }
+            match (&other.hold, &spec.hold) {
+                (Some(theirs), Some(ours)) if theirs.name == ours.name => {
+                    return Err(Error::HoldTaken { hold: ours.name.clone(), owner: other.name.clone() });
+                }
+                _ => {}
+            }
+        }
+        let id = SubscriberId(self.next_id());
+        let mut subscriber = Subscriber::new(id, Arc::new(spec));
+        let mut changes = Vec::new();
+        for source in subscriber.spec.sources() {
+            self.attach(&mut subscriber, source, &mut changes);
+        }
+        subscriber.check_replayed();
+        self.subscribers.insert(id, subscriber);
+        Ok((id, changes))
+    }
+
+    fn next_id(&mut self) -> u32 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Attaches a new subscription to a source, and replays to it what is known if that suffices:
+    /// holds, and labels that nobody asked for before, have to be listed again.
+    fn attach(&mut self, subscriber: &mut Subscriber, source: Source, changes: &mut Vec<SourceChange>) {
+        let spec = subscriber.spec.clone();
+        let id = match self.by_source.get(&source) {
+            Some(id) => *id,
+            None => {
+                let id = SourceId(self.next_id());
+                self.by_source.insert(source.clone(), id);
+                let watched = Watched::new(source);
+                changes.push(watched.open(id));
+                self.watched.insert(id, watched);
+                id
+            }
+        };
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        watched.attached.push((subscriber.id, subscriber.attachments.len() as u16));
+        let lacks_labels = watched.table.keep_labels(&spec.labels);
+        let fresh = watched.list == 0;
+        let needs_list = !fresh && (spec.hold.is_some() || spec.matches_locally() || lacks_labels);
+        let mut attachment = Attachment::new(id);
+        if needs_list {
+            attachment.needs_list = watched.list + 1;
+            changes.push(SourceChange::Relist { id });
+        } else {
+            attachment.listed = watched.listed;
+        }
+        subscriber.attach(attachment);
+        if !needs_list {
+            subscriber.replay_known(&watched.table);
+        }
+    }
+
+    /// Ends a subscription. Its holds stay on the resources.
+    pub fn unsubscribe(&mut self, id: SubscriberId) -> Vec<SourceChange> {
+        let Some(subscriber) = self.subscribers.remove(&id) else { return Vec::new() };
+        let mut changes = Vec::new();
+        for attachment in &subscriber.attachments {
+            let Some(watched) = self.watched.get_mut(&attachment.source) else { continue };
+            watched.attached.retain(|(attached, _)| *attached != id);
+            if watched.attached.is_empty() {
+                self.by_source.remove(&watched.source);
+                self.watched.remove(&attachment.source);
+                changes.push(SourceChange::Close { id: attachment.source });
+            } else {
+                let gone: Vec<Index> =
+                    watched.table.indexes().filter(|index| watched.table.is_gone(*index)).collect();
+                gone.into_iter().for_each(|index| self.forget_if_unowed(attachment.source, index));
+            }
+        }
+        changes
+    }
+
+    /// The next delivery that is due at `now`, if the windows have room. Subscriptions take turns.
+    pub fn admit(&mut self, now: Instant) -> Option<Admitted> {
+        if self.draining {
+            return None;
+        }
+        self.pop_timers(now);
+        let after = self.last_served;
+        let later = self.subscribers.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+        let order: Vec<SubscriberId> = later
+            .chain(self.subscribers.range(..=after))
+            .filter(|(_, subscriber)| subscriber.has_room())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in order {
+            let Some(subscriber) = self.subscribers.get_mut(&id) else { continue };
+            let Some((place, work)) = subscriber.admit(&self.watched, self.pause, self.wakes.serial()) else {
+                continue;
+            };
+            self.last_served = id;
+            self.in_flight += 1;
+            let subscription = subscriber.spec.clone();
+            return Some(Admitted {
+                ticket: Ticket { run: self.run, place },
+                subscriber: id,
+                subscription,
+                work,
+            });
+        }
+        None
+    }
+
+    fn pop_timers(&mut self, now: Instant) {
+        while let Some((deadline, due)) = self.timers.pop_due(now) {
+            match due {
+                Due::Adoption(source, index) => self.requeue_adoption(source, index),
+                Due::Delivery(place) => self.end_wait(place, |wait| wait.until == Some(deadline)),
+            }
+        }
+        if self.timers.is_crowded() {
+            let subscribers = &self.subscribers;
+            self.timers.sweep(|deadline, due| match due {
+                Due::Adoption(..) | Due::Delivery(Place { index: MARKER, .. }) => true,
+                Due::Delivery(place) => subscribers
+                    .get(&place.subscriber)
+                    .and_then(|subscriber| subscriber.wait(*place))
+                    .is_some_and(|wait| wait.until == Some(deadline)),
+            });
+        }
+    }
+
+    /// Makes what waits at `place` due, if it waits as `wanted`.
+    fn end_wait(&mut self, place: Place, wanted: impl Fn(&subscriber::Wait) -> bool) {
+        let Some(subscriber) = self.subscribers.get_mut(&place.subscriber) else { return };
+        if let Some(key) = subscriber.end_wait(place, &self.watched, wanted) {
+            self.wakes.forget(&key, place);
+        }
+    }
+
+    /// Ends the waits of everything that was requeued under this key.
+    pub fn wake(&mut self, key: &WakeKey) {
+        for place in self.wakes.wake(key, self.in_flight > 0) {
+            self.end_wait(place, |wait| wait.key.as_ref() == Some(key));
+        }
+    }
+
+    /// Holds back what `pause` says.
+    pub fn pause(&mut self, pause: Pause) {
+        self.pause = pause;
+    }
+
+    /// From now on nothing is admitted or adopted (Q10).
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// How many admissions have not been answered.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// When something may become due by itself.
+    pub fn next_timer(&self, now: Instant) -> Option<Instant> {
+        if self.draining {
+            return None;
+        }
+        [self.timers.next(), self.adoptions.next_timer(now)].into_iter().flatten().min()
+    }
+
+    /// How far the replay of a subscription is. Of one that has ended: nothing.
+    pub fn progress(&self, id: SubscriberId) -> Progress {
+        let Some(subscriber) = self.subscribers.get(&id) else { return Progress::default() };
+        let spec = &subscriber.spec;
+        let source = |attachment: &Attachment| {
+            let watched = &self.watched[&attachment.source];
+            SourceProgress {
+                kind: watched.source.kind.clone(),
+                namespace: watched.source.namespace.clone(),
+                state: match &watched.failing {
+                    Some(reason) => SourceState::Failing { reason: reason.clone() },
+                    None if attachment.listed => SourceState::Synced,
+                    None => SourceState::Listing,
+                },
+                holds_failing: watched.holds_failing.clone().filter(|_| spec.hold.is_some()),
+                rollbacks: watched.rollbacks,
+                poisoned: watched.poisoned,
+            }
+        };
+        Progress { sources: subscriber.attachments.iter().map(source).collect(), ..subscriber.progress() }
+    }
+}
+
+impl Watched {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            table: Table::default(),
+            attached: Vec::new(),
+            listed: false,
+            list: 0,
+            accept_older: false,
+            failing: None,
+            holds_failing: None,
+            rollbacks: 0,
+            poisoned: 0,
+        }
+    }
+
+    fn open(&self, id: SourceId) -> SourceChange {
+        SourceChange::Open { id, source: self.source.clone() }
+    }
+}

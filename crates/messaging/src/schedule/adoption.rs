@@ -1,0 +1,214 @@
+//! Putting holds on resources that lack them, and taking them off those that no selector matches.
+//!
+//! Each costs a write to the system of record, so it is a lane of its own: a token bucket, new
+//! resources before those that were there at the start, one write for everything that is missing.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::intake::Origin;
+use super::table::Index;
+use super::{Due, Observation, Schedule, SourceId};
+use crate::{Backoff, ResourceId, Version};
+
+/// One write that is due: holds to put on and to take off.
+#[derive(Debug)]
+pub struct Adoption {
+    /// To be handed back with what became of it.
+    pub ticket: AdoptionTicket,
+    /// The resource; its uid must be tested.
+    pub resource: ResourceId,
+    /// Its version, as far as is known.
+    pub version: Version,
+    /// The holds to put on it.
+    pub add: Vec<Arc<str>>,
+    /// The holds to take off it: no subscription of theirs wants the resource any more.
+    pub remove: Vec<Arc<str>>,
+}
+
+/// Names one adoption. Used once.
+#[derive(Debug)]
+pub struct AdoptionTicket {
+    run: u32,
+    source: SourceId,
+    index: Index,
+}
+
+/// What became of an adoption.
+#[derive(Clone, Debug)]
+pub enum Adopted<'a> {
+    /// It was written; the answer shows the resource, and counts as observed.
+    Observed(Observation<'a>),
+    /// The resource has gone, or another has its name. The watch will say so.
+    Gone,
+    /// The resource has changed meanwhile. Looked at again in a moment.
+    Changed,
+    /// It failed; again with backoff, or after the time that the system of record asked for.
+    Failed {
+        /// That time.
+        after: Option<Duration>,
+        /// Why, for a person to act on; shown by [`SourceProgress::holds_failing`](crate::SourceProgress::holds_failing).
+        reason: Arc<str>,
+    },
+}
+
+pub(super) struct Adoptions {
+    /// Resources that a watch showed.
+    new: VecDeque<(SourceId, Index)>,
+    /// Resources that a list showed.
+    old: VecDeque<(SourceId, Index)>,
+    failures: HashMap<(SourceId, Index), u32>,
+    waiting: HashSet<(SourceId, Index)>,
+    bucket: Bucket,
+}
+
+impl Adoptions {
+    pub(super) fn new(per_second: u32) -> Self {
+        Self {
+            new: VecDeque::new(),
+            old: VecDeque::new(),
+            failures: HashMap::new(),
+            waiting: HashSet::new(),
+            bucket: Bucket::new(per_second),
+        }
+    }
+
+    pub(super) fn push(&mut self, source: SourceId, index: Index, is_new: bool) {
+        let lane = if is_new { &mut self.new } else { &mut self.old };
+        lane.push_back((source, index));
+    }
+
+    fn pop(&mut self) -> Option<(SourceId, Index)> {
+        self.new.pop_front().or_else(|| self.old.pop_front())
+    }
+
+    pub(super) fn forget(&mut self, source: SourceId, index: Index) {
+        self.failures.remove(&(source, index));
+        self.waiting.remove(&(source, index));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.new.clear();
+        self.old.clear();
+        self.failures.clear();
+        self.waiting.clear();
+    }
+
+    pub(super) fn next_timer(&self, now: Instant) -> Option<Instant> {
+        (!self.new.is_empty() || !self.old.is_empty()).then(|| self.bucket.ready_at(now))
+    }
+}
+
+/// A token bucket: so many per second, and as many in one burst.
+struct Bucket {
+    per_second: f64,
+    tokens: f64,
+    filled: Option<Instant>,
+}
+
+impl Bucket {
+    fn new(per_second: u32) -> Self {
+        let per_second = f64::from(per_second.max(1));
+        Self { per_second, tokens: per_second, filled: None }
+    }
+
+    fn level(&self, now: Instant) -> f64 {
+        let passed = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
+        (self.tokens + passed.as_secs_f64() * self.per_second).min(self.per_second)
+    }
+
+    fn ready_at(&self, now: Instant) -> Instant {
+        let missing = (1.0 - self.level(now)).max(0.0);
+        // Rounded up, so that whoever wakes then finds a whole token.
+        now + Duration::from_secs_f64(missing / self.per_second)
+            + Duration::from_micros(u64::from(missing > 0.0))
+    }
+
+    fn is_ready(&self, now: Instant) -> bool {
+        self.level(now) >= 1.0
+    }
+
+    fn take(&mut self, now: Instant) {
+        self.tokens = self.level(now) - 1.0;
+        self.filled = Some(now);
+    }
+}
+
+impl Schedule {
+    /// The next write that is due at `now`, if the token bucket allows one.
+    pub fn next_adoption(&mut self, now: Instant) -> Option<Adoption> {
+        if self.draining {
+            return None;
+        }
+        self.pop_timers(now);
+        while self.adoptions.bucket.is_ready(now) {
+            let (source, index) = self.adoptions.pop()?;
+            let Some(watched) = self.watched.get_mut(&source) else { continue };
+            if !watched.table.is_active(index) || !watched.table.is_adoption_queued(index) {
+                continue;
+            }
+            watched.table.set_adoption_queued(index, false);
+            let (mut add, mut remove) = (Vec::new(), Vec::new());
+            for (subscriber, at) in &watched.attached {
+                if let Some(subscriber) = self.subscribers.get(subscriber) {
+                    add.extend(subscriber.hold_to_add(*at, index));
+                    remove.extend(subscriber.hold_to_remove(*at, index));
+                }
+            }
+            if add.is_empty() && remove.is_empty() {
+                continue;
+            }
+            watched.table.set_adopting(index, true);
+            self.adoptions.bucket.take(now);
+            let resource = watched.table.id(index, &watched.source.kind);
+            let version = watched.table.version(index);
+            let ticket = AdoptionTicket { run: self.run, source, index };
+            return Some(Adoption { ticket, resource, version, add, remove });
+        }
+        None
+    }
+
+    /// Takes in what became of an adoption.
+    pub fn adopted(&mut self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
+        let AdoptionTicket { run, source, index } = ticket;
+        let Some(watched) = self.watched.get_mut(&source) else { return };
+        if run != self.run || !watched.table.is_active(index) {
+            return;
+        }
+        watched.table.set_adopting(index, false);
+        match result {
+            Adopted::Observed(seen) => {
+                watched.holds_failing = None;
+                self.adoptions.forget(source, index);
+                self.take_in(source, Origin::OwnWrite, &seen);
+            }
+            Adopted::Gone => self.adoptions.forget(source, index),
+            Adopted::Changed => self.retry_adoption(source, index, Duration::from_millis(500), now),
+            Adopted::Failed { after, reason } => {
+                watched.holds_failing = Some(reason);
+                let failures = self.adoptions.failures.entry((source, index)).or_default();
+                *failures = failures.saturating_add(1);
+                let interval = Backoff::default().interval(*failures);
+                let wait = after.unwrap_or_else(|| self.dice.full_jitter(interval));
+                self.retry_adoption(source, index, wait, now);
+            }
+        }
+    }
+
+    fn retry_adoption(&mut self, source: SourceId, index: Index, wait: Duration, now: Instant) {
+        if self.adoptions.waiting.insert((source, index)) {
+            self.timers.set(now + wait, Due::Adoption(source, index));
+        }
+    }
+
+    pub(super) fn requeue_adoption(&mut self, source: SourceId, index: Index) {
+        let waited = self.adoptions.waiting.remove(&(source, index));
+        let Some(watched) = self.watched.get_mut(&source) else { return };
+        let table = &mut watched.table;
+        if waited && table.is_active(index) && !table.is_adopting(index) && !table.is_adoption_queued(index) {
+            table.set_adoption_queued(index, true);
+            self.adoptions.push(source, index, false);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is known of one resource and one subscription: two bytes.
+
+/// A set of the facts below.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Cell(u16);
+
+/// The subscription wants the resource.
+pub(super) const MATCHED: Cell = Cell(1);
+/// The subscription's hold is on the resource.
+pub(super) const HELD: Cell = Cell(1 << 1);
+/// It has been answered for at least once since the start.
+pub(super) const WITNESSED: Cell = Cell(1 << 2);
+/// It was delivered as deleting, and must never be delivered as live again (Q3).
+pub(super) const SEEN_DELETING: Cell = Cell(1 << 3);
+/// It stands in a lane.
+pub(super) const QUEUED: Cell = Cell(1 << 4);
+/// More is kept of it: it is in flight, waiting or failing.
+pub(super) const BUSY: Cell = Cell(1 << 5);
+/// What is due is its replay.
+pub(super) const REPLAY: Cell = Cell(1 << 6);
+/// It is counted in the progress of the replay.
+pub(super) const COUNTED: Cell = Cell(1 << 7);
+/// The consumer's own `Done` released it: nothing more is said of it.
+pub(super) const RELEASED: Cell = Cell(1 << 8);
+/// The subscription's hold is missing, and is to be put on it.
+pub(super) const WANTS_HOLD: Cell = Cell(1 << 9);
+
+/// The subscription's hold was on the resource at some time.
+pub(super) const WAS_HELD: Cell = Cell(1 << 10);
+
+impl Cell {
+    pub(super) fn has(self, fact: Self) -> bool {
+        self.0 & fact.0 != 0
+    }
+
+    pub(super) fn set(&mut self, fact: Self) {
+        self.0 |= fact.0;
+    }
+
+    pub(super) fn clear(&mut self, fact: Self) {
+        self.0 &= !fact.0;
+    }
+
+    /// Only those of its facts that are also in `facts`.
+    pub(super) fn only(self, facts: &[Self]) -> Self {
+        Self(self.0 & facts.iter().fold(0, |all, fact| all | fact.0))
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn assign(&mut self, fact: Self, on: bool) {
+        if on { self.set(fact) } else { self.clear(fact) }
+    }
+}

@@ -1,0 +1,186 @@
+//! What lists and watches show, taken in.
+
+use std::sync::Arc;
+
+use super::table::{Change, Index};
+use super::{Observation, Schedule, SourceId};
+
+/// How an observation came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// In a list.
+    List,
+    /// As an event of a watch.
+    Watch,
+}
+
+/// What an observation means beside what it shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    List,
+    Watch,
+    /// The answer to a write of our own that changed nothing but holds. That is no news.
+    OwnWrite,
+}
+
+impl Schedule {
+    /// A list begins. What it does not show until [`Schedule::list_finished`] is gone.
+    pub fn list_started(&mut self, id: SourceId) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.list += 1;
+            watched.table.begin_list();
+        }
+    }
+
+    /// A list or a watch shows a resource.
+    pub fn observe(&mut self, id: SourceId, via: Via, seen: &Observation<'_>) {
+        let origin = match via {
+            Via::List => Origin::List,
+            Via::Watch => Origin::Watch,
+        };
+        self.take_in(id, origin, seen);
+    }
+
+    pub(super) fn take_in(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        let (index, change) = watched.table.observe(seen, watched.accept_older);
+        let change = match (origin, change) {
+            (Origin::OwnWrite, Change::Version) => Change::None,
+            (_, change) => change,
+        };
+        if watched.table.is_gone(index) {
+            return;
+        }
+        let sighting = Sighting {
+            index,
+            seen,
+            change: &change,
+            origin,
+            deleting: watched.table.is_deleting(index),
+            exempt: (self.config.exempt_from_holds)(seen.namespace.as_deref()),
+        };
+        let mut wants_holds_changed = false;
+        for (subscriber, at) in &watched.attached {
+            let Some(subscriber) = self.subscribers.get_mut(subscriber) else { continue };
+            let (wants, woken) = subscriber.observe(*at, &sighting);
+            wants_holds_changed |= wants;
+            if let Some((key, place)) = woken {
+                self.wakes.forget(&key, place);
+            }
+        }
+        let table = &mut watched.table;
+        if wants_holds_changed && !table.is_adopting(index) && !table.is_adoption_queued(index) {
+            table.set_adoption_queued(index, true);
+            self.adoptions.push(id, index, origin != Origin::List);
+        }
+    }
+
+    /// A list is complete: what is known and was not in it has gone.
+    pub fn list_finished(&mut self, id: SourceId) {
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        watched.listed = true;
+        watched.accept_older = false;
+        watched.failing = None;
+        let (list, unseen) = (watched.list, watched.table.unseen());
+        let attached = watched.attached.clone();
+        unseen.into_iter().for_each(|index| self.vanished(id, index));
+        for (subscriber, at) in attached {
+            if let Some(subscriber) = self.subscribers.get_mut(&subscriber) {
+                subscriber.list_finished(at, list);
+            }
+        }
+    }
+
+    /// The list that is under way shows something that cannot be read (Q11). What it may be is not
+    /// taken for gone, and stays as it was known. With neither uid nor name, that is everything.
+    pub fn unreadable(
+        &mut self,
+        id: SourceId,
+        namespace: Option<&str>,
+        name: Option<&str>,
+        uid: Option<&str>,
+    ) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.table.unreadable(namespace, name, uid);
+        }
+    }
+
+    /// A watch says that a resource has left the system of record.
+    pub fn removed(&mut self, id: SourceId, uid: &str) {
+        let Some(watched) = self.watched.get(&id) else { return };
+        if let Some(index) = watched.table.find(uid)
+            && !watched.table.is_gone(index)
+        {
+            self.vanished(id, index);
+        }
+    }
+
+    fn vanished(&mut self, id: SourceId, index: Index) {
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        watched.table.set_gone(index);
+        for (subscriber, at) in &watched.attached {
+            let Some(subscriber) = self.subscribers.get_mut(subscriber) else { continue };
+            if let Some((key, place)) = subscriber.vanished(*at, index) {
+                self.wakes.forget(&key, place);
+            }
+        }
+        self.adoptions.forget(id, index);
+        self.forget_if_unowed(id, index);
+    }
+
+    /// Forgets a resource that has gone, unless somebody is still to be told, or still at work.
+    pub(super) fn forget_if_unowed(&mut self, id: SourceId, index: Index) {
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        let owed = watched.attached.iter().any(|(subscriber, at)| {
+            self.subscribers.get(subscriber).is_some_and(|subscriber| subscriber.is_owed(*at, index))
+        });
+        if !owed && watched.table.is_gone(index) {
+            for (subscriber, at) in &watched.attached {
+                if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
+                    subscriber.forget(*at, index);
+                }
+            }
+            watched.table.forget(index);
+        }
+    }
+
+    /// A source fails; shown until a list is complete or it has recovered.
+    pub fn failing(&mut self, id: SourceId, reason: Arc<str>) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.failing = Some(reason);
+        }
+    }
+
+    /// A source works again.
+    pub fn recovered(&mut self, id: SourceId) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.failing = None;
+        }
+    }
+
+    /// A source's versions moved backwards (Q12). Until its next list is complete, what looks older
+    /// than what is known counts as newer.
+    pub fn rolled_back(&mut self, id: SourceId) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.rollbacks += 1;
+            watched.accept_older = true;
+        }
+    }
+
+    /// How many resources of a source cannot be read at present (Q11).
+    pub fn poisoned(&mut self, id: SourceId, count: u64) {
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.poisoned = count;
+        }
+    }
+}
+
+/// One observation, as it is shown to every subscription that is attached.
+pub(super) struct Sighting<'a> {
+    pub(super) index: Index,
+    pub(super) seen: &'a Observation<'a>,
+    pub(super) change: &'a Change,
+    pub(super) origin: Origin,
+    pub(super) deleting: bool,
+    pub(super) exempt: bool,
+}

@@ -1,0 +1,211 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Error, Kind, Selector};
+
+/// What a consumer wants to be handed, and how.
+///
+/// ```
+/// use rewitness_messaging::{Hold, Kind, Subscription};
+///
+/// let subscription = Subscription::new("cleaner", [Kind::new("example.com", "Widget")])
+///     .in_namespaces(["team-a"])
+///     .holding(Hold::new("hold.rewitness.dev/cleaner"))
+///     .with_concurrency(4);
+/// assert!(subscription.check().is_ok());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// The consumer's name: unique in its queue, and the same at each start.
+    pub name: Arc<str>,
+    /// The kinds whose resources it wants.
+    pub kinds: Vec<Kind>,
+    /// Where they live.
+    pub scope: Scope,
+    /// Which of them; the empty selector is all.
+    pub selector: Selector,
+    /// What keeps a resource from going before this consumer has dealt with its deletion.
+    pub hold: Option<Hold>,
+    /// The keys of the labels that deliveries carry.
+    pub labels: BTreeSet<String>,
+    /// Whether it is told, once per uid, that a resource has left the system of record (Q14).
+    pub gone: bool,
+    /// Whether it is told when the list of a kind is complete (Q9).
+    pub listed: bool,
+    /// How many deliveries may be in flight at a time; 32 unless told.
+    pub concurrency: usize,
+    /// How failures are spaced.
+    pub backoff: Backoff,
+}
+
+impl Subscription {
+    /// Everything of these kinds, everywhere, holding nothing.
+    pub fn new(name: impl Into<Arc<str>>, kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self {
+            name: name.into(),
+            kinds: kinds.into_iter().collect(),
+            scope: Scope::All,
+            selector: Selector::default(),
+            hold: None,
+            labels: BTreeSet::new(),
+            gone: false,
+            listed: false,
+            concurrency: 32,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Only in these namespaces.
+    pub fn in_namespaces(mut self, namespaces: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        self.scope = Scope::Namespaces(namespaces.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only what the selector matches.
+    pub fn matching(mut self, selector: Selector) -> Self {
+        self.selector = selector;
+        self
+    }
+
+    /// With a hold on each resource, so that no deletion is missed (Q6).
+    pub fn holding(mut self, hold: Hold) -> Self {
+        self.hold = Some(hold);
+        self
+    }
+
+    /// Deliveries carry these labels, and a change of one counts as a change.
+    pub fn with_labels(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.labels = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Hears of resources that have left the system of record.
+    pub fn with_gone(mut self) -> Self {
+        self.gone = true;
+        self
+    }
+
+    /// Hears when the list of a kind is complete.
+    pub fn with_listed(mut self) -> Self {
+        self.listed = true;
+        self
+    }
+
+    /// At most this many deliveries in flight.
+    pub fn with_concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Failures spaced like this.
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Whether the values make sense together; a queue refuses a subscription that fails this.
+    pub fn check(&self) -> Result<(), Error> {
+        let reason = if self.name.is_empty() {
+            "its name is empty"
+        } else if self.kinds.is_empty() {
+            "it names no kind"
+        } else if self.concurrency == 0 {
+            "its concurrency is 0"
+        } else if matches!(&self.scope, Scope::Namespaces(names) if names.is_empty()) {
+            "it is limited to no namespace at all"
+        } else if self.hold.as_ref().is_some_and(|hold| hold.name.is_empty()) {
+            "the name of its hold is empty"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidSubscription { name: self.name.clone(), reason })
+    }
+
+    /// The lists and watches that serve it.
+    ///
+    /// The selector goes to the source only where nothing is lost by it: an object that merely
+    /// leaves a selector looks deleted to a watch that selects, so a subscription that holds, or
+    /// that asks for `Gone`, matches locally.
+    pub fn sources(&self) -> Vec<Source> {
+        let selector = if self.matches_locally() { Selector::default() } else { self.selector.clone() };
+        let namespaces: Vec<Option<Arc<str>>> = match &self.scope {
+            Scope::All => vec![None],
+            Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
+        };
+        let kinds: BTreeSet<&Kind> = self.kinds.iter().collect();
+        let source = |kind: &Kind, namespace: &Option<Arc<str>>| Source {
+            kind: kind.clone(),
+            namespace: namespace.clone(),
+            selector: selector.clone(),
+        };
+        kinds.iter().flat_map(|kind| namespaces.iter().map(|namespace| source(kind, namespace))).collect()
+    }
+
+    pub(crate) fn matches_locally(&self) -> bool {
+        !self.selector.is_empty() && (self.hold.is_some() || self.gone)
+    }
+}
+
+/// Where the resources of a subscription live.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    #[default]
+    All,
+    /// In these namespaces. Cluster-scoped kinds live in none, and are not limited by it.
+    Namespaces(BTreeSet<Arc<str>>),
+}
+
+/// A mark that a subscription owns on resources; the system of record keeps a marked resource
+/// until the mark is taken off. On Kubernetes: a finalizer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// The mark's name; on Kubernetes a finalizer's, as `hold.rewitness.dev/cleaner`.
+    pub name: Arc<str>,
+    /// Whether live resources are delivered only once the mark is on them. A consumer that acts
+    /// on live resources needs it; one that acts on deletions alone does not wait for marks.
+    pub gates_live: bool,
+}
+
+impl Hold {
+    /// A hold that is on a resource before its consumer is handed it in any state.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), gates_live: true }
+    }
+
+    /// A hold for a consumer that has no effects on live resources: they are delivered at once.
+    pub fn for_deletions(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), gates_live: false }
+    }
+}
+
+/// How failures are spaced: exponential, with full jitter (a wait is drawn evenly between nothing
+/// and the interval), reset by success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first interval; each failure doubles it.
+    pub base: Duration,
+    /// The longest interval.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    /// 0.5 s doubling to 5 min.
+    fn default() -> Self {
+        Self { base: Duration::from_millis(500), cap: Duration::from_secs(300) }
+    }
+}
+
+/// One list and watch: a kind, in one namespace or everywhere, through a selector.
+/// Subscriptions whose sources are equal share it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// What is listed.
+    pub kind: Kind,
+    /// Where; `None` is everywhere.
+    pub namespace: Option<Arc<str>>,
+    /// Which; evaluated by the system of record.
+    pub selector: Selector,
+}

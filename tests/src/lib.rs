@@ -1,0 +1,1 @@
+//! Whole-workspace tests that need no server: see `tests/`.

@@ -1,0 +1,120 @@
+//! The dependency picture of ARCHITECTURE.md, held against what cargo resolves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn metadata() -> Value {
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
+}
+
+/// The crates of this workspace that each crate depends on, in normal use (not for its tests).
+fn workspace_dependencies(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let members: BTreeSet<&str> = array(&metadata["workspace_members"]).map(text).collect();
+    let ours = |package: &&Value| members.contains(text(&package["id"]));
+    let packages: Vec<&Value> = array(&metadata["packages"]).filter(ours).collect();
+    let names: BTreeSet<&str> = packages.iter().map(|package| text(&package["name"])).collect();
+    let depends = |package: &&Value| {
+        let normal = array(&package["dependencies"]).filter(|one| one["kind"].is_null());
+        normal.map(|one| text(&one["name"])).filter(|name| names.contains(name)).map(str::to_owned).collect()
+    };
+    packages.iter().map(|package| (text(&package["name"]).to_owned(), depends(package))).collect()
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().expect("an array").iter()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+#[test]
+fn dependencies_point_down_only() {
+    let found = workspace_dependencies(&metadata());
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("rewitness-messaging", &[][..]),
+        ("rewitness-memory", &["rewitness-messaging"]),
+        ("rewitness-conformance", &["rewitness-messaging"]),
+        ("rewitness-kubernetes", &["rewitness-messaging"]),
+        ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
+        ("rewitness-operator", &["rewitness-messaging", "rewitness-kubernetes"]),
+    ]);
+    for (name, depends) in &found {
+        let test_package = ["rewitness-tests", "rewitness-e2e", "rewitness-controlplane"].contains(&name.as_str());
+        if test_package {
+            continue;
+        }
+        let Some(allowed) = allowed.get(name.as_str()) else {
+            panic!("{name} is not in the picture: draw it there and in ARCHITECTURE.md");
+        };
+        let unexpected: Vec<_> = depends.iter().filter(|one| !allowed.contains(&one.as_str())).collect();
+        assert!(unexpected.is_empty(), "{name} must not depend on {unexpected:?}");
+    }
+    for package in allowed.keys() {
+        assert!(found.contains_key(*package), "{package} is in the picture and not in the workspace");
+    }
+}
+
+/// Every crate that `package` needs in normal use, directly or not.
+fn closure(metadata: &Value, package: &str) -> BTreeSet<String> {
+    let name = |id: &str| {
+        let found = array(&metadata["packages"]).find(|one| text(&one["id"]) == id).expect("a package of this id");
+        text(&found["name"]).to_owned()
+    };
+    let nodes: BTreeMap<&str, &Value> =
+        array(&metadata["resolve"]["nodes"]).map(|node| (text(&node["id"]), node)).collect();
+    let root = nodes.keys().find(|id| name(id) == package).expect("the package is resolved");
+    let (mut seen, mut open) = (BTreeSet::new(), vec![*root]);
+    while let Some(id) = open.pop() {
+        let normal = |dependency: &&Value| array(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
+        for dependency in array(&nodes[id]["deps"]).filter(normal) {
+            if seen.insert(text(&dependency["pkg"])) {
+                open.push(text(&dependency["pkg"]));
+            }
+        }
+    }
+    seen.into_iter().map(name).collect()
+}
+
+#[test]
+fn the_contract_knows_no_kubernetes_and_no_runtime() {
+    let needed = closure(&metadata(), "rewitness-messaging");
+    for stranger in ["kube", "kube-client", "kube-core", "k8s-openapi", "tokio", "hyper", "async-std", "smol"] {
+        assert!(!needed.contains(stranger), "rewitness-messaging needs {stranger}");
+    }
+}
+
+#[test]
+fn libraries_choose_no_kubernetes_version() {
+    for package in array(&metadata()["packages"]) {
+        let name = text(&package["name"]);
+        if !name.starts_with("rewitness") || name == "rewitness-operator" {
+            continue;
+        }
+        for dependency in array(&package["dependencies"]) {
+            let chooses = array(&dependency["features"]).any(|feature| text(feature).starts_with("v1_"));
+            let normal = dependency["kind"].is_null();
+            let published = package["publish"].is_null();
+            assert!(!(chooses && normal && published), "{name} chooses a version of {}", dependency["name"]);
+        }
+    }
+}
+
+#[test]
+fn there_is_one_tls_stack() {
+    let metadata = metadata();
+    let names: BTreeSet<&str> = array(&metadata["packages"]).map(|package| text(&package["name"])).collect();
+    for stranger in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
+        assert!(!closure(&metadata, "rewitness-operator").contains(stranger), "the program needs {stranger}");
+    }
+    assert!(names.contains("rustls"));
+}
