@@ -22,8 +22,10 @@
 
 mod adoption;
 mod answer;
+mod attachment;
 mod backoff;
 mod cell;
+mod delivery;
 mod intake;
 mod lanes;
 mod names;
@@ -45,8 +47,9 @@ use crate::{
     WakeKey,
 };
 use adoption::Adoptions;
+use attachment::{Attachment, Wait};
 use backoff::Dice;
-use subscriber::{Attachment, Subscriber};
+use subscriber::Subscriber;
 use table::{Index, Table};
 use timers::Timers;
 use wakes::Wakes;
@@ -389,7 +392,7 @@ impl Schedule {
     }
 
     /// Makes what waits at `place` due, if it waits as `wanted`.
-    fn end_wait(&mut self, place: Place, wanted: impl Fn(&subscriber::Wait) -> bool) {
+    fn end_wait(&mut self, place: Place, wanted: impl Fn(&Wait) -> bool) {
         let Some(subscriber) = self.subscribers.get_mut(&place.subscriber) else { return };
         if let Some(key) = subscriber.end_wait(place, &self.watched, wanted) {
             self.wakes.forget(&key, place);

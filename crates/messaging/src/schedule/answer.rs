@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::attachment::{Active, InFlight, News, Phase, Wait};
 use super::backoff::Dice;
 use super::cell::{HELD, MATCHED, RELEASED, REPLAY, WAS_HELD};
-use super::subscriber::{Active, InFlight, News, Phase, Wait, state};
+use super::subscriber::state;
 use super::{Answer, Due, MARKER, Place, Schedule, SourceId, Ticket};
 use crate::{Backoff, Cause, Retry, State, WakeKey};
 

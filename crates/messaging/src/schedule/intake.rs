@@ -57,6 +57,7 @@ impl Schedule {
             change: &change,
             origin,
             deleting: watched.table.is_deleting(index),
+            restored: watched.accept_older && change != Change::None,
             exempt: (self.config.exempt_from_holds)(seen.namespace.as_deref()),
         };
         let mut wants_holds_changed = false;
@@ -182,5 +183,7 @@ pub(super) struct Sighting<'a> {
     pub(super) change: &'a Change,
     pub(super) origin: Origin,
     pub(super) deleting: bool,
+    /// Whether it comes from a backup, and may have been done with before.
+    pub(super) restored: bool,
     pub(super) exempt: bool,
 }

@@ -1,147 +1,27 @@
-//! One subscription: what it wants, what is due to it, what it is at.
+//! One subscription: what it wants, and what observations mean to it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::attachment::{Attachment, Marker, News, Phase, Wait, Woken};
 use super::cell::*;
 use super::intake::{Origin, Sighting};
 use super::lanes::{Lane, Lanes};
 use super::table::{Change, Index, Table};
-use super::{MARKER, Place, SourceId, SubscriberId, Watched, Work};
-use crate::{Cause, Delivery, Envelope, HoldState, Listed, Pause, Progress, State, Subscription, WakeKey};
+use super::{MARKER, Place, SourceId, SubscriberId};
+use crate::{Cause, Progress, State, Subscription};
 
 pub(super) struct Subscriber {
     pub(super) id: SubscriberId,
     pub(super) spec: Arc<Subscription>,
     pub(super) attachments: Vec<Attachment>,
-    lanes: Lanes<(u16, Index)>,
+    pub(super) lanes: Lanes<(u16, Index)>,
     pub(super) running: usize,
     /// How many of its attachments wait for a list.
     unlisted: usize,
-    failing: u64,
+    pub(super) failing: u64,
     awaiting_hold: u64,
     lost: u64,
     replayed: bool,
-}
-
-/// A subscription's part in one source.
-pub(super) struct Attachment {
-    pub(super) source: SourceId,
-    /// Whether a list that counts for it has been complete.
-    pub(super) listed: bool,
-    /// The first list that counts for it.
-    pub(super) needs_list: u64,
-    cells: Vec<Cell>,
-    active: HashMap<Index, Active>,
-    counted: u64,
-    witnessed: u64,
-    marker: Marker,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Marker {
-    None,
-    /// To be given as soon as everything counted has been witnessed.
-    Owed,
-    /// In its lane, or waiting after a failure.
-    Queued {
-        failures: u32,
-    },
-    InFlight {
-        failures: u32,
-        /// Another list was complete meanwhile.
-        again: bool,
-    },
-}
-
-/// What is kept of a resource that is more than settled or queued for the first time.
-pub(super) struct Active {
-    pub(super) phase: Phase,
-    pub(super) attempt: u32,
-    pub(super) cause: Cause,
-    pub(super) failed: bool,
-}
-
-pub(super) enum Phase {
-    /// It is due, or stands by for its hold.
-    Ready,
-    InFlight(InFlight),
-    Waiting(Wait),
-}
-
-/// What has to be known when the answer comes.
-#[derive(Clone, Copy)]
-pub(super) struct InFlight {
-    pub(super) state: State,
-    /// What has happened to the resource meanwhile.
-    pub(super) news: News,
-    /// The serial number of the latest wake when it began.
-    pub(super) since_wake: u64,
-}
-
-pub(super) struct Wait {
-    /// `None` is parked: only a change can help.
-    pub(super) until: Option<Instant>,
-    pub(super) key: Option<WakeKey>,
-}
-
-/// How much an observation says to one subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum News {
-    None,
-    /// A new version, of which nothing is known to matter: a status write, say.
-    Minor,
-    /// It is new, or its generation, its deletion timestamp or a label that was asked for changed.
-    Major,
-}
-
-type Woken = Option<(WakeKey, Place)>;
-
-impl Attachment {
-    pub(super) fn new(source: SourceId) -> Self {
-        Self {
-            source,
-            listed: false,
-            needs_list: 0,
-            cells: Vec::new(),
-            active: HashMap::new(),
-            counted: 0,
-            witnessed: 0,
-            marker: Marker::None,
-        }
-    }
-
-    fn cell(&self, index: Index) -> Cell {
-        self.cells.get(index as usize).copied().unwrap_or_default()
-    }
-
-    fn cell_mut(&mut self, index: Index) -> &mut Cell {
-        let place = index as usize;
-        if place >= self.cells.len() {
-            self.cells.resize(place + 1, Cell::default());
-        }
-        &mut self.cells[place]
-    }
-
-    fn count(&mut self, index: Index) {
-        self.cell_mut(index).set(COUNTED);
-        self.counted += 1;
-    }
-
-    /// No longer expects what nobody can witness any more.
-    fn uncount(&mut self, index: Index) {
-        let cell = self.cell_mut(index);
-        if cell.has(COUNTED) && !cell.has(WITNESSED) {
-            cell.clear(COUNTED);
-            self.counted -= 1;
-        }
-    }
-
-    fn is_in_flight(&self, index: Index) -> bool {
-        self.cell(index).has(BUSY)
-            && self.active.get(&index).is_some_and(|active| matches!(active.phase, Phase::InFlight(_)))
-    }
 }
 
 impl Subscriber {
@@ -219,6 +99,10 @@ impl Subscriber {
         if held {
             cell.set(WAS_HELD);
         }
+        if !deleting || sighting.restored && held {
+            // Nothing released is ever live or held again, unless a backup brought it back.
+            cell.clear(RELEASED);
+        }
         if !matched {
             let woken = if before.has(MATCHED) { self.unmatch(at, index) } else { None };
             return (held, woken);
@@ -234,19 +118,18 @@ impl Subscriber {
         let became_held = held && !before.has(HELD) && !deleting && self.gates_live();
         let news = match replayed || became_held || !before.has(MATCHED) {
             true => News::Major,
-            false => self.news(sighting.change),
+            false => self.news(sighting),
         };
         let gated = wants_hold && self.gates_live();
         let cell = self.attachments[usize::from(at)].cell(index);
-        let suppressed = cell.has(RELEASED) || cell.has(SEEN_DELETING) && !deleting || gated;
-        let woken = match suppressed {
+        let woken = match gated || cell.has(RELEASED) {
             true => None,
             false => self.tell(at, index, news, deleting, is_change(sighting.change)),
         };
         (wants_hold, woken)
     }
 
-    fn gates_live(&self) -> bool {
+    pub(super) fn gates_live(&self) -> bool {
         self.spec.hold.as_ref().is_some_and(|hold| hold.gates_live)
     }
 
@@ -259,14 +142,18 @@ impl Subscriber {
         wants
     }
 
-    fn news(&self, change: &Change) -> News {
-        match change {
+    fn news(&self, sighting: &Sighting<'_>) -> News {
+        match sighting.change {
             Change::None => News::None,
-            Change::New | Change::Substance { beyond_labels: true, .. } => News::Major,
             Change::Version => News::Minor,
-            // Labels that only another subscription asked for are no substance to this one.
-            Change::Substance { .. } if self.spec.labels.is_empty() => News::Minor,
-            Change::Substance { .. } => News::Major,
+            Change::New | Change::Substance { beyond_labels: true, .. } => News::Major,
+            Change::Substance { labels_before, .. } => {
+                // Labels that only another subscription asked for are no substance to this one.
+                let before = |key: &str| labels_before.iter().flatten().find(|(name, _)| name == key);
+                let changed =
+                    |key: &String| before(key).map(|(_, value)| &**value) != sighting.seen.label(key);
+                if self.spec.labels.iter().any(changed) { News::Major } else { News::Minor }
+            }
         }
     }
 
@@ -413,7 +300,7 @@ impl Subscriber {
         self.check_replayed();
     }
 
-    fn check_marker(&mut self, at: u16) {
+    pub(super) fn check_marker(&mut self, at: u16) {
         let attachment = &mut self.attachments[usize::from(at)];
         if attachment.marker == Marker::Owed && attachment.counted == attachment.witnessed {
             attachment.marker = Marker::Queued { failures: 0 };
@@ -424,170 +311,6 @@ impl Subscriber {
     pub(super) fn check_replayed(&mut self) {
         if !self.replayed && self.unlisted == 0 {
             self.replayed = self.attachments.iter().all(|one| one.counted == one.witnessed);
-        }
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.running < self.spec.concurrency
-    }
-
-    /// The next delivery or marker that is due, now in flight.
-    pub(super) fn admit(
-        &mut self,
-        watched: &HashMap<SourceId, Watched>,
-        pause: Pause,
-        since_wake: u64,
-    ) -> Option<(Place, Work)> {
-        let open = |lane| match lane {
-            Lane::Deletion => !pause.deletions,
-            Lane::Change | Lane::Replay => !pause.live,
-        };
-        loop {
-            let (_, (at, index)) = self.lanes.pop(open)?;
-            let place = Place { subscriber: self.id, at, index };
-            let source = &watched[&self.attachments[usize::from(at)].source];
-            if index == MARKER {
-                let Marker::Queued { failures } = self.attachments[usize::from(at)].marker else { continue };
-                self.attachments[usize::from(at)].marker = Marker::InFlight { failures, again: false };
-                self.running += 1;
-                let marker =
-                    Listed { kind: source.source.kind.clone(), namespace: source.source.namespace.clone() };
-                return Some((place, Work::Listed(marker)));
-            }
-            let cell = self.attachments[usize::from(at)].cell(index);
-            if !cell.has(QUEUED) {
-                continue;
-            }
-            let state = state(&source.table, index);
-            let lane = lane(cell, state != State::Live);
-            if !open(lane) {
-                // It was put in its lane when it was something else.
-                self.lanes.push(lane, (at, index));
-                continue;
-            }
-            self.attachments[usize::from(at)].cell_mut(index).clear(QUEUED);
-            let gated = cell.has(WANTS_HOLD) && self.gates_live();
-            if state == State::Live && (gated || cell.has(SEEN_DELETING)) {
-                continue;
-            }
-            self.lanes.delivered();
-            return Some((place, Work::Deliver(self.deliver(place, source, state, since_wake))));
-        }
-    }
-
-    fn deliver(&mut self, place: Place, source: &Watched, state: State, since_wake: u64) -> Delivery {
-        let Place { at, index, .. } = place;
-        self.running += 1;
-        let hold_asked = self.spec.hold.is_some();
-        let attachment = &mut self.attachments[usize::from(at)];
-        let cell = attachment.cell_mut(index);
-        cell.set(BUSY);
-        if state == State::Deleting {
-            cell.set(SEEN_DELETING);
-        }
-        let hold = match (hold_asked, cell.has(HELD) && state != State::Gone) {
-            (false, _) => HoldState::NotAsked,
-            (true, true) => HoldState::Held,
-            (true, false) => HoldState::NotHeld,
-        };
-        let cause = if cell.has(REPLAY) { Cause::Replay } else { Cause::Change };
-        let phase = Phase::InFlight(InFlight { state, news: News::None, since_wake });
-        let active = attachment.active.entry(index).or_insert(Active {
-            phase: Phase::Ready,
-            attempt: 1,
-            cause,
-            failed: false,
-        });
-        active.phase = phase;
-        let table = &source.table;
-        Delivery {
-            envelope: Envelope {
-                resource: table.id(index, &source.source.kind),
-                deletion_timestamp: table.deletion(index),
-            },
-            state,
-            cause: active.cause,
-            attempt: active.attempt,
-            version: table.version(index),
-            hold,
-            labels: table.labels(index, &self.spec.labels),
-        }
-    }
-
-    /// Takes what was in flight out, for its answer.
-    pub(super) fn land(&mut self, at: u16, index: Index) -> Option<Active> {
-        self.running -= 1;
-        let attachment = &mut self.attachments[usize::from(at)];
-        let active = attachment.active.remove(&index)?;
-        let cell = attachment.cell_mut(index);
-        cell.clear(BUSY);
-        if !cell.has(WITNESSED) {
-            cell.set(WITNESSED);
-            if cell.has(COUNTED) {
-                attachment.witnessed += 1;
-            }
-        }
-        self.failing -= u64::from(active.failed);
-        Some(active)
-    }
-
-    pub(super) fn cell_mut(&mut self, at: u16, index: Index) -> &mut Cell {
-        self.attachments[usize::from(at)].cell_mut(index)
-    }
-
-    /// Keeps more of a resource: it waits, or is due with what is said here.
-    pub(super) fn activate(&mut self, at: u16, index: Index, active: Active) {
-        self.failing += u64::from(active.failed);
-        let attachment = &mut self.attachments[usize::from(at)];
-        attachment.cell_mut(index).set(BUSY);
-        attachment.active.insert(index, active);
-    }
-
-    /// Takes in the answer to a marker; how often it has failed in a row.
-    pub(super) fn marker_answered(&mut self, at: u16, done: bool) -> u32 {
-        self.running -= 1;
-        let attachment = &mut self.attachments[usize::from(at)];
-        let Marker::InFlight { failures, again } = attachment.marker else { return 0 };
-        if !done {
-            attachment.marker = Marker::Queued { failures: failures.saturating_add(1) };
-            return failures.saturating_add(1);
-        }
-        attachment.marker = if again { Marker::Owed } else { Marker::None };
-        self.check_marker(at);
-        0
-    }
-
-    /// What a place waits for, if it waits.
-    pub(super) fn wait(&self, place: Place) -> Option<&Wait> {
-        let attachment = self.attachments.get(usize::from(place.at))?;
-        match &attachment.active.get(&place.index)?.phase {
-            Phase::Waiting(wait) => Some(wait),
-            Phase::Ready | Phase::InFlight(_) => None,
-        }
-    }
-
-    /// Makes what waits due, if it waits as `wanted`; the key that it waited for, if any.
-    pub(super) fn end_wait(
-        &mut self,
-        place: Place,
-        watched: &HashMap<SourceId, Watched>,
-        wanted: impl Fn(&Wait) -> bool,
-    ) -> Option<WakeKey> {
-        if place.index == MARKER {
-            self.lanes.push(Lane::Replay, (place.at, MARKER));
-            return None;
-        }
-        if !self.wait(place).is_some_and(wanted) {
-            return None;
-        }
-        let attachment = &mut self.attachments[usize::from(place.at)];
-        let deleting = state(&watched[&attachment.source].table, place.index) != State::Live;
-        let active = attachment.active.get_mut(&place.index)?;
-        let phase = std::mem::replace(&mut active.phase, Phase::Ready);
-        self.enqueue(place.at, place.index, deleting);
-        match phase {
-            Phase::Waiting(wait) => wait.key,
-            Phase::Ready | Phase::InFlight(_) => None,
         }
     }
 
@@ -620,7 +343,7 @@ fn is_change(change: &Change) -> bool {
     matches!(change, Change::Substance { .. })
 }
 
-fn lane(cell: Cell, deleting: bool) -> Lane {
+pub(super) fn lane(cell: Cell, deleting: bool) -> Lane {
     match deleting {
         true => Lane::Deletion,
         false if cell.has(REPLAY) => Lane::Replay,

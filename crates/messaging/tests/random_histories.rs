@@ -1,0 +1,461 @@
+//! Random histories of the rules, held against what the contract says.
+//!
+//! A history is drawn from a seed: resources come, change, are deleted and go, watches break and
+//! lists are made anew, subscriptions come and go, consumers answer whatever. After every step the
+//! safety promises are checked (Q3, Q4, Q7, Q14); in the end everything is answered with `Done`,
+//! and nothing may be missing (Q1, Q2).
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says so by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use rewitness_messaging::schedule::{
+    Adopted, Answer, Observation, Schedule, ScheduleConfig, SourceChange, SourceId, SubscriberId, Ticket,
+    Via, Work,
+};
+use rewitness_messaging::{
+    Delivery, Hold, HoldState, Kind, Pause, Retry, State, Subscription, Timestamp, Version, WakeKey,
+};
+
+/// SplitMix64: a history is its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) % bound as u64) as usize
+    }
+}
+
+/// One resource in the system of record.
+#[derive(Clone, Default)]
+struct Resource {
+    version: u64,
+    generation: i64,
+    deleting: bool,
+    team: usize,
+    holds: BTreeSet<String>,
+}
+
+impl Resource {
+    fn seen<'a>(&self, uid: &'a str) -> Observation<'a> {
+        Observation {
+            name: uid.split('.').next().expect("a name").to_owned().into(),
+            uid: uid.into(),
+            version: Version(self.version),
+            generation: self.generation,
+            deletion_timestamp: self.deleting.then_some(Timestamp::UNIX_EPOCH),
+            labels: vec![("team".into(), format!("t{}", self.team).into())],
+            holds: self.holds.iter().map(|hold| hold.clone().into()).collect(),
+            ..Observation::default()
+        }
+    }
+}
+
+/// What one subscription was told of one uid.
+#[derive(Default)]
+struct Told {
+    in_flight: bool,
+    deleting: bool,
+    gone_done: bool,
+    released: bool,
+    /// Also if a backup has undone that since.
+    ever_released: bool,
+    last: Option<(State, u64)>,
+}
+
+struct History {
+    random: Random,
+    now: Instant,
+    schedule: Schedule,
+    record: BTreeMap<String, Resource>,
+    version: u64,
+    births: usize,
+    source: SourceId,
+    watching: bool,
+    subscriptions: Vec<(SubscriberId, Subscription)>,
+    told: HashMap<(SubscriberId, String), Told>,
+    in_flight: Vec<(Ticket, SubscriberId, Subscription, Delivery)>,
+}
+
+fn kind() -> Kind {
+    Kind::new("example.com", "Widget")
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut schedule = Schedule::new(ScheduleConfig { seed, ..ScheduleConfig::default() });
+        let (anchor, changes) =
+            schedule.subscribe(Subscription::new("anchor", [kind()])).expect("it is valid");
+        let [SourceChange::Open { id, .. }] = changes[..] else { panic!("one source: {changes:?}") };
+        let mut history = Self {
+            random: Random(seed),
+            now: Instant::now(),
+            schedule,
+            record: BTreeMap::new(),
+            version: 0,
+            births: 0,
+            source: id,
+            watching: false,
+            subscriptions: vec![(anchor, Subscription::new("anchor", [kind()]))],
+            told: HashMap::new(),
+            in_flight: Vec::new(),
+        };
+        history.subscribe("gone", |one| one.with_gone().with_concurrency(3));
+        history.subscribe("holder", |one| one.holding(Hold::new("holder")).with_gone());
+        history.subscribe("cleaner", |one| one.holding(Hold::for_deletions("cleaner")).with_concurrency(1));
+        history.subscribe("selective", |one| {
+            one.matching("team in (t0, t1)".parse().expect("a selector")).holding(Hold::new("selective"))
+        });
+        history.subscribe("labels", |one| one.with_labels(["team"]));
+        history
+    }
+
+    fn subscribe(&mut self, name: &str, with: impl Fn(Subscription) -> Subscription) {
+        let subscription = with(Subscription::new(name, [kind()]));
+        let (id, changes) = self.schedule.subscribe(subscription.clone()).expect("it is valid");
+        self.subscriptions.push((id, subscription));
+        if changes.iter().any(|change| matches!(change, SourceChange::Relist { .. })) {
+            self.watching = false;
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(21) {
+            20 => match self.random.below(4) {
+                0 => self.roll_back(),
+                1 => self.change(|resource, _| resource.holds.clear()),
+                _ => {}
+            },
+            0..3 => self.create(),
+            3..6 => self.change(|resource, _| resource.generation += 1),
+            6 => self.change(|_, _| {}),
+            7 => self.change(|resource, team| resource.team = team),
+            8..10 => self.delete(),
+            10 => self.watching = false,
+            11 => self.list(),
+            12 => self.adopt(),
+            13 => self.now += Duration::from_millis(self.random.below(4000) as u64),
+            14 => {
+                let pause = Pause { live: self.random.below(2) == 0, deletions: self.random.below(2) == 0 };
+                self.schedule.pause(pause);
+            }
+            15 => self.schedule.wake(&WakeKey::from("key")),
+            16 if self.random.below(10) == 0 => self.churn_subscriptions(),
+            _ => {
+                self.admit();
+                self.answer_some();
+            }
+        }
+    }
+
+    fn create(&mut self) {
+        let name = self.random.below(6);
+        if self.record.keys().any(|uid| uid.starts_with(&format!("{name}."))) {
+            return;
+        }
+        self.births += 1;
+        let uid = format!("{name}.{}", self.births);
+        let team = self.random.below(3);
+        self.write(&uid, Resource { team, ..Resource::default() });
+    }
+
+    fn pick(&mut self) -> Option<String> {
+        let at = self.random.below(self.record.len().max(1));
+        self.record.keys().nth(at).cloned()
+    }
+
+    fn change(&mut self, change: impl Fn(&mut Resource, usize)) {
+        let Some(uid) = self.pick() else { return };
+        let mut resource = self.record[&uid].clone();
+        change(&mut resource, self.random.below(3));
+        self.write(&uid, resource);
+    }
+
+    fn delete(&mut self) {
+        let Some(uid) = self.pick() else { return };
+        let mut resource = self.record[&uid].clone();
+        if !resource.deleting {
+            resource.deleting = true;
+            resource.generation += 1;
+        }
+        self.write(&uid, resource);
+    }
+
+    /// The system of record is restored from a backup in which this deletion had not happened.
+    fn roll_back(&mut self) {
+        let Some(uid) = self.pick() else { return };
+        let Some(resource) = self.record.get_mut(&uid).filter(|resource| resource.deleting) else { return };
+        resource.deleting = false;
+        resource.version -= 1;
+        self.schedule.rolled_back(self.source);
+        for ((_, one), told) in &mut self.told {
+            told.released &= *one != uid;
+        }
+        self.watching = false;
+    }
+
+    /// Stores a resource, and shows it if the watch is up. One that is deleted and not held goes.
+    fn write(&mut self, uid: &str, mut resource: Resource) {
+        self.version += 1;
+        resource.version = self.version;
+        if resource.deleting && resource.holds.is_empty() {
+            self.record.remove(uid);
+            if self.watching {
+                self.schedule.removed(self.source, uid);
+            }
+            return;
+        }
+        if self.watching {
+            self.schedule.observe(self.source, Via::Watch, &resource.seen(uid));
+        }
+        self.record.insert(uid.to_owned(), resource);
+    }
+
+    fn list(&mut self) {
+        self.schedule.list_started(self.source);
+        let aborted = self.random.below(4) == 0;
+        for (uid, resource) in &self.record {
+            if aborted && self.random.below(2) == 0 {
+                continue;
+            }
+            self.schedule.observe(self.source, Via::List, &resource.seen(uid));
+        }
+        if !aborted {
+            self.schedule.list_finished(self.source);
+            self.watching = true;
+        }
+    }
+
+    fn adopt(&mut self) {
+        while let Some(adoption) = self.schedule.next_adoption(self.now) {
+            let uid = adoption.resource.uid.to_string();
+            let trouble = match self.random.below(8) {
+                0 => Some(Adopted::Failed { after: None, reason: "a test".into() }),
+                1 => Some(Adopted::Changed),
+                _ => None,
+            };
+            if let Some(trouble) = trouble {
+                self.schedule.adopted(adoption.ticket, trouble, self.now);
+                continue;
+            }
+            let Some(mut resource) = self.record.get(&uid).cloned() else {
+                self.schedule.adopted(adoption.ticket, Adopted::Gone, self.now);
+                continue;
+            };
+            if resource.deleting && !adoption.add.is_empty() {
+                self.schedule.adopted(adoption.ticket, Adopted::Changed, self.now);
+                continue;
+            }
+            resource.holds.extend(adoption.add.iter().map(|hold| hold.to_string()));
+            adoption.remove.iter().for_each(|hold| {
+                resource.holds.remove(&**hold);
+            });
+            // The answer and the watch's event race, as they do.
+            let watch_first = self.random.below(2) == 0;
+            let watching = self.watching;
+            self.watching = watch_first && watching;
+            self.write(&uid, resource);
+            let result = match self.record.get(&uid) {
+                Some(resource) => Adopted::Observed(resource.seen(&uid)),
+                None => Adopted::Gone,
+            };
+            self.schedule.adopted(adoption.ticket, result, self.now);
+            self.watching = watching;
+            if !watch_first && watching {
+                match self.record.get(&uid) {
+                    Some(resource) => self.schedule.observe(self.source, Via::Watch, &resource.seen(&uid)),
+                    None => self.schedule.removed(self.source, &uid),
+                }
+            }
+        }
+    }
+
+    fn churn_subscriptions(&mut self) {
+        // The anchor stays, so that the source does.
+        let at = 1 + self.random.below(self.subscriptions.len() - 1);
+        let (id, subscription) = self.subscriptions.remove(at);
+        self.schedule.unsubscribe(id);
+        let (id, changes) = self.schedule.subscribe(subscription.clone()).expect("its name is free again");
+        self.subscriptions.push((id, subscription));
+        if !changes.is_empty() {
+            self.watching = false;
+        }
+    }
+
+    fn admit(&mut self) {
+        while let Some(admitted) = self.schedule.admit(self.now) {
+            let Work::Deliver(delivery) = admitted.work else { continue };
+            self.check(admitted.subscriber, &admitted.subscription, &delivery);
+            let subscription = (*admitted.subscription).clone();
+            self.in_flight.push((admitted.ticket, admitted.subscriber, subscription, delivery));
+        }
+    }
+
+    fn check(&mut self, id: SubscriberId, subscription: &Subscription, delivery: &Delivery) {
+        let uid = delivery.envelope.resource.uid.to_string();
+        let name = &subscription.name;
+        assert!(uid.starts_with(&format!("{}.", delivery.envelope.resource.name)), "Q7: {name} {delivery:?}");
+        let told = self.told.entry((id, uid)).or_default();
+        assert!(!told.in_flight, "Q4: two at a time: {name} {delivery:?}");
+        assert!(!told.released, "Q14: told after its own Done released it: {name} {delivery:?}");
+        assert!(!told.gone_done, "Q14: told after it was gone: {name} {delivery:?}");
+        assert!(
+            !(told.deleting && delivery.state == State::Live),
+            "Q3: live after deleting: {name} {delivery:?}"
+        );
+        assert!(
+            delivery.state != State::Gone || subscription.gone,
+            "Q14: not asked for: {name} {delivery:?}"
+        );
+        let gated = subscription.hold.as_ref().is_some_and(|hold| hold.gates_live);
+        let unheld = delivery.state == State::Live && delivery.hold != HoldState::Held;
+        assert!(!(gated && unheld), "Q6: live before its hold was on: {name} {delivery:?}");
+        told.in_flight = true;
+        told.deleting |= delivery.state == State::Deleting;
+        let in_flight = 1 + self.in_flight.iter().filter(|(_, other, ..)| *other == id).count();
+        assert!(in_flight <= subscription.concurrency, "{name}: {in_flight} in flight");
+    }
+
+    fn answer_some(&mut self) {
+        while !self.in_flight.is_empty() && self.random.below(3) > 0 {
+            let at = self.random.below(self.in_flight.len());
+            let answer = match self.random.below(8) {
+                0 => Answer::Failed(Retry::Backoff),
+                1 => Answer::Failed(Retry::After(Duration::from_secs(2))),
+                2 => Answer::Failed(Retry::Never),
+                3 => Answer::RequeueAfter { after: Duration::from_secs(3), wake: Some("key".into()) },
+                _ => Answer::Done { released: false },
+            };
+            self.answer(at, answer);
+        }
+    }
+
+    fn answer(&mut self, at: usize, answer: Answer) {
+        let (ticket, id, subscription, delivery) = self.in_flight.swap_remove(at);
+        let uid = delivery.envelope.resource.uid.to_string();
+        let done = matches!(answer, Answer::Done { .. });
+        let told = self.told.entry((id, uid.clone())).or_default();
+        told.in_flight = false;
+        if done {
+            told.gone_done |= delivery.state == State::Gone;
+            told.last = Some((delivery.state, delivery.version.0));
+        }
+        let due = done && delivery.state == State::Deleting && delivery.hold == HoldState::Held;
+        let undone = self.record.get(&uid).is_some_and(|resource| !resource.deleting);
+        if due && undone {
+            // A hold is only taken off what is being deleted.
+            return self.schedule.answer(ticket, Answer::Failed(Retry::Backoff), self.now);
+        }
+        let release = due;
+        if release {
+            let hold = subscription.hold.expect("it is held").name.to_string();
+            if let Some(mut resource) = self.record.get(&uid).cloned() {
+                resource.holds.remove(&hold);
+                self.write(&uid, resource);
+            }
+            let told = self.told.entry((id, uid)).or_default();
+            (told.released, told.ever_released) = (true, true);
+        }
+        let answer = if release { Answer::Done { released: true } } else { answer };
+        self.schedule.answer(ticket, answer, self.now);
+    }
+
+    /// The faults stop, and everything is answered with `Done`: what the contract promises is there.
+    fn finish(mut self) {
+        self.schedule.pause(Pause::default());
+        // What only a change can help gets one.
+        for (uid, mut resource) in self.record.clone() {
+            resource.generation += 1;
+            self.write(&uid, resource);
+        }
+        for _ in 0..400 {
+            if !self.watching {
+                self.schedule.list_started(self.source);
+                for (uid, resource) in &self.record {
+                    self.schedule.observe(self.source, Via::List, &resource.seen(uid));
+                }
+                self.schedule.list_finished(self.source);
+                self.watching = true;
+            }
+            self.adopt();
+            self.admit();
+            while !self.in_flight.is_empty() {
+                self.answer(0, Answer::Done { released: false });
+                self.admit();
+            }
+            self.now += Duration::from_secs(60);
+        }
+        assert!(self.schedule.admit(self.now).is_none(), "it never comes to rest");
+        for (id, subscription) in &self.subscriptions {
+            let progress = self.schedule.progress(*id);
+            let name = &subscription.name;
+            assert!(progress.replayed && progress.outstanding() == 0, "Q9: {name}: {progress:?}");
+            assert_eq!(
+                (progress.in_flight, progress.awaiting_hold, progress.failing),
+                (0, 0, 0),
+                "{name}: {progress:?}"
+            );
+            for (uid, resource) in &self.record {
+                self.check_delivered(*id, subscription, uid, resource);
+            }
+        }
+        let known: Vec<_> = self.told.iter().filter(|((_, uid), _)| !self.record.contains_key(uid)).collect();
+        for ((id, uid), told) in known {
+            let Some((_, subscription)) = self.subscriptions.iter().find(|(one, _)| one == id) else {
+                continue;
+            };
+            if subscription.gone && !told.ever_released {
+                assert!(told.gone_done, "Q14: {} was not told that {uid} has gone", subscription.name);
+            }
+        }
+    }
+
+    fn check_delivered(&self, id: SubscriberId, subscription: &Subscription, uid: &str, resource: &Resource) {
+        let name = &subscription.name;
+        let seen = resource.seen(uid);
+        if !subscription.selector.matches(|key| seen.label(key)) {
+            let hold = subscription.hold.as_ref().expect("only a holder selects here");
+            assert!(
+                !resource.holds.contains(&*hold.name),
+                "Q6: {name} still holds {uid}, outside its selector"
+            );
+            return;
+        }
+        let told =
+            self.told.get(&(id, uid.to_owned())).unwrap_or_else(|| panic!("Q1: {name} never saw {uid}"));
+        // A deletion that was undone by a backup is not delivered again, as whatever (Q3).
+        if told.released || told.deleting && !resource.deleting {
+            return;
+        }
+        let state = if resource.deleting { State::Deleting } else { State::Live };
+        let (last, _) = told.last.unwrap_or_else(|| panic!("Q2: {name} is not done with {uid}"));
+        assert_eq!(last, state, "Q4: {name} has not seen the newest state of {uid}");
+        if let Some(hold) = &subscription.hold
+            && !resource.deleting
+        {
+            assert!(resource.holds.contains(&*hold.name), "Q6: {name} does not hold {uid}");
+        }
+    }
+}
+
+#[test]
+fn random_histories_keep_every_promise() {
+    for seed in 0..600 {
+        let caught = std::panic::catch_unwind(|| {
+            let mut history = History::new(seed);
+            for _ in 0..300 {
+                history.step();
+            }
+            history.finish();
+        });
+        if let Err(panic) = caught {
+            eprintln!("the history of seed {seed} breaks a promise");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
