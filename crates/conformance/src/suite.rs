@@ -1,0 +1,93 @@
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
+use crate::driver::Driver;
+use crate::world::World;
+use crate::{Failed, Result};
+
+/// Expands to one test per case.
+///
+/// Takes the attributes of each test, `#[tokio::test]` at least, and an expression for the driver
+/// of one case; it is evaluated in an `async` function, anew for each.
+///
+/// ```text
+/// rewitness_conformance::suite!(#[tokio::test(flavor = "multi_thread")] MyDriver::connect().await);
+/// ```
+#[macro_export]
+macro_rules! suite {
+    ($(#[$attribute:meta])+ $driver:expr) => {
+        $crate::for_every_case!($crate::__tests![[$(#[$attribute])+] $driver]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    ([$attributes:tt $driver:expr] $($name:ident),* $(,)?) => {
+        $($crate::__test! { $attributes $name $driver })*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test {
+    ([$($attributes:tt)+] $name:ident $driver:expr) => {
+        $($attributes)+
+        async fn $name() -> $crate::Result {
+            $crate::check(stringify!($name), $driver).await.map(|verdict| verdict.report(stringify!($name)))
+        }
+    };
+}
+
+/// What a case that did not fail came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The promise was kept.
+    Passed,
+    /// The case does not apply to this driver or backend.
+    NotApplicable {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// Says on stderr that a case did not apply, so that it is not taken for one that passed.
+    pub fn report(self, case: &str) {
+        if let Self::NotApplicable { reason } = self {
+            #[expect(clippy::print_stderr, reason = "how a test tells what libtest has no word for")]
+            {
+                eprintln!("{case} does not apply: {reason}");
+            }
+        }
+    }
+}
+
+/// The names of all cases, in the order of the promises.
+pub fn cases<D: Driver>() -> impl Iterator<Item = &'static str> {
+    crate::cases::all::<D>().into_iter().map(|case| case.name)
+}
+
+/// Runs one case.
+///
+/// # Errors
+///
+/// [`Failed::Broken`] if the promise was not kept, or the case panicked, or there is none of this name.
+pub async fn check<D: Driver>(name: &str, driver: D) -> Result<Verdict> {
+    let found = crate::cases::all::<D>().into_iter().find(|case| case.name == name);
+    let case = found.ok_or_else(|| Failed::new(format!("there is no case `{name}`")))?;
+    let world = World::new(driver);
+    let broken = |panic: Box<dyn std::any::Any + Send>| {
+        let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        Failed::new(format!(
+            "panicked: {}",
+            text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
+        ))
+    };
+    match AssertUnwindSafe((case.run)(world)).catch_unwind().await.map_err(broken)? {
+        Ok(()) => Ok(Verdict::Passed),
+        Err(Failed::NotApplicable(reason)) => Ok(Verdict::NotApplicable { reason }),
+        Err(broken) => Err(broken),
+    }
+}

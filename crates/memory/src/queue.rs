@@ -1,0 +1,149 @@
+mod intake;
+mod run;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rewitness_messaging::desk::{Desk, DeskConfig};
+use rewitness_messaging::{
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
+};
+use tokio::time::Instant;
+
+use self::run::Run;
+use crate::Store;
+
+/// How a [`MemoryQueue`] behaves where the contract leaves a choice.
+///
+/// ```
+/// use std::time::Duration;
+/// use rewitness_memory::Config;
+///
+/// let impatient = Config { grace: Duration::from_secs(1), ..Config::default() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long deliveries in flight may go on after a stop (Q10).
+    pub grace: Duration,
+    /// How many resources a page of a list has at most.
+    pub page_size: usize,
+    /// The pace of holds, and the seed of the jitter.
+    pub desk: DeskConfig,
+}
+
+impl Default for Config {
+    /// 30 s of grace, pages of 500, and the desk's own.
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(30), page_size: 500, desk: DeskConfig::default() }
+    }
+}
+
+/// The reference [`Queue`], on a [`Store`].
+///
+/// # Guarantees
+///
+/// Q1 to Q14. On a store [without holds](Store::without_holds) its capabilities say so.
+///
+/// # Caveats
+///
+/// Deliveries run on the tokio runtime that polls [`run`](Queue::run), as tasks that `run` owns:
+/// dropping its future ends them.
+///
+/// ```
+/// use rewitness_memory::{MemoryQueue, Store};
+/// use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Subscription};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), rewitness_messaging::Error> {
+/// let queue = MemoryQueue::new(Store::new());
+/// let wants = Subscription::new("reader", [Kind::new("example.com", "Widget")]);
+/// let reader = queue.subscribe(wants, async |_delivery: Delivery| Ok::<_, Failure>(Outcome::Done))?;
+/// let stopped = queue.run(async move { drop(reader.replayed().await) }).await?;
+/// assert_eq!(stopped.cut_off, 0);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct MemoryQueue(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    desk: Desk,
+    config: Config,
+    running: AtomicBool,
+}
+
+impl MemoryQueue {
+    /// A queue on this store, with the usual configuration.
+    pub fn new(store: Store) -> Self {
+        Self::with_config(store, Config::default())
+    }
+
+    /// A queue on this store.
+    pub fn with_config(store: Store, config: Config) -> Self {
+        let desk = Desk::new(config.desk);
+        Self(Arc::new(Inner { store, desk, config, running: AtomicBool::new(false) }))
+    }
+}
+
+impl Queue for MemoryQueue {
+    fn capabilities(&self) -> Capabilities {
+        match self.0.store.holds_deletion() {
+            true => Capabilities::ALL,
+            false => Capabilities::ALL.without_holds(),
+        }
+    }
+
+    fn subscribe(&self, subscription: Subscription, consumer: impl Consumer) -> Result<Handle, Error> {
+        if subscription.hold.is_some() && !self.capabilities().holds_deletion {
+            return Err(Error::CannotHold { name: subscription.name });
+        }
+        self.0.desk.subscribe(subscription, consumer)
+    }
+
+    fn wake(&self, key: &WakeKey) {
+        self.0.desk.wake(key);
+    }
+
+    fn pause(&self, pause: Pause) {
+        self.0.desk.pause(pause);
+    }
+
+    async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
+        let _running = Running::begin(&self.0.running)?;
+        let Inner { store, desk, config, .. } = &*self.0;
+        let mut run = Run::begin(store, desk, config);
+        run.until(stop).await;
+        Ok(run.drain().await)
+    }
+}
+
+impl fmt::Debug for MemoryQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryQueue").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// That the queue runs. Ends when it is dropped, so that a killed run can be followed by another.
+struct Running<'a>(&'a AtomicBool);
+
+impl<'a> Running<'a> {
+    fn begin(flag: &'a AtomicBool) -> Result<Self, Error> {
+        match flag.swap(true, Ordering::AcqRel) {
+            false => Ok(Self(flag)),
+            true => Err(Error::Running),
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// The desk's clock is tokio's, so that paused time is paused for both.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

@@ -1,0 +1,152 @@
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewitness_messaging::desk::Desk;
+use rewitness_messaging::schedule::{Observation, SourceId, Via};
+use rewitness_messaging::{ResourceId, Source};
+
+use crate::store::{Change, Cursor, Trouble};
+use crate::{Object, Store};
+
+/// The first and the longest wait for a store that cannot be reached.
+const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Lists and watches one source, for as long as it is polled.
+///
+/// ```text
+///            ┌──── expired, rolled back ────┐
+///            ▼                              │
+///   ┌───▶ listing ──── complete ───▶ watching ◀───┐
+///   │        │                          │         │
+///   └─ busy, unreachable: wait     busy, unreachable: wait
+/// ```
+pub(super) struct Intake {
+    store: Store,
+    desk: Desk,
+    id: SourceId,
+    source: Source,
+    page_size: usize,
+    /// The names of those that cannot be read.
+    poisoned: HashSet<(Option<Arc<str>>, Arc<str>)>,
+    wait: Duration,
+}
+
+impl Intake {
+    pub(super) fn new(store: Store, desk: Desk, id: SourceId, source: Source, page_size: usize) -> Self {
+        Self { store, desk, id, source, page_size, poisoned: HashSet::new(), wait: WAITS.0 }
+    }
+
+    /// Never ends by itself: whatever the trouble, it goes on (Q12).
+    pub(super) async fn follow(mut self) {
+        let mut resume = None;
+        loop {
+            let trouble = match &mut resume {
+                None => match self.list().await {
+                    Ok(cursor) => {
+                        resume = Some(cursor);
+                        continue;
+                    }
+                    Err(trouble) => trouble,
+                },
+                Some(cursor) => self.watch(cursor).await,
+            };
+            match trouble {
+                Trouble::Expired => resume = None,
+                Trouble::RolledBack => {
+                    self.desk.rolled_back(self.id);
+                    resume = None;
+                }
+                Trouble::Busy(_) | Trouble::Unreachable => self.pause(trouble).await,
+            }
+        }
+    }
+
+    async fn pause(&mut self, trouble: Trouble) {
+        self.desk.failing(self.id, trouble.reason());
+        tokio::time::sleep(trouble.retry_after().unwrap_or(self.wait)).await;
+        self.wait = (self.wait * 2).min(WAITS.1);
+    }
+
+    async fn list(&mut self) -> Result<Cursor, Trouble> {
+        let mut listing = self.store.begin_list(&self.source)?;
+        self.desk.list_started(self.id);
+        self.poisoned.clear();
+        while let Some(page) = listing.page(self.page_size).await? {
+            for object in page.iter().filter(|object| !object.is_readable()) {
+                self.poison(object);
+                let ResourceId { namespace, name, .. } = &object.resource;
+                self.desk.unreadable(self.id, namespace.as_deref(), Some(name), None);
+            }
+            let readable = page.iter().filter(|object| object.is_readable());
+            self.desk.observe(self.id, Via::List, readable.map(|object| observation(object)));
+            // Lets what the page brought be delivered before the next one is read.
+            tokio::task::yield_now().await;
+        }
+        self.desk.list_finished(self.id);
+        self.desk.poisoned(self.id, self.poisoned.len() as u64);
+        self.wait = WAITS.0;
+        Ok(listing.cursor())
+    }
+
+    async fn watch(&mut self, cursor: &mut Cursor) -> Trouble {
+        let mut watch = match self.store.begin_watch(&self.source, *cursor) {
+            Ok(watch) => watch,
+            Err(trouble) => return trouble,
+        };
+        self.desk.recovered(self.id);
+        loop {
+            match watch.next().await {
+                Ok(changes) => {
+                    changes.into_iter().for_each(|change| self.apply(change));
+                    *cursor = watch.cursor();
+                    self.wait = WAITS.0;
+                }
+                Err(trouble) => return trouble,
+            }
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        let (Change::Put(object) | Change::Removed(object)) = &change;
+        let was_poisoned = self.poisoned.remove(&place(object));
+        match &change {
+            Change::Removed(object) => self.desk.removed(self.id, &object.resource.uid.to_string()),
+            Change::Put(object) if object.is_readable() => {
+                self.desk.observe(self.id, Via::Watch, [observation(object)]);
+            }
+            Change::Put(object) => self.poison(object),
+        }
+        if was_poisoned || !self.poisoned.is_empty() {
+            self.desk.poisoned(self.id, self.poisoned.len() as u64);
+        }
+    }
+
+    fn poison(&mut self, object: &Object) {
+        tracing::warn!(name = %object.resource.name, kind = %object.resource.kind, "a resource cannot be read");
+        self.poisoned.insert(place(object));
+    }
+}
+
+/// A resource as the desk wants to see it.
+pub(super) fn observation(object: &Object) -> Observation<'_> {
+    Observation {
+        namespace: object.resource.namespace.as_deref().map(Cow::Borrowed),
+        name: Cow::Borrowed(&object.resource.name),
+        uid: Cow::Owned(object.resource.uid.to_string()),
+        version: object.version,
+        generation: object.generation,
+        deletion_timestamp: object.deletion_timestamp,
+        labels: object
+            .labels
+            .iter()
+            .map(|(key, value)| (Cow::Borrowed(&**key), Cow::Borrowed(&**value)))
+            .collect(),
+        holds: object.holds.iter().map(|hold| Cow::Borrowed(&**hold)).collect(),
+    }
+}
+
+fn place(object: &Object) -> (Option<Arc<str>>, Arc<str>) {
+    (object.resource.namespace.clone(), object.resource.name.clone())
+}

@@ -1,0 +1,170 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use rewitness_messaging::desk::{Admission, Desk, answer, is_release_due};
+use rewitness_messaging::schedule::{Adopted, Adoption, SourceChange, SourceId, Work};
+use rewitness_messaging::{Outcome, Source, Stopped};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::intake::{Intake, observation};
+use super::{Config, now};
+use crate::{Store, StoreError};
+
+/// How long a mark waits for a store that cannot be reached.
+const UNREACHABLE: Duration = Duration::from_millis(250);
+
+/// One run of a queue, and the owner of its tasks: an intake per source, a task per delivery.
+pub(super) struct Run<'a> {
+    store: &'a Store,
+    desk: &'a Desk,
+    config: &'a Config,
+    intakes: JoinSet<()>,
+    open: HashMap<SourceId, (Source, AbortHandle)>,
+    deliveries: JoinSet<()>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn begin(store: &'a Store, desk: &'a Desk, config: &'a Config) -> Self {
+        desk.start();
+        Self {
+            store,
+            desk,
+            config,
+            intakes: JoinSet::new(),
+            open: HashMap::new(),
+            deliveries: JoinSet::new(),
+        }
+    }
+
+    /// Delivers until `stop` completes.
+    pub(super) async fn until(&mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            let rung = self.desk.rung();
+            self.change_sources();
+            self.admit();
+            self.adopt();
+            let timer = self.desk.next_timer(now());
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = rung => {}
+                () = sleep_until(timer) => {}
+                Some(ended) = self.deliveries.join_next() => check(ended),
+                Some(ended) = self.intakes.join_next() => check(ended),
+            }
+        }
+    }
+
+    /// Starts nothing more, gives what is in flight the grace period, and cuts off the rest.
+    pub(super) async fn drain(mut self) -> Stopped {
+        self.desk.drain();
+        self.intakes.shutdown().await;
+        let all_done = async {
+            while let Some(ended) = self.deliveries.join_next().await {
+                check(ended);
+            }
+        };
+        let in_time = tokio::time::timeout(self.config.grace, all_done).await.is_ok();
+        let cut_off = if in_time { 0 } else { self.desk.in_flight() };
+        self.deliveries.shutdown().await;
+        Stopped { cut_off }
+    }
+
+    fn change_sources(&mut self) {
+        for change in self.desk.source_changes() {
+            match change {
+                SourceChange::Open { id, source } => self.follow(id, source),
+                SourceChange::Relist { id } => {
+                    if let Some(source) = self.leave(id) {
+                        self.follow(id, source);
+                    }
+                }
+                SourceChange::Close { id } => drop(self.leave(id)),
+            }
+        }
+    }
+
+    /// Lists and watches, from the beginning.
+    fn follow(&mut self, id: SourceId, source: Source) {
+        let intake =
+            Intake::new(self.store.clone(), self.desk.clone(), id, source.clone(), self.config.page_size);
+        let task = self.intakes.spawn(intake.follow());
+        if let Some((_, former)) = self.open.insert(id, (source, task)) {
+            former.abort();
+        }
+    }
+
+    fn leave(&mut self, id: SourceId) -> Option<Source> {
+        let (source, task) = self.open.remove(&id)?;
+        task.abort();
+        Some(source)
+    }
+
+    fn admit(&mut self) {
+        while let Some(admission) = self.desk.admit(now()) {
+            self.deliveries.spawn(deliver(self.store.clone(), self.desk.clone(), admission));
+        }
+    }
+
+    fn adopt(&self) {
+        while let Some(Adoption { ticket, resource, add, remove, .. }) = self.desk.next_adoption(now()) {
+            let marked = self.store.mark(&resource, &add, &remove);
+            let adopted = match &marked {
+                Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
+                Ok(Ok(_) | Err(StoreError::Deleting { .. })) => Adopted::Changed,
+                Ok(Err(_)) => Adopted::Gone,
+                Err(trouble) => {
+                    Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
+                }
+            };
+            self.desk.adopted(ticket, adopted, now());
+        }
+    }
+}
+
+/// One delivery: consume, release, answer.
+async fn deliver(store: Store, desk: Desk, admission: Admission) {
+    let outcome = admission.consume().await;
+    if let Err(failure) = &outcome {
+        tracing::debug!(subscription = %admission.subscription.name, %failure, "a delivery failed");
+    }
+    let released = matches!(outcome, Ok(Outcome::Done)) && release(&store, &admission).await;
+    desk.answer(admission.ticket, answer(outcome, released), now());
+}
+
+/// Takes the subscription's hold off if the delivery that it was for is done. The consumer's `Done`
+/// stands whatever the store says, so this tries until it is off instead of asking for it again.
+async fn release(store: &Store, admission: &Admission) -> bool {
+    let (Work::Deliver(delivery), Some(hold)) = (&admission.work, &admission.subscription.hold) else {
+        return false;
+    };
+    if !is_release_due(delivery) {
+        return false;
+    }
+    loop {
+        match store.mark(&delivery.envelope.resource, &[], std::slice::from_ref(&hold.name)) {
+            // Off, or the resource is there no more.
+            Ok(_) => return true,
+            Err(trouble) => tokio::time::sleep(trouble.retry_after().unwrap_or(UNREACHABLE)).await,
+        }
+    }
+}
+
+async fn sleep_until(timer: Option<std::time::Instant>) {
+    match timer {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An intake or a delivery that panics has broken an invariant: consumers' panics are caught.
+fn check(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}

@@ -1,0 +1,25 @@
+//! Q1 to Q14 on the memory queue, in paused time.
+
+#[path = "support/driver.rs"]
+mod support;
+
+mod with_holds {
+    use super::support::MemoryDriver;
+    use rewitness_memory::Store;
+
+    rewitness_conformance::suite!(
+        #[tokio::test(start_paused = true)]
+        MemoryDriver::new(Store::new())
+    );
+}
+
+/// A capability has a test for both of its values: the same suite, where nothing can be held.
+mod without_holds {
+    use super::support::MemoryDriver;
+    use rewitness_memory::Store;
+
+    rewitness_conformance::suite!(
+        #[tokio::test(start_paused = true)]
+        MemoryDriver::new(Store::without_holds())
+    );
+}
