@@ -1,0 +1,24 @@
+use crate::Error;
+
+/// A client as the queue needs it, from a configuration.
+///
+/// It differs from `kube::Client::try_from(config)` in two settings:
+///
+/// - **No silent retries** (`default_retry: false`). By default the client repeats a request that
+///   was answered 429, 503 or 504 up to 15 times, with waits of its own and without a word. The
+///   queue would neither see the `Retry-After` nor keep its own pace, and could not say what fails.
+/// - **No read timeout** on the connection. It would cut a quiet watch; the queue sets a limit on
+///   each call and on a watch's silence instead (see [`Config`](crate::Config)).
+///
+/// # Assumptions
+///
+/// The program has chosen a TLS stack by a feature of `kube` (`rustls-tls` with `ring`, say).
+///
+/// # Errors
+///
+/// [`Error::Client`] if the configuration names credentials or a proxy that cannot be used.
+pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
+    config.default_retry = false;
+    config.read_timeout = None;
+    kube::Client::try_from(config).map_err(|source| Error::Client { source: Box::new(source) })
+}

@@ -1,0 +1,252 @@
+use std::time::Duration;
+
+use rewitness_messaging::Kind;
+
+use super::catalog::is_watchable;
+use super::near::nearest;
+use super::served::Served;
+use crate::Error;
+use crate::api::{Endpoint, Server};
+
+/// Finds kinds by the names that people type, as kubectl does.
+///
+/// A name is a plural, a singular, a short name or a kind, in any case, alone or followed by
+/// `.group` or `.version.group`; a group may be cut off after any of its letters. A plural or
+/// singular goes before a short name; among several groups the one that the server lists first is
+/// meant, and in it the preferred version.
+///
+/// # Caveats
+///
+/// It knows what was served when it was made.
+///
+/// ```no_run
+/// # async fn example(client: kube::Client) -> Result<(), rewitness_kubernetes::Error> {
+/// let resolver = rewitness_kubernetes::Resolver::new(&client).await?;
+/// let deployments = resolver.resolve("deploy")?;
+/// assert_eq!(deployments.kind.to_string(), "Deployment.apps");
+/// assert_eq!(deployments.to_string(), "deployments.apps");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Resolver {
+    served: Served,
+}
+
+/// A kind, and how the server serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResolvedKind {
+    /// The kind.
+    pub kind: Kind,
+    /// Its plural in lower case, as it stands in paths and rights.
+    pub plural: String,
+    /// Its singular in lower case.
+    pub singular: String,
+    /// The version it was found in.
+    pub version: String,
+    /// Whether its resources live in namespaces.
+    pub namespaced: bool,
+    /// What can be done with it: `list`, `watch`, `patch`, …
+    pub verbs: Vec<String>,
+    /// Its short names.
+    pub short_names: Vec<String>,
+}
+
+impl ResolvedKind {
+    /// Whether it can be listed and watched, which is what a queue needs.
+    pub fn is_watchable(&self) -> bool {
+        is_watchable(&self.verbs)
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::of(&self.kind, &self.version, &self.plural, self.namespaced)
+    }
+}
+
+/// The plural with its group, as `widgets.example.com`.
+impl std::fmt::Display for ResolvedKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.endpoint(), f)
+    }
+}
+
+impl Resolver {
+    /// Reads what the server serves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Discover`] if the server cannot be asked. A single API service that is down is no
+    /// error; its kinds are missing, and [`broken`](Self::broken) names it.
+    pub async fn new(client: &kube::Client) -> Result<Self, Error> {
+        let server = Server::new(client.clone(), Duration::from_secs(30));
+        let served = Served::read(&server).await.map_err(|refusal| Error::Discover { refusal })?;
+        Ok(Self { served })
+    }
+
+    /// The group versions, as `group/version`, whose kinds cannot be read at present.
+    pub fn broken(&self) -> &[String] {
+        &self.served.broken
+    }
+
+    /// Every kind, in every version, in the server's order of preference.
+    pub fn kinds(&self) -> &[ResolvedKind] {
+        &self.served.kinds
+    }
+
+    /// The kind that a name means.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownType`], with similar names.
+    pub fn resolve(&self, name: &str) -> Result<&ResolvedKind, Error> {
+        let wanted = name.trim().to_lowercase();
+        let mut forms = Vec::new();
+        if let [resource, version, group] = wanted.splitn(3, '.').collect::<Vec<_>>()[..] {
+            forms.push(Wanted { resource, version: Some(version), group: Group::Is(group) });
+        }
+        match wanted.split_once('.') {
+            Some((resource, group)) => {
+                forms.push(Wanted { resource, version: None, group: Group::Is(group) });
+                forms.push(Wanted { resource, version: None, group: Group::Begins(group) });
+            }
+            None => forms.push(Wanted { resource: &wanted, version: None, group: Group::Any }),
+        }
+        let found = forms.iter().find_map(|form| self.find(form));
+        found.ok_or_else(|| self.unknown(name, &wanted))
+    }
+
+    fn find(&self, wanted: &Wanted<'_>) -> Option<&ResolvedKind> {
+        let there = || self.served.kinds.iter().filter(|kind| wanted.is_where(kind));
+        let named =
+            there().find(|kind| wanted.resource == kind.plural.to_lowercase() || wanted.is_singular(kind));
+        let short = || {
+            there().find(|kind| kind.short_names.iter().any(|short| short.to_lowercase() == wanted.resource))
+        };
+        named.or_else(short)
+    }
+
+    fn unknown(&self, name: &str, wanted: &str) -> Error {
+        let resource = wanted.split('.').next().unwrap_or(wanted);
+        let names = self.served.kinds.iter().filter(|kind| kind.is_watchable()).flat_map(|kind| {
+            let names = [kind.plural.as_str(), kind.singular.as_str()].into_iter();
+            let short = kind.short_names.iter().map(String::as_str);
+            names.chain(short.filter(|short| short.len() > 2)).map(|name| (name, kind.to_string()))
+        });
+        Error::UnknownType { name: name.to_owned(), near: nearest(resource, names) }
+    }
+}
+
+/// A name, taken apart.
+struct Wanted<'a> {
+    resource: &'a str,
+    version: Option<&'a str>,
+    group: Group<'a>,
+}
+
+enum Group<'a> {
+    Any,
+    Is(&'a str),
+    Begins(&'a str),
+}
+
+impl Wanted<'_> {
+    fn is_where(&self, kind: &ResolvedKind) -> bool {
+        let group = match self.group {
+            Group::Any => true,
+            Group::Is(group) => *kind.kind.group == *group,
+            Group::Begins(group) => kind.kind.group.starts_with(group),
+        };
+        group && self.version.is_none_or(|version| version == kind.version)
+    }
+
+    fn is_singular(&self, kind: &ResolvedKind) -> bool {
+        self.resource == kind.singular.to_lowercase() || self.resource == kind.kind.kind.to_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn resolver() -> Resolver {
+        let resource = |plural: &str, kind: &str, short: &[&str], scope: &str| {
+            json!({"resource": plural, "responseKind": {"group": "", "version": "", "kind": kind}, "scope": scope,
+                   "singularResource": kind.to_lowercase(), "verbs": ["list", "watch"], "shortNames": short})
+        };
+        let group = |name: &str, versions: serde_json::Value| json!({"metadata": {"name": name}, "versions": versions});
+        let list = json!({"items": [
+            group("", json!([{"version": "v1", "resources": [
+                resource("pods", "Pod", &["po"], "Namespaced"), resource("events", "Event", &["ev"], "Namespaced"),
+                resource("namespaces", "Namespace", &["ns"], "Cluster")]}])),
+            group("apps", json!([{"version": "v1", "resources": [resource("deployments", "Deployment", &["deploy"], "Namespaced")]}])),
+            group("events.k8s.io", json!([{"version": "v1", "resources": [resource("events", "Event", &["ev"], "Namespaced")]}])),
+            group("example.com", json!([
+                {"version": "v2", "resources": [resource("widgets", "Widget", &["po", "wg"], "Namespaced")]},
+                {"version": "v1", "resources": [resource("widgets", "Widget", &["wg"], "Namespaced"),
+                                                resource("gears", "Gear", &[], "Cluster")]}])),
+            group("example.com.evil.test", json!([{"version": "v1", "resources": [resource("widgets", "Widget", &[], "Cluster")]}])),
+            group("metrics.k8s.io", json!([{"version": "v1beta1", "freshness": "Stale", "resources": []}])),
+        ]});
+        let mut served = Served::default();
+        served.add_aggregated(serde_json::from_value(list).unwrap());
+        Resolver { served }
+    }
+
+    #[test]
+    fn names_mean_what_they_mean_to_kubectl() {
+        let resolver = resolver();
+        for (name, expected) in [
+            ("pods", "v1 pods"),
+            ("Pod", "v1 pods"),
+            ("POD", "v1 pods"),
+            ("po", "v1 pods"),
+            ("deploy", "v1 deployments.apps"),
+            ("deployments.apps", "v1 deployments.apps"),
+            ("deployments.v1.apps", "v1 deployments.apps"),
+            ("deploy.apps", "v1 deployments.apps"),
+            ("events", "v1 events"),
+            ("events.events.k8s.io", "v1 events.events.k8s.io"),
+            ("ev.events", "v1 events.events.k8s.io"),
+            ("widget", "v2 widgets.example.com"),
+            ("wg", "v2 widgets.example.com"),
+            ("widgets.v1.example.com", "v1 widgets.example.com"),
+            ("Widget.v1.example.com", "v1 widgets.example.com"),
+            ("widgets.example.com", "v2 widgets.example.com"),
+            ("widgets.exam", "v2 widgets.example.com"),
+            ("widgets.example.com.evil.test", "v1 widgets.example.com.evil.test"),
+            ("widgets.example.com.e", "v1 widgets.example.com.evil.test"),
+            ("gear", "v1 gears.example.com"),
+        ] {
+            let kind = resolver.resolve(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(format!("{} {kind}", kind.version), expected, "{name}");
+        }
+        assert!(!resolver.resolve("ns").unwrap().namespaced);
+        assert_eq!(resolver.broken(), ["metrics.k8s.io/v1beta1"]);
+    }
+
+    #[test]
+    fn an_unknown_name_gets_similar_ones() {
+        let resolver = resolver();
+        for (name, expected) in [
+            (
+                "wigdets",
+                "the server has no type `wigdets`; did you mean one of widgets.example.com, widgets.example.com.evil.test?",
+            ),
+            (
+                "deployment.example.com",
+                "the server has no type `deployment.example.com`; did you mean `deployments.apps`?",
+            ),
+            ("dep", "the server has no type `dep`; did you mean `deployments.apps`?"),
+            (
+                "widgets.v3.example.com",
+                "the server has no type `widgets.v3.example.com`; did you mean one of widgets.example.com, widgets.example.com.evil.test?",
+            ),
+            ("zebra", "the server has no type `zebra`"),
+            ("", "the server has no type ``"),
+        ] {
+            assert_eq!(resolver.resolve(name).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+use std::time::Duration;
+
+use rewitness_messaging::{Failure, Kind, ResourceId, Retry};
+use thiserror::Error;
+
+use crate::api::Refusal;
+
+/// What went wrong, and at which step.
+///
+/// [`retry`](Self::retry) says what comes next.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No client could be made from the configuration.
+    #[error("make a client from the configuration")]
+    Client {
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// What the server serves could not be read.
+    #[error("discover what the server serves: {refusal}")]
+    Discover {
+        /// The server's answer.
+        refusal: Refusal,
+    },
+    /// The server serves no such kind.
+    #[error("the server does not serve {kind}")]
+    NotServed {
+        /// Which.
+        kind: Kind,
+    },
+    /// A type as typed by a person is none that the server serves.
+    #[error("the server has no type `{name}`{}", suggestion(.near))]
+    UnknownType {
+        /// As it was typed.
+        name: String,
+        /// Types of similar names, the most similar first.
+        near: Vec<String>,
+    },
+    /// Resources could not be listed.
+    #[error("list {plural}: {refusal}")]
+    List {
+        /// The kind's plural with its group.
+        plural: String,
+        /// The server's answer.
+        refusal: Refusal,
+    },
+    /// A resource could not be read.
+    #[error("read {resource}: {refusal}")]
+    Read {
+        /// Which.
+        resource: Box<ResourceId>,
+        /// The server's answer.
+        refusal: Refusal,
+    },
+    /// A finalizer could not be put on or taken off.
+    #[error("change the finalizers of {resource}: {refusal}")]
+    Patch {
+        /// Whose.
+        resource: Box<ResourceId>,
+        /// The server's answer.
+        refusal: Refusal,
+    },
+    /// Others kept changing the finalizers of a resource while ours was to be changed.
+    #[error("change the finalizers of {resource}: they changed {tries} times meanwhile")]
+    Contended {
+        /// Whose.
+        resource: Box<ResourceId>,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The hold of a resource is to be taken off because it is being deleted, but it is not.
+    #[error("take `{hold}` off {resource}: it is not being deleted")]
+    NotDeleting {
+        /// Whose.
+        resource: Box<ResourceId>,
+        /// Which.
+        hold: String,
+    },
+    /// An answer of the server is not what it should be. Its content is not repeated here.
+    #[error("understand the server's answer about {what}")]
+    Decode {
+        /// What it was about.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// What is to be done next.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Client { .. } | Self::UnknownType { .. } => Retry::Never,
+            Self::Discover { refusal }
+            | Self::List { refusal, .. }
+            | Self::Read { refusal, .. }
+            | Self::Patch { refusal, .. } => refusal.retry_after().map_or(Retry::Backoff, Retry::After),
+            Self::Contended { .. } => Retry::After(Duration::from_millis(100)),
+            Self::NotServed { .. } | Self::NotDeleting { .. } | Self::Decode { .. } => Retry::Backoff,
+        }
+    }
+
+    /// The same as a consumer's failure.
+    pub fn into_failure(self) -> Failure {
+        match self.retry() {
+            Retry::Backoff => Failure::backoff(self),
+            Retry::After(after) => Failure::after(after, self),
+            Retry::Never => Failure::never(self),
+        }
+    }
+}
+
+fn suggestion(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!("; did you mean `{one}`?"),
+        several => format!("; did you mean one of {}?", several.join(", ")),
+    }
+}

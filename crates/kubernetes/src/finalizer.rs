@@ -1,0 +1,83 @@
+//! Holds on Kubernetes: one finalizer per holding subscription.
+//!
+//! # Guarantees
+//!
+//! - Every patch tests the uid and the whole list of finalizers as it was read, so that it applies
+//!   to that resource in that state or not at all: no other resource of the same name, no finalizer
+//!   of somebody else, and not their order, is ever touched.
+//! - A resource that has gone, or whose name another has taken, counts as done.
+//!
+//! # Caveats
+//!
+//! An API server refuses to add a finalizer to a resource that is being deleted. Whether a hold
+//! got onto a resource in time is known only from an answer or a watch that shows it there.
+
+mod adopt;
+mod holds;
+mod lane;
+mod name;
+mod patch;
+mod protect;
+mod release;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rewitness_messaging::{ResourceId, Uid};
+
+use crate::Error;
+use crate::api::{Endpoint, Refusal, Server};
+use crate::discovery::Catalog;
+
+pub use holds::{Held, Holds, Survey, TakenOff};
+pub(crate) use lane::AdoptionLane;
+pub use name::check_name;
+use patch::Seen;
+pub use protect::{is_protected_namespace, protected};
+
+/// How often a change of finalizers is tried while others change them too.
+const TRIES: u32 = 5;
+
+/// Reads and changes finalizers.
+pub(crate) struct Finalizers {
+    pub(crate) server: Server,
+    pub(crate) catalog: Arc<Catalog>,
+}
+
+/// A resource as it was just read.
+struct Live {
+    seen: Seen,
+    body: Bytes,
+}
+
+impl Finalizers {
+    /// The resource now; `None` if it has gone, or its name is another's.
+    async fn read(&self, endpoint: &Endpoint, resource: &ResourceId) -> Result<Option<Live>, Refusal> {
+        let request = endpoint.read(resource.namespace.as_deref(), &resource.name);
+        let body = match self.server.call(request).await {
+            Ok(body) => body,
+            Err(Refusal::NoObject) => return Ok(None),
+            Err(refusal) => return Err(refusal),
+        };
+        let seen = Seen::parse(&body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })?;
+        Ok((Uid::new(&seen.uid) == resource.uid).then_some(Live { seen, body }))
+    }
+
+    async fn write(
+        &self,
+        endpoint: &Endpoint,
+        resource: &ResourceId,
+        patch: Vec<u8>,
+    ) -> Result<Bytes, Refusal> {
+        let request = endpoint.patch(resource.namespace.as_deref(), &resource.name, patch);
+        self.server.call(request).await
+    }
+
+    /// The path of a kind; looked for anew if the former one is not there any more.
+    async fn endpoint(&self, resource: &ResourceId, was_wrong: bool) -> Result<Arc<Endpoint>, Error> {
+        match was_wrong {
+            true => self.catalog.endpoint_now(&resource.kind).await,
+            false => self.catalog.endpoint(&resource.kind).await,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use bytes::Bytes;
+use rewitness_messaging::schedule::Adoption;
+
+use super::{Finalizers, Seen, TRIES};
+use crate::Error;
+use crate::api::Refusal;
+
+/// What became of an adoption.
+#[derive(Debug)]
+pub(super) enum Adopting {
+    /// The resource as the server showed it, with our finalizers as they are to be.
+    Observed(Bytes),
+    /// It has gone, or its name is another's.
+    Gone,
+    /// It is being deleted by now, so that nothing can be put on it.
+    Deleting,
+}
+
+impl Finalizers {
+    /// Puts on and takes off what the adoption says, with one patch.
+    ///
+    /// A resource without any finalizer is the common case, so that is tried first, without
+    /// reading. If the guess is wrong, its `test` fails and nothing has happened.
+    pub(super) async fn adopt(&self, adoption: &Adoption) -> Result<Adopting, Error> {
+        let Adoption { resource, add, remove, .. } = adoption;
+        let patch_failed = |refusal| Error::Patch { resource: Box::new(resource.clone()), refusal };
+        let bare = Seen { uid: resource.uid.to_string(), ..Seen::default() };
+        let mut guess = remove.is_empty().then_some(bare);
+        let mut tried = None;
+        let mut wrong_path = false;
+        for _ in 0..TRIES {
+            let endpoint = self.endpoint(resource, wrong_path).await?;
+            let seen = match guess.take() {
+                Some(guess) => guess,
+                None => {
+                    let live = match self.read(&endpoint, resource).await {
+                        Ok(Some(live)) => live,
+                        Ok(None) => return Ok(Adopting::Gone),
+                        Err(Refusal::NoPath) if !wrong_path => {
+                            wrong_path = true;
+                            continue;
+                        }
+                        Err(refusal) => {
+                            return Err(Error::Read { resource: Box::new(resource.clone()), refusal });
+                        }
+                    };
+                    if live.seen.is_deleting() && !add.is_empty() {
+                        return Ok(Adopting::Deleting);
+                    }
+                    if live.seen.change(add, remove).is_none() {
+                        return Ok(Adopting::Observed(live.body));
+                    }
+                    live.seen
+                }
+            };
+            // The same state refused twice is no race: the server has another reason.
+            if let Some((before, refusal)) = tried.take()
+                && before == seen
+            {
+                return Err(patch_failed(refusal));
+            }
+            let Some(patch) = seen.change(add, remove) else { continue };
+            match self.write(&endpoint, resource, patch).await {
+                Ok(body) => return Ok(Adopting::Observed(body)),
+                Err(Refusal::NoObject) => return Ok(Adopting::Gone),
+                Err(Refusal::NoPath) if !wrong_path => wrong_path = true,
+                // A failed test, or something that the next read shows.
+                Err(refusal @ (Refusal::Unprocessable { .. } | Refusal::Conflict)) => {
+                    tried = Some((seen, refusal))
+                }
+                Err(refusal) => return Err(patch_failed(refusal)),
+            }
+        }
+        Err(Error::Contended { resource: Box::new(resource.clone()), tries: TRIES })
+    }
+}

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewitness_messaging::{ResourceId, Selector};
+
+use super::release::From;
+use super::{Finalizers, is_protected_namespace};
+use crate::Error;
+use crate::api::{ListAsk, Refusal, Server};
+use crate::discovery::{Catalog, ResolvedKind};
+use crate::wire::{Entry, decode_page};
+
+const PAGE: u32 = 500;
+
+/// Looks at and gives up holds, outside of a queue: what `rewitness unhold` does.
+///
+/// ```no_run
+/// # async fn example(client: kube::Client) -> Result<(), rewitness_kubernetes::Error> {
+/// use rewitness_kubernetes::{Resolver, finalizer::Holds};
+/// use rewitness_messaging::Selector;
+///
+/// let kind = Resolver::new(&client).await?.resolve("widgets")?.clone();
+/// let holds = Holds::new(client);
+/// let hold = "hold.rewitness.dev/backup";
+/// for held in holds.survey(&kind, None, &Selector::default(), hold).await?.held {
+///     holds.take_off(&held.resource, hold).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Holds(Arc<Finalizers>);
+
+/// What there is of a kind, and what of it is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// How many resources there are.
+    pub total: u64,
+    /// How many of them are in protected namespaces, and are not held unless that is allowed.
+    pub protected: u64,
+    /// How many could not be read.
+    pub unreadable: u64,
+    /// Those that have the hold.
+    pub held: Vec<Held>,
+}
+
+/// A resource that has the hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Held {
+    /// Which.
+    pub resource: ResourceId,
+    /// Whether it is being deleted, and so waits for its holds.
+    pub deleting: bool,
+}
+
+/// What became of a finalizer that was to be taken off. In each case it is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOff {
+    /// It was there, and was taken off.
+    Now,
+    /// It was not there.
+    WasNotThere,
+    /// The resource has gone, or another has its name.
+    Gone,
+}
+
+impl Holds {
+    /// Over a client; best one from [`client`](crate::client).
+    pub fn new(client: kube::Client) -> Self {
+        let server = Server::new(client, Duration::from_secs(30));
+        Self(Arc::new(Finalizers { catalog: Arc::new(Catalog::new(server.clone())), server }))
+    }
+
+    /// Lists a kind, in a namespace or everywhere, and says what of it has the hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::List`] if the server refuses or cannot be reached.
+    pub async fn survey(
+        &self,
+        kind: &ResolvedKind,
+        namespace: Option<&str>,
+        selector: &Selector,
+        hold: &str,
+    ) -> Result<Survey, Error> {
+        let endpoint = kind.endpoint();
+        let failed = |refusal| Error::List { plural: endpoint.to_string(), refusal };
+        let mut survey = Survey::default();
+        let mut token: Option<String> = None;
+        loop {
+            let ask = ListAsk { limit: PAGE, continue_token: token.as_deref(), selector };
+            let body = match self.0.server.call(endpoint.list(namespace, ask)).await {
+                Ok(body) => body,
+                // The list took longer than its token lives: anew.
+                Err(Refusal::Expired) if token.is_some() => {
+                    (survey, token) = (Survey::default(), None);
+                    continue;
+                }
+                Err(refusal) => return Err(failed(refusal)),
+            };
+            let page = decode_page(&body, PAGE)
+                .map_err(|error| failed(Refusal::Unreadable { reason: error.to_string() }))?;
+            page.items.into_iter().for_each(|entry| survey.count(kind, hold, entry));
+            match page.continue_token {
+                Some(next) => token = Some(next.into_owned()),
+                None => return Ok(survey),
+            }
+        }
+    }
+
+    /// Takes a hold off a resource, whether or not that is being deleted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error::retry`] says, it may be tried again. It is idempotent.
+    pub async fn take_off(&self, resource: &ResourceId, hold: &str) -> Result<TakenOff, Error> {
+        self.0.take_off(resource, hold, From::Any).await
+    }
+}
+
+impl Survey {
+    fn count(&mut self, kind: &ResolvedKind, hold: &str, entry: Entry<'_>) {
+        self.total += 1;
+        let Entry::Object(seen) = entry else {
+            self.unreadable += 1;
+            return;
+        };
+        self.protected += u64::from(is_protected_namespace(seen.namespace.as_deref()));
+        if seen.holds.iter().any(|one| one == hold) {
+            let resource = ResourceId {
+                kind: kind.kind.clone(),
+                namespace: seen.namespace.as_deref().map(Into::into),
+                name: (&*seen.name).into(),
+                uid: (&*seen.uid).into(),
+            };
+            self.held.push(Held { resource, deleting: seen.deletion_timestamp.is_some() });
+        }
+    }
+}

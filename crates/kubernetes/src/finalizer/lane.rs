@@ -1,0 +1,118 @@
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rewitness_messaging::Kind;
+use rewitness_messaging::desk::Desk;
+use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};
+use tokio::time::Instant;
+
+use super::Finalizers;
+use super::adopt::Adopting;
+use crate::Error;
+use crate::api::Refusal;
+use crate::tasks::Tasks;
+use crate::wire::{Entry, decode_object};
+
+/// How long a missing right is given before the next try. Somebody has to act first.
+const CALM: Duration = Duration::from_secs(30);
+
+/// The adoption lane of one run: does what the desk says is due, so many at a time. What is under
+/// way when it ends can all be done again.
+pub(crate) struct AdoptionLane {
+    desk: Desk,
+    finalizers: Arc<Finalizers>,
+    concurrency: usize,
+    tasks: Tasks,
+    refused: Arc<Refused>,
+}
+
+impl AdoptionLane {
+    pub(crate) fn new(desk: Desk, finalizers: Arc<Finalizers>, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        Self { desk, finalizers, concurrency, tasks: Tasks::default(), refused: Arc::default() }
+    }
+
+    /// Begins what is due.
+    pub(crate) fn begin_due(&mut self, now: std::time::Instant) {
+        self.tasks.reap();
+        while !self.is_full()
+            && let Some(adoption) = self.desk.next_adoption(now)
+        {
+            let (desk, finalizers) = (self.desk.clone(), self.finalizers.clone());
+            self.tasks.spawn(adopt(desk, finalizers, self.refused.clone(), adoption));
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.tasks.len() >= self.concurrency
+    }
+
+    /// Waits until an adoption has ended.
+    pub(crate) async fn ended(&mut self) {
+        self.tasks.ended().await;
+    }
+
+    pub(crate) async fn shut_down(self) {
+        self.tasks.shut_down().await;
+    }
+}
+
+/// One adoption, whose ticket is handed back in any case.
+async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, adoption: Adoption) {
+    let result = finalizers.adopt(&adoption).await;
+    let Adoption { ticket, resource, .. } = adoption;
+    let back = |ticket: AdoptionTicket, result| desk.adopted(ticket, result, Instant::now().into_std());
+    match result {
+        Ok(Adopting::Observed(body)) => match decode_object(&body) {
+            Entry::Object(seen) => {
+                refused.forget(&resource.kind);
+                back(ticket, Adopted::Observed(seen));
+            }
+            Entry::Unreadable { .. } => {
+                back(ticket, Adopted::Failed { after: None, reason: "the answer cannot be read".into() })
+            }
+        },
+        Ok(Adopting::Gone) => back(ticket, Adopted::Gone),
+        Ok(Adopting::Deleting) => back(ticket, Adopted::Changed),
+        Err(error) => {
+            let after = match &error {
+                Error::Patch { refusal: Refusal::Forbidden { .. }, .. }
+                | Error::Read { refusal: Refusal::Forbidden { .. }, .. } => Some(CALM),
+                Error::Patch { refusal, .. } | Error::Read { refusal, .. } => refusal.retry_after(),
+                _ => None,
+            };
+            if after == Some(CALM) && refused.is_new(&resource.kind) {
+                tracing::warn!(%error, kind = %resource.kind, "resources cannot be held: a right is missing");
+            } else {
+                tracing::debug!(%error, %resource, "a resource could not be held, and will be tried again");
+            }
+            back(ticket, Adopted::Failed { after, reason: reason_of(&error).into() });
+        }
+    }
+}
+
+/// For a person to act on. It is shown for the kind, so it does not name the resource.
+fn reason_of(error: &Error) -> String {
+    match error {
+        Error::Patch { refusal, .. } | Error::Read { refusal, .. } => refusal.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// The kinds for which a right is missing, so that each is said once and not per resource.
+#[derive(Default)]
+struct Refused(Mutex<HashSet<Kind>>);
+
+impl Refused {
+    fn is_new(&self, kind: &Kind) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.clone())
+    }
+
+    fn forget(&self, kind: &Kind) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kinds.is_empty() {
+            kinds.remove(kind);
+        }
+    }
+}

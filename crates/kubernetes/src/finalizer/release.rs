@@ -1,0 +1,76 @@
+use rewitness_messaging::ResourceId;
+
+use super::{Finalizers, TRIES, TakenOff};
+use crate::Error;
+use crate::api::Refusal;
+
+/// From which resources a finalizer may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// Only from one that is being deleted: its consumer has answered for it.
+    Deleting,
+    /// From any: somebody gives up a hold.
+    Any,
+}
+
+impl Finalizers {
+    /// Takes the finalizer off a resource that is being deleted.
+    ///
+    /// Returning `Ok` means that it is not on it any more, however that came.
+    pub(crate) async fn release(&self, resource: &ResourceId, finalizer: &str) -> Result<TakenOff, Error> {
+        self.take_off(resource, finalizer, From::Deleting).await
+    }
+
+    /// Reads, and patches what was read, until one of both says that it is off.
+    pub(super) async fn take_off(
+        &self,
+        resource: &ResourceId,
+        finalizer: &str,
+        from: From,
+    ) -> Result<TakenOff, Error> {
+        let mut tried = None;
+        let mut wrong_path = false;
+        for _ in 0..TRIES {
+            let endpoint = self.endpoint(resource, wrong_path).await?;
+            let live = match self.read(&endpoint, resource).await {
+                Ok(Some(live)) => live,
+                Ok(None) => return Ok(TakenOff::Gone),
+                Err(Refusal::NoPath) if !wrong_path => {
+                    wrong_path = true;
+                    continue;
+                }
+                Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),
+            };
+            if !live.seen.has(finalizer) {
+                return Ok(TakenOff::WasNotThere);
+            }
+            if from == From::Deleting && !live.seen.is_deleting() {
+                return Err(Error::NotDeleting {
+                    resource: Box::new(resource.clone()),
+                    hold: finalizer.to_owned(),
+                });
+            }
+            // The same state refused twice is no race: the server has another reason.
+            if let Some((before, refusal)) = tried.take()
+                && before == live.seen
+            {
+                return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
+            }
+            let Some(patch) = live.seen.change(&[] as &[&str], &[finalizer]) else { continue };
+            match self.write(&endpoint, resource, patch).await {
+                Ok(_) => return Ok(TakenOff::Now),
+                Err(Refusal::NoObject) => return Ok(TakenOff::Gone),
+                Err(
+                    refusal
+                    @ (Refusal::Overloaded { .. } | Refusal::Forbidden { .. } | Refusal::Unauthorized),
+                ) => {
+                    return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
+                }
+                // A test failed; or no answer came, and the patch may have been applied all the
+                // same. The next read tells.
+                Err(refusal) => tried = Some((live.seen, refusal)),
+            }
+        }
+        Err(Error::Contended { resource: Box::new(resource.clone()), tries: TRIES })
+    }
+}

@@ -1,0 +1,110 @@
+//! Lists and watches, for any set of kinds known at run time.
+//!
+//! One task per source, so that each starts, fails and recovers alone. What a task does next is
+//! decided by a [`plan`], which is pure; [`source`] does it; [`feed`] hands the outcome over.
+
+mod feed;
+mod lines;
+mod pace;
+mod plan;
+mod source;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rewitness_messaging::Source;
+use rewitness_messaging::desk::Desk;
+use rewitness_messaging::schedule::{SourceChange, SourceId};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::AbortHandle;
+
+use crate::Config;
+use crate::api::Server;
+use crate::discovery::Catalog;
+use crate::tasks::Tasks;
+use source::SourceTask;
+pub(crate) use source::dice;
+
+/// What all sources share.
+pub(crate) struct Context {
+    pub(crate) server: Server,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) config: Config,
+    /// Bounds how many lists are under way.
+    pub(crate) lists: Semaphore,
+    several: Mutex<HashSet<Source>>,
+}
+
+impl Context {
+    pub(crate) fn new(server: Server, catalog: Arc<Catalog>, config: Config) -> Self {
+        let lists = Semaphore::new(config.concurrent_lists.max(1));
+        Self { server, catalog, config, lists, several: Mutex::default() }
+    }
+
+    /// Notes sources of one kind that one subscription has in several namespaces. Should the kind
+    /// turn out to have no namespaces, each of them would show all of it.
+    pub(crate) fn note_several(&self, sources: Vec<Source>) {
+        let kinds: Vec<_> = sources.iter().map(|source| source.kind.clone()).collect();
+        let several =
+            sources.into_iter().filter(|one| kinds.iter().filter(|kind| **kind == one.kind).count() > 1);
+        self.several.lock().unwrap_or_else(PoisonError::into_inner).extend(several);
+    }
+
+    fn is_one_of_several(&self, source: &Source) -> bool {
+        self.several.lock().unwrap_or_else(PoisonError::into_inner).contains(source)
+    }
+}
+
+struct Open {
+    task: AbortHandle,
+    relist: Arc<Notify>,
+}
+
+/// The sources of one run, each in a task of its own.
+pub(crate) struct Sources {
+    desk: Desk,
+    context: Arc<Context>,
+    tasks: Tasks,
+    open: HashMap<SourceId, Open>,
+}
+
+impl Sources {
+    pub(crate) fn new(desk: Desk, context: Arc<Context>) -> Self {
+        Self { desk, context, tasks: Tasks::default(), open: HashMap::new() }
+    }
+
+    /// Opens, lists anew and closes what the desk says.
+    pub(crate) fn follow_changes(&mut self) {
+        for change in self.desk.source_changes() {
+            match change {
+                SourceChange::Open { id, source } => {
+                    let relist = Arc::new(Notify::new());
+                    let task =
+                        SourceTask::new(id, source, self.desk.clone(), self.context.clone(), relist.clone());
+                    let task = self.tasks.spawn(task.run());
+                    self.open.insert(id, Open { task, relist });
+                }
+                SourceChange::Relist { id } => {
+                    if let Some(source) = self.open.get(&id) {
+                        source.relist.notify_one();
+                    }
+                }
+                SourceChange::Close { id } => {
+                    if let Some(source) = self.open.remove(&id) {
+                        source.task.abort();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a source that was closed has ended.
+    pub(crate) async fn ended(&mut self) {
+        self.tasks.ended().await;
+    }
+
+    /// Closes all.
+    pub(crate) async fn shut_down(self) {
+        self.tasks.shut_down().await;
+    }
+}

@@ -1,0 +1,165 @@
+use std::collections::HashSet;
+
+use rewitness_messaging::Kind;
+use rewitness_messaging::desk::Desk;
+use rewitness_messaging::schedule::{Observation, SourceId, Via};
+
+use crate::api::Refusal;
+use crate::wire::{Entry, Event};
+
+/// What one source shows, handed to the desk a page or a burst of events at a time.
+///
+/// Resources that cannot be read stop here (Q11): they are counted, and named once in the log.
+pub(super) struct Feed {
+    desk: Desk,
+    id: SourceId,
+    kind: Kind,
+    /// Those that cannot be read at present.
+    unreadable: HashSet<String>,
+    /// The same, as the list that is under way finds them.
+    listing: HashSet<String>,
+}
+
+/// What a burst of events came to.
+#[derive(Debug, Default)]
+pub(super) struct Burst {
+    /// The version up to which everything was shown.
+    pub(super) version: Option<String>,
+    /// Why the server ended the watch.
+    pub(super) failed: Option<Refusal>,
+}
+
+impl Feed {
+    pub(super) fn new(desk: Desk, id: SourceId, kind: Kind) -> Self {
+        Self { desk, id, kind, unreadable: HashSet::new(), listing: HashSet::new() }
+    }
+
+    pub(super) fn list_started(&mut self) {
+        self.listing.clear();
+        self.desk.list_started(self.id);
+    }
+
+    pub(super) fn page(&mut self, items: Vec<Entry<'_>>) {
+        // First, because the desk is locked while it takes the others.
+        for entry in &items {
+            if let Entry::Unreadable { namespace, name, uid } = entry {
+                let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
+                self.listing.insert(key);
+            }
+        }
+        let readable = items.into_iter().filter_map(|entry| match entry {
+            Entry::Object(observation) => Some(observation),
+            Entry::Unreadable { .. } => None,
+        });
+        self.desk.observe(self.id, Via::List, readable);
+    }
+
+    pub(super) fn list_finished(&mut self) {
+        self.unreadable = std::mem::take(&mut self.listing);
+        self.desk.list_finished(self.id);
+        self.desk.poisoned(self.id, self.unreadable.len() as u64);
+    }
+
+    /// Takes events in their order, up to the one that ends the watch, if there is one.
+    pub(super) fn events<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) -> Burst {
+        let mut burst = Burst::default();
+        let mut moved = None;
+        let mut shown = Vec::new();
+        for event in events {
+            match event {
+                Event::Shown { entry, version } => {
+                    moved = Some(version);
+                    shown.extend(self.watched(entry));
+                }
+                Event::Left { entry, version } => {
+                    moved = Some(version);
+                    self.flush(&mut shown);
+                    self.left(entry);
+                }
+                Event::Bookmark { version } => moved = Some(version),
+                Event::Failed(refusal) => {
+                    burst.failed = Some(refusal);
+                    break;
+                }
+                Event::Unreadable => self.lost(1),
+            }
+        }
+        self.flush(&mut shown);
+        burst.version = moved.filter(|version| !version.is_empty()).map(Into::into);
+        burst
+    }
+
+    fn flush(&mut self, shown: &mut Vec<Observation<'_>>) {
+        if !shown.is_empty() {
+            self.desk.observe(self.id, Via::Watch, shown.drain(..));
+        }
+    }
+
+    fn watched<'a>(&mut self, entry: Entry<'a>) -> Option<Observation<'a>> {
+        let before = self.unreadable.len();
+        let seen = match entry {
+            Entry::Object(seen) => {
+                if before > 0 {
+                    self.unreadable.remove(&key_of(seen.namespace.as_deref(), &seen.name));
+                }
+                Some(seen)
+            }
+            Entry::Unreadable { namespace, name, uid } => {
+                let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
+                self.unreadable.insert(key);
+                None
+            }
+        };
+        self.count_if_changed(before);
+        seen
+    }
+
+    fn left(&mut self, entry: Entry<'_>) {
+        let before = self.unreadable.len();
+        let (namespace, name, uid) = match entry {
+            Entry::Object(seen) => (seen.namespace, Some(seen.name), Some(seen.uid)),
+            Entry::Unreadable { namespace, name, uid } => (namespace, name, uid),
+        };
+        if let (Some(name), true) = (name, before > 0) {
+            self.unreadable.remove(&key_of(namespace.as_deref(), &name));
+        }
+        if let Some(uid) = uid {
+            self.desk.removed(self.id, &uid);
+        }
+        self.count_if_changed(before);
+    }
+
+    fn count_if_changed(&self, before: usize) {
+        if self.unreadable.len() != before {
+            self.desk.poisoned(self.id, self.unreadable.len() as u64);
+        }
+    }
+
+    /// Something that cannot be read, and that says nothing about whose it is.
+    pub(super) fn lost(&mut self, lines: usize) {
+        if lines > 0 {
+            tracing::warn!(kind = %self.kind, lines, "events of the watch cannot be read");
+        }
+    }
+
+    /// Takes note of a resource that is there and cannot be read; returns what it goes by.
+    fn unreadable(&self, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) -> String {
+        self.desk.unreadable(self.id, namespace, name, uid);
+        let key = match (name, uid) {
+            (Some(name), _) => key_of(namespace, name),
+            (None, Some(uid)) => uid.to_owned(),
+            (None, None) => format!("nameless {}", self.listing.len()),
+        };
+        if !self.unreadable.contains(&key) {
+            tracing::warn!(kind = %self.kind, resource = key, "a resource cannot be read, and is left alone");
+        }
+        key
+    }
+}
+
+fn key_of(namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}

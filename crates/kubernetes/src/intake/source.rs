@@ -1,0 +1,295 @@
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use kube::client::Body;
+use rewitness_messaging::desk::Desk;
+use rewitness_messaging::schedule::SourceId;
+use rewitness_messaging::{Selector, Source};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::Context;
+use super::feed::Feed;
+use super::lines::Lines;
+use super::plan::{Ask, Effect, Heard, Plan, Step, Why};
+use crate::api::{Endpoint, ListAsk, Refusal};
+use crate::wire::{decode_event, decode_page};
+
+/// How long the server is asked to keep a watch open, at least; client-go asks for 5 to 10 min.
+const WATCH: Duration = Duration::from_secs(270);
+/// Up to so much more, so that watches that began together do not end together.
+const WATCH_JITTER_SECONDS: u64 = 40;
+
+/// Does what the [`Plan`] of one source says. This is the edge: all waiting is here.
+pub(super) struct SourceTask {
+    id: SourceId,
+    source: Source,
+    desk: Desk,
+    feed: Feed,
+    context: Arc<Context>,
+    endpoint: Arc<Endpoint>,
+    relist: Arc<Notify>,
+}
+
+impl SourceTask {
+    pub(super) fn new(
+        id: SourceId,
+        source: Source,
+        desk: Desk,
+        context: Arc<Context>,
+        relist: Arc<Notify>,
+    ) -> Self {
+        let feed = Feed::new(desk.clone(), id, source.kind.clone());
+        // Never asked: a plan begins with discovery.
+        let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
+        Self { id, source, desk, feed, context, endpoint, relist }
+    }
+
+    /// Goes on until it is dropped.
+    pub(super) async fn run(mut self) {
+        let mut plan = Plan::new(self.context.config.backoff, dice());
+        let relist = self.relist.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = relist.notified() => {
+                    let effects = plan.hear(Heard::Relist);
+                    self.apply(effects);
+                }
+                () = self.take(&mut plan) => {}
+            }
+        }
+    }
+
+    /// Takes the plan's next step.
+    async fn take(&mut self, plan: &mut Plan) {
+        let Step { wait, ask } = plan.step();
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        match ask {
+            Ask::Discover => self.discover(plan).await,
+            Ask::List { continue_token } => self.list(plan, continue_token).await,
+            Ask::Check { .. } => self.check(plan).await,
+            Ask::Watch { from } => self.watch(plan, &from).await,
+        }
+    }
+
+    async fn discover(&mut self, plan: &mut Plan) {
+        let found = self.context.catalog.find(&self.source.kind).await;
+        let effects = match found {
+            Ok(Some(endpoint)) => {
+                self.endpoint = endpoint;
+                let misfit = !self.endpoint.namespaced && self.context.is_one_of_several(&self.source);
+                plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
+            }
+            Ok(None) => plan.hear(Heard::Absent),
+            Err(refusal) => plan.hear(Heard::Refused(refusal)),
+        };
+        self.apply(effects);
+    }
+
+    /// Pages, one after the other, until one is the last or is refused. While a page is handed
+    /// over, the server prepares the next.
+    async fn list(&mut self, plan: &mut Plan, continue_token: Option<String>) {
+        let context = self.context.clone();
+        // The semaphore is never closed.
+        let Ok(_permit) = context.lists.acquire().await else { return };
+        let mut fetch = self.fetch(continue_token);
+        loop {
+            let answer = fetch.await;
+            let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
+                decode_page(body, context.config.page_size)
+                    .map_err(|error| Refusal::Unreadable { reason: error.to_string() })
+            });
+            let page = match page {
+                Ok(page) => page,
+                Err(refusal) => {
+                    let effects = plan.hear(Heard::Refused(refusal));
+                    return self.apply(effects);
+                }
+            };
+            let heard =
+                Heard::Page { version: &page.version, continue_token: page.continue_token.as_deref() };
+            let mut effects = plan.hear(heard);
+            let next = match plan.step() {
+                Step { ask: Ask::List { continue_token: Some(token) }, .. } => {
+                    let mut next = self.fetch(Some(token));
+                    // Polled once, it is on its way.
+                    match futures::poll!(&mut next) {
+                        std::task::Poll::Ready(answer) => Some(std::future::ready(answer).boxed()),
+                        std::task::Poll::Pending => Some(next),
+                    }
+                }
+                _ => None,
+            };
+            let finished = effects.iter().position(|effect| *effect == Effect::ListFinished);
+            let after = effects.split_off(finished.unwrap_or(effects.len()));
+            self.apply(effects);
+            self.feed.page(page.items);
+            self.apply(after);
+            match next {
+                Some(next) => fetch = next,
+                None => return,
+            }
+        }
+    }
+
+    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, Refusal>> {
+        let ask = ListAsk {
+            limit: self.context.config.page_size,
+            continue_token: continue_token.as_deref(),
+            selector: &self.source.selector,
+        };
+        let request = self.endpoint.list(self.source.namespace.as_deref(), ask);
+        let server = self.context.server.clone();
+        async move { server.call(request).await }.boxed()
+    }
+
+    /// At which version the server is. Whether a selector matches anything is not asked: that can
+    /// be costly, and the version is the same.
+    fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, Refusal>> {
+        let ask = ListAsk { limit: 1, continue_token: None, selector: &Selector::default() };
+        let request = self.endpoint.list(self.source.namespace.as_deref(), ask);
+        let server = self.context.server.clone();
+        async move { server.call(request).await }.boxed()
+    }
+
+    async fn check(&mut self, plan: &mut Plan) {
+        let answer = self.ask_version().await;
+        let effects = match version_of(&answer) {
+            Ok(version) => plan.hear(Heard::Checked { version: &version }),
+            Err(refusal) => plan.hear(Heard::Refused(refusal)),
+        };
+        self.apply(effects);
+    }
+
+    async fn watch(&mut self, plan: &mut Plan, from: &str) {
+        let lasting = WATCH + Duration::from_secs(dice() % WATCH_JITTER_SECONDS);
+        let request =
+            self.endpoint.watch(self.source.namespace.as_deref(), &self.source.selector, from, lasting);
+        match self.context.server.open(request).await {
+            Ok(body) => {
+                let effects = plan.hear(Heard::Opened);
+                self.apply(effects);
+                self.follow(plan, body).await;
+            }
+            Err(refusal) => {
+                let effects = plan.hear(Heard::Refused(refusal));
+                self.apply(effects);
+            }
+        }
+    }
+
+    /// Follows a watch to its end, and checks beside it where the server is.
+    async fn follow(&mut self, plan: &mut Plan, mut body: Body) {
+        let (silence, check_every) = (self.context.config.silence, self.context.config.check_every);
+        let began = Instant::now();
+        let mut lines = Lines::default();
+        let mut silent = pin!(sleep(silence));
+        let mut check_due = pin!(sleep(check_every));
+        let mut check: BoxFuture<'static, _> = std::future::pending().boxed();
+        let mut checking = false;
+        while plan.is_watching() {
+            tokio::select! {
+                frame = body.frame() => {
+                    let Some(Ok(frame)) = frame else {
+                        let effects = plan.hear(Heard::Ended { lived: began.elapsed() });
+                        return self.apply(effects);
+                    };
+                    let Ok(chunk) = frame.into_data() else { continue };
+                    let lost = lines.push(&chunk);
+                    self.feed.lost(lost);
+                    if lines.complete_lines().next().is_none() {
+                        continue;
+                    }
+                    silent.as_mut().reset(Instant::now() + silence);
+                    let burst = self.feed.events(lines.complete_lines().map(decode_event));
+                    lines.consume();
+                    if let Some(version) = &burst.version {
+                        let effects = plan.hear(Heard::Moved { version });
+                        self.apply(effects);
+                    }
+                    if let Some(refusal) = burst.failed {
+                        let effects = plan.hear(Heard::Refused(refusal));
+                        return self.apply(effects);
+                    }
+                }
+                () = &mut silent => {
+                    tracing::info!(kind = %self.source.kind, ?silence, "a watch shows no sign of life; resuming");
+                    let effects = plan.hear(Heard::Silent);
+                    return self.apply(effects);
+                }
+                () = &mut check_due, if !checking => {
+                    plan.hear(Heard::CheckBegun);
+                    check = self.ask_version();
+                    checking = true;
+                }
+                answer = &mut check, if checking => {
+                    checking = false;
+                    check_due.as_mut().reset(Instant::now() + check_every);
+                    // A check that fails says nothing; if the server is in trouble, the watch will tell.
+                    if let Ok(version) = version_of(&answer) {
+                        let effects = plan.hear(Heard::CheckedBeside { version: &version });
+                        self.apply(effects);
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::RolledBack => {
+                    tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing anew");
+                    self.desk.rolled_back(self.id);
+                }
+                Effect::ListStarted => self.feed.list_started(),
+                Effect::ListFinished => self.feed.list_finished(),
+                Effect::Failing(why) => {
+                    let reason = self.reason(why);
+                    tracing::debug!(kind = %self.source.kind, reason, "a source fails");
+                    self.desk.failing(self.id, reason);
+                }
+                Effect::Recovered => self.desk.recovered(self.id),
+            }
+        }
+    }
+
+    /// Why it fails, for a person to act on.
+    fn reason(&self, why: Why) -> String {
+        let place = self.source.namespace.as_deref().filter(|_| self.endpoint.namespaced);
+        let place = place.map_or_else(String::new, |namespace| format!(" in namespace {namespace}"));
+        match why {
+            Why::Misfit => {
+                format!("{} live in no namespace, and cannot be limited to several", self.endpoint)
+            }
+            Why::Absent => format!("the server does not serve {}", self.source.kind),
+            Why::Refused { verb: "discover", refusal } => format!("discover {}: {refusal}", self.source.kind),
+            Why::Refused { verb, refusal: Refusal::Forbidden { .. } } => {
+                format!("missing right: {verb} on {}{place}", self.endpoint)
+            }
+            Why::Refused { verb, refusal } => format!("{verb} {}{place}: {refusal}", self.endpoint),
+        }
+    }
+}
+
+fn version_of(answer: &Result<Bytes, Refusal>) -> Result<String, Refusal> {
+    let body = answer.as_ref().map_err(Clone::clone)?;
+    let page = decode_page(body, 1).map_err(|error| Refusal::Unreadable { reason: error.to_string() })?;
+    Ok(page.version.into_owned())
+}
+
+/// A number that nobody can foretell. The keys of a fresh hasher are random, which is all that
+/// jitter needs.
+pub(crate) fn dice() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,55 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewitness_messaging::Stopped;
+use rewitness_messaging::desk::Desk;
+use tokio::time::{Instant, sleep_until};
+
+use crate::finalizer::{AdoptionLane, Finalizers};
+use crate::intake::{Context, Sources};
+use crate::reconcile::Reconciles;
+
+/// How often a full adoption lane is looked at beside its own ends. What is due then is a timer
+/// that has rung already, and that waits for room.
+const FULL_LANE: Duration = Duration::from_millis(50);
+
+/// One run of the queue: opens sources, begins adoptions and deliveries as the desk says, until
+/// `stop` completes.
+///
+/// It is one loop for all three, because whatever happens rings the desk's one bell.
+pub(crate) async fn run(
+    desk: Desk,
+    intake: Arc<Context>,
+    finalizers: Arc<Finalizers>,
+    stop: impl Future<Output = ()>,
+) -> Stopped {
+    let grace = intake.config.grace;
+    let mut lane = AdoptionLane::new(desk.clone(), finalizers.clone(), intake.config.concurrent_adoptions);
+    let mut sources = Sources::new(desk.clone(), intake);
+    let mut reconciles = Reconciles::new(desk.clone(), finalizers);
+    let mut stop = std::pin::pin!(stop);
+    desk.start();
+    loop {
+        // Registered first, so that what happens from here on is heard.
+        let rung = desk.rung();
+        let now = Instant::now();
+        sources.follow_changes();
+        lane.begin_due(now.into());
+        reconciles.begin_due(now.into());
+        let earliest = if lane.is_full() { now + FULL_LANE } else { now };
+        let timer = desk.next_timer(now.into()).map(|at| Instant::from(at).max(earliest));
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            () = reconciles.completed() => {}
+            () = rung => {}
+            () = sleep_until(timer.unwrap_or(now)), if timer.is_some() => {}
+            () = lane.ended() => {}
+            () = sources.ended() => {}
+        }
+    }
+    let cut_off = reconciles.finish(grace).await;
+    lane.shut_down().await;
+    sources.shut_down().await;
+    Stopped { cut_off }
+}

@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rewitness_messaging::desk::{Desk, DeskConfig};
+use rewitness_messaging::{
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
+};
+
+use crate::api::Server;
+use crate::discovery::Catalog;
+use crate::finalizer::{self, Finalizers, is_protected_namespace};
+use crate::intake::{Context, dice};
+use crate::{Config, pump};
+
+/// The queue on a Kubernetes API server.
+///
+/// # Guarantees
+///
+/// Those of [`Queue`]. A hold is a finalizer of the hold's name.
+///
+/// # Assumptions
+///
+/// - The client was made by [`client`](crate::client), or otherwise without retries of its own.
+/// - The rights to `list` and `watch` each kind that is subscribed to; for holds also to `get` and
+///   `patch` it. A right that is missing is shown by `Progress::sources`, and noticed once given.
+/// - One queue that holds under a given name runs at a time in a cluster.
+///
+/// # Caveats
+///
+/// - Resources in `kube-*` namespaces are delivered as not held, and kinds that are
+///   [protected](finalizer::protected) are refused to a subscription that holds, unless
+///   [`Config::allow_protected`] says otherwise.
+/// - A kind without namespaces is subscribed to everywhere, or in one namespace, which then means
+///   the same; in several, its sources fail and say so.
+/// - A system of record that was restored from a backup is noticed by its version. If it has been
+///   written to so much since that it is ahead again, that cannot be seen.
+///
+/// # Examples
+///
+/// ```no_run
+/// use rewitness_kubernetes::{Config, KubernetesQueue, client};
+/// use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Subscription};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = client(kube::Config::infer().await?)?;
+/// let queue = KubernetesQueue::new(client, Config::default());
+/// let subscription = Subscription::new("printer", [Kind::new("example.com", "Widget")]);
+/// let printer = async |delivery: Delivery| -> Result<Outcome, Failure> {
+///     tracing::info!(resource = %delivery.envelope.resource, state = %delivery.state, "delivered");
+///     Ok(Outcome::Done)
+/// };
+/// # let printer = move |delivery| { let done: Result<Outcome, Failure> = Ok(Outcome::Done); let _: Delivery = delivery; std::future::ready(done) };
+/// let handle = queue.subscribe(subscription, printer)?;
+/// let stop = async { handle.replayed().await; };
+/// # let stop = std::future::ready(());
+/// queue.run(stop).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct KubernetesQueue(Arc<Shared>);
+
+struct Shared {
+    desk: Desk,
+    intake: Arc<Context>,
+    finalizers: Arc<Finalizers>,
+    running: AtomicBool,
+}
+
+impl KubernetesQueue {
+    /// A queue that talks to the server of this client.
+    pub fn new(client: kube::Client, config: Config) -> Self {
+        let exempt_from_holds =
+            if config.allow_protected { |_: Option<&str>| false } else { is_protected_namespace };
+        let desk = Desk::new(DeskConfig {
+            adoptions_per_second: config.adoptions_per_second,
+            exempt_from_holds,
+            seed: dice(),
+        });
+        let server = Server::new(client, config.call_timeout);
+        let catalog = Arc::new(Catalog::new(server.clone()));
+        let finalizers = Arc::new(Finalizers { server: server.clone(), catalog: catalog.clone() });
+        let intake = Arc::new(Context::new(server, catalog, config));
+        Self(Arc::new(Shared { desk, intake, finalizers, running: AtomicBool::new(false) }))
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.intake.config
+    }
+
+    /// A hold that the server would refuse, or that would stop the cluster, is refused here.
+    fn check_hold(&self, subscription: &Subscription) -> Result<(), Error> {
+        let Some(hold) = &subscription.hold else { return Ok(()) };
+        finalizer::check_name(&hold.name)
+            .map_err(|reason| Error::InvalidHold { hold: hold.name.clone(), reason })?;
+        if !self.config().allow_protected
+            && let Some(kind) = subscription.kinds.iter().find(|kind| finalizer::protected(kind).is_some())
+        {
+            return Err(Error::ProtectedKind { name: subscription.name.clone(), kind: kind.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl Queue for KubernetesQueue {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL
+    }
+
+    fn subscribe(&self, subscription: Subscription, consumer: impl Consumer) -> Result<Handle, Error> {
+        self.check_hold(&subscription)?;
+        self.0.intake.note_several(subscription.sources());
+        self.0.desk.subscribe(subscription, consumer)
+    }
+
+    fn wake(&self, key: &WakeKey) {
+        self.0.desk.wake(key);
+    }
+
+    fn pause(&self, pause: Pause) {
+        self.0.desk.pause(pause);
+    }
+
+    async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
+        let Shared { desk, intake, finalizers, running } = &*self.0;
+        let _running = Running::begin(running)?;
+        Ok(pump::run(desk.clone(), intake.clone(), finalizers.clone(), stop).await)
+    }
+}
+
+/// That a queue runs, until this is dropped.
+struct Running<'a>(&'a AtomicBool);
+
+impl<'a> Running<'a> {
+    fn begin(running: &'a AtomicBool) -> Result<Self, Error> {
+        match running.swap(true, Ordering::AcqRel) {
+            true => Err(Error::Running),
+            false => Ok(Self(running)),
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,94 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rewitness_messaging::Retry;
+use rewitness_messaging::desk::{Admission, Desk};
+use rewitness_messaging::schedule::Answer;
+use tokio::time::Instant;
+
+use crate::finalizer::Finalizers;
+use crate::tasks::Tasks;
+
+/// What every reconcile of a run shares.
+pub(super) struct Context {
+    pub(super) desk: Desk,
+    pub(super) finalizers: Arc<Finalizers>,
+    /// What each slot of the window was given, until its reconcile takes it.
+    given: Mutex<Vec<Option<Given>>>,
+    /// The deliveries under way. The applier polls every future that it holds whenever one of them
+    /// moves, so the work itself is in tasks of its own.
+    tasks: Mutex<Tasks>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Context {
+    pub(super) fn new(desk: Desk, finalizers: Arc<Finalizers>) -> Self {
+        Self { desk, finalizers, given: Mutex::default(), tasks: Mutex::default(), stopping: Arc::default() }
+    }
+
+    /// Gives a slot something to do.
+    pub(super) fn give(&self, slot: usize, admission: Admission) {
+        let given =
+            Given { desk: self.desk.clone(), admission: Some(admission), stopping: self.stopping.clone() };
+        let mut all = lock(&self.given);
+        if all.len() <= slot {
+            all.resize_with(slot + 1, || None);
+        }
+        all[slot] = Some(given);
+    }
+
+    /// Takes what a slot was given.
+    pub(super) fn take(&self, slot: usize) -> Option<Given> {
+        lock(&self.given).get_mut(slot).and_then(Option::take)
+    }
+
+    pub(super) fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        lock(&self.tasks)
+    }
+
+    /// From now on nothing begins.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// What is under a lock here is whole after each statement, so a panic has broken nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An admission that is answered in any case: one that is dropped has failed. Only at the end of a
+/// run nothing is answered, because nothing was witnessed: the next run delivers it again (Q10).
+pub(super) struct Given {
+    desk: Desk,
+    stopping: Arc<AtomicBool>,
+    admission: Option<Admission>,
+}
+
+impl Given {
+    pub(super) fn admission(&self) -> Option<&Admission> {
+        self.admission.as_ref()
+    }
+
+    pub(super) fn answer(mut self, answer: Answer) {
+        self.hand_back(answer);
+    }
+
+    fn hand_back(&mut self, answer: Answer) {
+        if let Some(admission) = self.admission.take() {
+            self.desk.answer(admission.ticket, answer, Instant::now().into_std());
+        }
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if !self.stopping.load(Ordering::Acquire) {
+            self.hand_back(Answer::Failed(Retry::Backoff));
+        }
+    }
+}

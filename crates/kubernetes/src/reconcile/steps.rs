@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::runtime::controller::Action;
+use rewitness_messaging::desk::{Admission, answer, is_release_due};
+use rewitness_messaging::schedule::Work;
+use rewitness_messaging::{Delivery, Failure, Hold, Outcome};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::context::{Context, Given};
+use super::slot::Slot;
+
+/// Why a delivery comes back.
+#[derive(Debug, Error)]
+pub(super) enum Undone {
+    #[error("{subscription}: {what}, attempt {attempt}: {failure}")]
+    Failed { subscription: Arc<str>, what: String, attempt: u32, failure: String },
+    #[error("a delivery was cut off")]
+    CutOff,
+}
+
+/// One reconcile: the delivery that was given to the slot, in a task of its own.
+pub(super) fn reconcile(
+    slot: Arc<Slot>,
+    context: Arc<Context>,
+) -> BoxFuture<'static, Result<Action, Undone>> {
+    let given = slot.number().and_then(|number| context.take(number));
+    // What was admitted but has not begun does not begin after the end (Q10).
+    let Some(given) = given.filter(|_| !context.is_stopping()) else {
+        return std::future::ready(Ok(Action::await_change())).boxed();
+    };
+    let (sender, completed) = oneshot::channel();
+    let task = {
+        let context = context.clone();
+        async move {
+            // Nobody listens any more once the run is over.
+            let _ = sender.send(deliver(&context, given).await);
+        }
+    };
+    context.tasks().spawn(task);
+    async { completed.await.unwrap_or(Err(Undone::CutOff)) }.boxed()
+}
+
+/// What failed is brought back by the desk, which has its answer already.
+pub(super) fn error_policy(_: Arc<Slot>, undone: &Undone, _: Arc<Context>) -> Action {
+    tracing::warn!(error = %undone, "a delivery failed, and will come back");
+    Action::await_change()
+}
+
+/// The steps of a delivery: consume, release, answer.
+async fn deliver(context: &Context, given: Given) -> Result<Action, Undone> {
+    let Some(admission) = given.admission() else { return Ok(Action::await_change()) };
+    let consumed = admission.consume().await;
+    let (outcome, released) = match consumed {
+        Ok(Outcome::Done) => release(context, admission).await,
+        other => (other, false),
+    };
+    let undone = match &outcome {
+        Ok(_) => None,
+        Err(failure) => Some(undone(admission, failure)),
+    };
+    given.answer(answer(outcome, released));
+    undone.map_or_else(|| Ok(Action::await_change()), Err)
+}
+
+/// Takes the hold off, if the consumer is done with a deletion that it held (Q6). Only then the
+/// delivery has ended.
+async fn release(context: &Context, admission: &Admission) -> (Result<Outcome, Failure>, bool) {
+    let Some((delivery, hold)) = held_deletion(admission) else { return (Ok(Outcome::Done), false) };
+    match context.finalizers.release(&delivery.envelope.resource, &hold.name).await {
+        Ok(_) => (Ok(Outcome::Done), true),
+        Err(error) => (Err(error.into_failure()), false),
+    }
+}
+
+fn held_deletion(admission: &Admission) -> Option<(&Delivery, &Hold)> {
+    match &admission.work {
+        Work::Deliver(delivery) if is_release_due(delivery) => {
+            Some((delivery, admission.subscription.hold.as_ref()?))
+        }
+        Work::Deliver(_) | Work::Listed(_) => None,
+    }
+}
+
+fn undone(admission: &Admission, failure: &Failure) -> Undone {
+    let (what, attempt) = match &admission.work {
+        Work::Deliver(delivery) => {
+            (format!("{} {}", delivery.state, delivery.envelope.resource), delivery.attempt)
+        }
+        Work::Listed(listed) => (format!("the list of {}", listed.kind), 1),
+    };
+    Undone::Failed {
+        subscription: admission.subscription.name.clone(),
+        what,
+        attempt,
+        failure: failure.to_string(),
+    }
+}
