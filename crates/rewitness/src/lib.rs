@@ -1,0 +1,39 @@
+//! Rewitness: a replayable queue of resource lifecycles, for platform teams on Kubernetes.
+//!
+//! A platform's resources live in an API server and refer to each other. Consumers must act on
+//! their life cycles, above all on deletion, and must not miss one because they were down, slow or
+//! failing. Rewitness hands every watched resource to every consumer: again at each start, again
+//! after each change, again after each error, and, when it is being deleted, until the consumer has
+//! dealt with it.
+//!
+//! # Guarantees
+//!
+//! **At least once, in order per resource, never exactly once.** The numbered promises are in the
+//! documentation of [`Queue`].
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `memory` (default) | [`memory`]: the reference queue; for tests and examples |
+//! | `kubernetes` | [`kubernetes`]: the queue on an API server; [`kubernetes::Reconciler`] for kube-rs users |
+//!
+//! The program chooses, by its own features, the TLS stack of kube and the version of k8s-openapi:
+//! `kube = { version = "5", default-features = false, features = ["rustls-tls", "ring"] }` and
+//! `k8s-openapi = { version = "0.29", features = ["v1_36"] }`.
+//!
+//! # Examples
+//!
+//! `cargo run --example consumer` needs nothing but Rust. `cargo run --example kubernetes --features
+//! kubernetes` needs a cluster, and `--example reconciler` shows a kube-rs reconcile function on
+//! the queue.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub use rewitness_messaging::*;
+
+#[cfg(feature = "kubernetes")]
+#[doc(inline)]
+pub use rewitness_kubernetes as kubernetes;
+#[cfg(feature = "memory")]
+#[doc(inline)]
+pub use rewitness_memory as memory;
