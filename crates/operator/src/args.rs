@@ -1,0 +1,191 @@
+//! The command line: what can be typed, and what of it makes no sense.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use rewitness_messaging::Selector;
+
+use crate::hold_name::HoldName;
+
+mod help;
+
+/// Replays, follows, holds and releases Kubernetes resources.
+///
+/// Each resource of the types you name is handed over once at every start, again after every
+/// change, again after every error, and, when it is being deleted, for its clean-up. Delivery is at
+/// least once, in order per resource, never exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "rewitness", version, max_term_width = 100, after_help = help::REWITNESS)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Tail(TailArgs),
+    Unhold(UnholdArgs),
+    Completions(CompletionsArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct GlobalArgs {
+    /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or in a pod its ServiceAccount].
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig to use [default: its current one].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Say more on stderr; twice for more still. RUST_LOG sets it in detail.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Where the resources live.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// Only in this namespace [default: the context's].
+    #[arg(short, long, value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
+    pub(crate) namespace: Option<String>,
+    /// In all namespaces.
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Only what these labels select, as `app=web,tier in (a, b),!legacy`.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<Selector>,
+}
+
+/// Replay what is there, then follow what happens.
+///
+/// Prints a line per delivery, or runs a command for each. Holds nothing and writes nothing to the
+/// cluster unless --hold is given.
+#[derive(Debug, Args)]
+#[command(after_help = help::TAIL, after_long_help = help::TAIL_LONG)]
+pub(crate) struct TailArgs {
+    /// What to follow, as kubectl takes it: widgets, widget, wd, Widget, widgets.example.com,
+    /// widgets.v1.example.com; several with commas or spaces.
+    #[arg(required = true, value_delimiter = ',', value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// How a delivery is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Exit once everything listed was delivered and answered once.
+    ///
+    /// The status is 0, or 1 if an answer was an error or a type could not be listed.
+    #[arg(long)]
+    pub(crate) until_replayed: bool,
+    /// Hold deletions, by the finalizer hold.rewitness.dev/NAME, until they were answered with Done.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hold: Option<HoldName>,
+    /// How many deliveries may be in flight [default: 4 with a command, else 256].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) concurrency: Option<u16>,
+    /// How long a command may take, as 500ms, 60s or 5m; after that it fails.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Also deliver what is gone, once per uid.
+    #[arg(long)]
+    pub(crate) gone: bool,
+    /// With --hold: mark without asking.
+    #[arg(short, long, requires = "hold")]
+    pub(crate) yes: bool,
+    /// With --hold: allow kinds a cluster needs to live (Pods, Nodes, Namespaces, CRDs …) and
+    /// namespaces named kube-*.
+    #[arg(long, requires = "hold")]
+    pub(crate) allow_protected: bool,
+    /// When to colour.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// What to run for each delivery, without a shell.
+    #[arg(last = true, value_name = "CMD ARGS", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Take the finalizer of `tail --hold NAME` off.
+///
+/// What is being deleted and waited for nothing else is gone then.
+#[derive(Debug, Args)]
+#[command(after_help = help::UNHOLD)]
+pub(crate) struct UnholdArgs {
+    /// The name that was given to --hold.
+    pub(crate) name: HoldName,
+    /// Which types, as kubectl takes them.
+    #[arg(required = true, value_delimiter = ',', value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Only say what would be released.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Print the completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = help::COMPLETIONS)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell.
+    pub(crate) shell: Shell,
+}
+
+/// How a delivery is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people: cause, try, state, resource, uid.
+    #[default]
+    Text,
+    /// A JSON object per line.
+    Json,
+    /// What `kubectl get -o name` prints: widget.example.com/web.
+    Name,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl TailArgs {
+    /// How many deliveries may be in flight. A command is a process, a printed line is not.
+    pub(crate) fn concurrency(&self) -> usize {
+        let unless_told = if self.command.is_empty() { 256 } else { 4 };
+        self.concurrency.map_or(unless_told, usize::from)
+    }
+}
+
+/// A time as people write it, `1m30s`; more than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    let usage = "a time is written as 500ms, 60s or 5m";
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| usage.to_owned())?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(format!("it must be more than nothing; {usage}")),
+    }
+}
+
+/// A namespace's name: an RFC 1123 label. A typing error is told here rather than as an empty list.
+fn namespace(text: &str) -> Result<String, String> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let valid = (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    valid.then(|| text.to_owned()).ok_or_else(|| {
+        "a namespace's name has at most 63 lower-case letters, digits and inner `-`; -A is all of them"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! What `--help` says below the options.
+
+pub(super) const REWITNESS: &str = "\
+Examples:
+  rewitness tail widgets                          follow the widgets of the context's namespace
+  rewitness tail deploy,svc -A -o json            everywhere, as JSON lines
+  rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
+  rewitness unhold demo widgets -A                let go what the line above still holds
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const TAIL: &str = "\
+Examples:
+  rewitness tail widgets                          replay, then follow
+  rewitness tail widgets -A --until-replayed      everything that is there, then exit
+  rewitness tail widgets -- ./reconcile           run ./reconcile for each delivery
+  rewitness tail widgets --hold demo -- ./clean   keep deleted widgets until ./clean succeeded
+
+More with --help.";
+
+pub(super) const TAIL_LONG: &str = "\
+Examples:
+  rewitness tail widgets                          replay, then follow
+  rewitness tail widgets,gadgets -n team-a        two types of one namespace
+  rewitness tail widgets -A --until-replayed      everything that is there, then exit
+  rewitness tail widgets -o json | jq .name       JSON lines
+  rewitness tail widgets -- ./reconcile           run ./reconcile for each delivery
+  rewitness tail widgets --hold demo -- ./clean   keep deleted widgets until ./clean succeeded
+
+Output (-o):
+  text   columns; with a heading and colours on a terminal only
+  json   {\"cause\":\"replay\",\"state\":\"live\",\"attempt\":1,\"group\":\"example.com\",\"kind\":\"Widget\",
+         \"namespace\":\"team-a\",\"name\":\"web\",\"uid\":\"…\",\"resourceVersion\":\"123\"}
+         and, where they apply, \"deletionTimestamp\" (RFC 3339) and \"held\" (with --hold: whether the
+         finalizer is on). No \"namespace\" for cluster-scoped resources. Fields may be added, none
+         change.
+  name   as `kubectl get -o name`: without the namespace
+
+  cause    replay, change, retry (the try before failed), requeue (the command asked for it)
+  state    live, deleting, gone (with --gone)
+
+Commands (-- CMD ARGS):
+  The delivery comes as JSON on stdin and in REWITNESS_CAUSE, _STATE, _ATTEMPT, _GROUP, _KIND,
+  _NAMESPACE, _NAME, _UID and _DELETION_TIMESTAMP, which are empty where there is nothing to say.
+  Exit status 0 is Done; 75 is \"not yet\": again in 10 s or when the resource changes; anything else,
+  or --timeout, is an error: again with growing pauses of up to 5 minutes. The command runs without
+  a shell, in a process group of its own, and what it prints goes to stderr.
+
+Holding (--hold NAME):
+  Puts the finalizer hold.rewitness.dev/NAME on each resource (it says how many and asks), and
+  takes it off a deleted one once that deletion was answered with Done. Without a command a line
+  that was printed is Done. What is still held when rewitness ends stays held, so that no deletion
+  is missed; `rewitness unhold NAME TYPE` takes the finalizer off.
+
+Stopping:
+  Ctrl-C or SIGTERM: no new delivery starts, commands that run have 10 s. A second one ends at once.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const UNHOLD: &str = "\
+Examples:
+  rewitness unhold demo widgets -A --dry-run      what is held
+  rewitness unhold demo widgets -A                let it go
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  rewitness completions bash > /etc/bash_completion.d/rewitness
+  rewitness completions zsh  > \"${fpath[1]}/_rewitness\"
+  rewitness completions fish > ~/.config/fish/completions/rewitness.fish";

@@ -1,0 +1,107 @@
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+fn tail(line: &str) -> TailArgs {
+    match parse(line).unwrap().command {
+        Command::Tail(args) => args,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_declaration_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn tail_takes_what_kubectl_users_type() {
+    let args = tail("rewitness tail widgets,gadgets svc -n team-a -l app=web -o json");
+    assert_eq!(args.types, ["widgets", "gadgets", "svc"]);
+    assert_eq!(args.scope.namespace.as_deref(), Some("team-a"));
+    assert_eq!(args.scope.selector.unwrap().to_string(), "app=web");
+    assert_eq!(args.output, Format::Json);
+    assert_eq!(args.timeout, Duration::from_secs(60));
+    assert!(!args.until_replayed && !args.gone && args.command.is_empty());
+
+    let args = tail("rewitness tail widgets -A --hold demo --timeout 1m30s -- ./clean -x --hold y");
+    assert!(args.scope.all_namespaces);
+    assert_eq!(args.hold.unwrap().to_string(), "demo");
+    assert_eq!(args.timeout, Duration::from_secs(90));
+    assert_eq!(args.command, ["./clean", "-x", "--hold", "y"], "what follows -- is the command's");
+}
+
+#[test]
+fn global_flags_go_before_and_after_the_command() {
+    for line in [
+        "rewitness --context a --kubeconfig /x tail widgets -v",
+        "rewitness -v tail widgets --context a --kubeconfig /x",
+    ] {
+        let global = parse(line).unwrap().global;
+        assert_eq!(
+            (global.context.as_deref(), global.kubeconfig, global.verbose),
+            (Some("a"), Some(PathBuf::from("/x")), 1)
+        );
+    }
+}
+
+#[test]
+fn a_command_is_given_fewer_places_than_printing() {
+    assert_eq!(tail("rewitness tail widgets").concurrency(), 256);
+    assert_eq!(tail("rewitness tail widgets -- x").concurrency(), 4);
+    assert_eq!(tail("rewitness tail widgets --concurrency 9 -- x").concurrency(), 9);
+}
+
+#[test]
+fn wrong_use_has_status_2_and_names_what_is_wrong() {
+    for (line, expected) in [
+        ("rewitness", "Usage"),
+        ("rewitness tail", "<TYPE>"),
+        ("rewitness tale widgets", "tail"),
+        ("rewitness tail widgets -n a -A", "--all-namespaces"),
+        ("rewitness tail widgets -n Team_A", "lower-case letters"),
+        ("rewitness tail widgets -l app=web,=x", "`=x` is not a label requirement"),
+        ("rewitness tail widgets -o yaml", "text, json, name"),
+        ("rewitness tail widgets --timeout 60", "500ms, 60s or 5m"),
+        ("rewitness tail widgets --timeout 0s", "more than nothing"),
+        ("rewitness tail widgets --timeout=-5s", "more than nothing"),
+        ("rewitness tail widgets --concurrency 0", "1..=4096"),
+        ("rewitness tail widgets --hold a/b", "`/` cannot be in a finalizer's name"),
+        ("rewitness tail widgets --yes", "--hold"),
+        ("rewitness tail widgets --allow-protected", "--hold"),
+        ("rewitness tail widgets --nosuch", "--nosuch"),
+        ("rewitness unhold", "<NAME>"),
+        ("rewitness unhold demo", "<TYPE>"),
+        ("rewitness unhold -demo widgets", "-d"),
+        ("rewitness completions cmd", "bash"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+        assert!(error.to_string().contains(expected), "{line} does not name `{expected}`:\n{error}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for (line, kind) in [
+        ("rewitness --help", ErrorKind::DisplayHelp),
+        ("rewitness tail -h", ErrorKind::DisplayHelp),
+        ("rewitness help unhold", ErrorKind::DisplayHelp),
+        ("rewitness --version", ErrorKind::DisplayVersion),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert_eq!((error.kind(), error.exit_code()), (kind, 0), "{line}");
+    }
+}
+
+#[test]
+fn every_help_has_examples() {
+    for line in ["rewitness -h", "rewitness tail -h", "rewitness unhold -h", "rewitness completions -h"] {
+        assert!(parse(line).unwrap_err().to_string().contains("Examples:"), "{line}");
+    }
+}

@@ -1,0 +1,173 @@
+//! From the kubeconfig to a client; what is said when that fails.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use rewitness_kubernetes::Refusal;
+
+use crate::args::GlobalArgs;
+use crate::exit::wrong_use;
+
+/// How long the connection to an API server may take. kube's 30 s are long for somebody who waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection, and the names of where it goes.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) client: kube::Client,
+    /// The API server's address.
+    pub(crate) server: String,
+    /// The kubeconfig's context; `None` in a pod.
+    pub(crate) context: Option<String>,
+    /// The namespace that is meant where none is named.
+    pub(crate) namespace: String,
+}
+
+/// A client for the API server that the flags, the environment or the pod name.
+pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
+    let (mut config, context) = match kubeconfig(args)? {
+        Some(kubeconfig) => choose(kubeconfig, args.context.as_deref()).await?,
+        None => (in_cluster(args)?, None),
+    };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let namespace = config.default_namespace.clone();
+    let client = rewitness_kubernetes::client(config)
+        .with_context(|| format!("cannot make a client for {server}{}", of(context.as_deref())))?;
+    Ok(Link { client, server, context, namespace })
+}
+
+/// The kubeconfig as kubectl looks for it; `None` if there is none and we are in a pod.
+fn kubeconfig(args: &GlobalArgs) -> anyhow::Result<Option<Kubeconfig>> {
+    if let Some(file) = &args.kubeconfig {
+        return Kubeconfig::read_from(file).map(Some).map_err(|error| unreadable(error, Some(file)));
+    }
+    let home = std::env::home_dir().map(|home| home.join(".kube/config"));
+    match Kubeconfig::from_env() {
+        Ok(Some(kubeconfig)) => return Ok(Some(kubeconfig)),
+        Ok(None) => {}
+        Err(error) => return Err(unreadable(error, None)),
+    }
+    match home.filter(|file| file.exists()) {
+        Some(file) => Kubeconfig::read_from(&file).map(Some).map_err(|error| unreadable(error, Some(&file))),
+        None if in_pod() => Ok(None),
+        None => Err(wrong_use(
+            "no cluster is configured: there is neither $KUBECONFIG nor ~/.kube/config, and this is no pod\n\
+             name a kubeconfig with --kubeconfig FILE",
+        )),
+    }
+}
+
+fn in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+fn in_cluster(args: &GlobalArgs) -> anyhow::Result<kube::Config> {
+    if let Some(context) = &args.context {
+        return Err(wrong_use(format!(
+            "there is no kubeconfig, so there is no context `{context}`\n\
+             leave --context out to use the pod's ServiceAccount, or name a kubeconfig with --kubeconfig FILE"
+        )));
+    }
+    kube::Config::incluster()
+        .context("cannot use the pod's ServiceAccount (is automountServiceAccountToken off for this pod?)")
+}
+
+async fn choose(
+    kubeconfig: Kubeconfig,
+    context: Option<&str>,
+) -> anyhow::Result<(kube::Config, Option<String>)> {
+    let mut contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+    contexts.sort_unstable();
+    let known = || match &*contexts {
+        [] => "the kubeconfig has none".to_owned(),
+        names => format!("the kubeconfig has: {}", names.join(", ")),
+    };
+    let Some(name) = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()) else {
+        return Err(wrong_use(format!(
+            "the kubeconfig has no current context\nchoose one with --context NAME; {}",
+            known()
+        )));
+    };
+    if !contexts.contains(&name) {
+        return Err(wrong_use(format!("there is no context `{name}`\n{}", known())));
+    }
+    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| wrong_use(format!("the kubeconfig's context `{name}` cannot be used: {error}")))?;
+    Ok((config, Some(name)))
+}
+
+fn unreadable(error: KubeconfigError, file: Option<&Path>) -> anyhow::Error {
+    let file = file.map_or("of $KUBECONFIG".to_owned(), |file| file.display().to_string());
+    match error {
+        KubeconfigError::ReadConfig(error, path) if error.kind() == std::io::ErrorKind::NotFound => {
+            wrong_use(format!("there is no kubeconfig {}", path.display()))
+        }
+        KubeconfigError::ReadConfig(error, path) => {
+            wrong_use(format!("cannot read the kubeconfig {}: {error}", path.display()))
+        }
+        error => wrong_use(format!("cannot use the kubeconfig {file}: {error}")),
+    }
+}
+
+/// ` of context kind-dev`, or nothing in a pod.
+fn of(context: Option<&str>) -> String {
+    context.map_or_else(String::new, |context| format!(" of context `{context}`"))
+}
+
+impl Link {
+    /// The server with its context, as notes and errors name it.
+    pub(crate) fn place(&self) -> String {
+        format!("{}{}", self.server, of(self.context.as_deref()))
+    }
+
+    /// What a call of the server came to, for a person to act on.
+    pub(crate) fn explain(&self, error: rewitness_kubernetes::Error) -> anyhow::Error {
+        use rewitness_kubernetes::Error;
+        match &error {
+            Error::UnknownType { .. } => {
+                wrong_use(format!("{error}\n`kubectl api-resources` lists what there is"))
+            }
+            Error::Discover { refusal } => self.explain_refusal("discover what the server serves", refusal),
+            Error::List { plural, refusal } => self.explain_refusal(&format!("list {plural}"), refusal),
+            Error::Patch { resource, refusal } => {
+                self.explain_refusal(&format!("change the finalizers of {resource}"), refusal)
+            }
+            _ => error.into(),
+        }
+    }
+
+    fn explain_refusal(&self, what: &str, refusal: &Refusal) -> anyhow::Error {
+        let place = self.place();
+        anyhow::Error::msg(match refusal {
+            Refusal::Unreachable { reason } if reason.contains("certificate") => format!(
+                "cannot trust the API server {place}: {reason}\n\
+                 its certificate is not signed by the kubeconfig's certificate-authority"
+            ),
+            Refusal::Unreachable { reason } if reason == "deadline has elapsed" => {
+                return self.explain_refusal(what, &Refusal::Timeout { after: CONNECT_TIMEOUT });
+            }
+            Refusal::Unreachable { reason } => format!(
+                "cannot reach the API server {place}: {reason}\n\
+                 is it running, and is this the cluster you mean? `kubectl config get-contexts` lists the others"
+            ),
+            Refusal::Timeout { after } => format!(
+                "cannot reach the API server {place}: no answer within {} s\n\
+                 is it the cluster you mean, and does a firewall or a proxy stand between?",
+                after.as_secs()
+            ),
+            Refusal::Unauthorized => format!(
+                "the API server {place} does not accept the credentials\n\
+                 log in again, or choose another context with --context NAME"
+            ),
+            refusal => format!("cannot {what}: {refusal}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! The log: on stderr, above the status line.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::screen::Screen;
+
+/// What is logged for no `-v`, one, and two. What the program says by itself, which is what fails
+/// and what is amiss, is left out of the first two; so is kube's client, which logs each failed call.
+const LEVELS: [&str; 3] = [
+    "error,kube_client=off",
+    "warn,kube_client=off,rewitness_kubernetes=info,rewitness_kubernetes::reconcile=error",
+    "info,rewitness_kubernetes=debug,rewitness_messaging=debug",
+];
+
+/// Starts the log. RUST_LOG goes before `-v`.
+pub(crate) fn start(verbose: u8, screen: &Screen) -> Result<(), String> {
+    let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
+    let filter = match std::env::var_os("RUST_LOG").filter(|value| !value.is_empty()) {
+        Some(directives) => EnvFilter::try_new(directives.to_string_lossy())
+            .map_err(|error| format!("RUST_LOG is no filter for the log: {error}"))?,
+        None => EnvFilter::new(level),
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(screen.color())
+        .with_writer(screen.clone())
+        .with_target(verbose > 1)
+        .compact();
+    match verbose {
+        0 => log.without_time().init(),
+        _ => log.init(),
+    }
+    Ok(())
+}

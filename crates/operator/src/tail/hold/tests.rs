@@ -1,0 +1,36 @@
+use super::*;
+
+fn count(kind: &str, to_mark: u64, marked: u64, protected: u64) -> Count {
+    Count { kind: kind.to_owned(), to_mark, marked, protected }
+}
+
+#[test]
+fn what_will_be_marked_is_said_by_kind() {
+    let counts = [count("widgets.example.com", 1204, 96, 0), count("secrets", 7, 0, 12)];
+    assert_eq!(
+        announcement("hold.rewitness.dev/demo", "https://127.0.0.1:6443 of context `dev`", &counts, true),
+        "\
+1,211 resources will be marked with the finalizer hold.rewitness.dev/demo on https://127.0.0.1:6443 of context `dev`:
+  widgets.example.com      1,204  (96 marked already)
+  secrets                      7  (12 in kube-* namespaces, left alone)
+So will be those that are created meanwhile. A deleted one stays until the command has
+answered for it with exit status 0."
+    );
+}
+
+#[test]
+fn without_a_command_it_is_said_that_nothing_is_kept() {
+    let text = announcement("f", "s", &[count("widgets", 1, 0, 0)], false);
+    assert!(text.starts_with("1 resource will be"), "{text}");
+    assert!(text.ends_with("let go as soon as its line is out."), "{text}");
+}
+
+#[test]
+fn what_is_protected_counts_unless_it_is_allowed() {
+    let mut survey = Survey::default();
+    survey.total = 10;
+    survey.protected = 3;
+    survey.unreadable = 1;
+    assert_eq!(Count::new("x".to_owned(), &survey, false), count("x", 6, 0, 3));
+    assert_eq!(Count::new("x".to_owned(), &survey, true), count("x", 9, 0, 0));
+}

@@ -1,0 +1,78 @@
+//! Small words: numbers as people read them.
+
+use std::time::Duration;
+
+/// `12,345`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 resource`, `12,345 resources`.
+pub(crate) fn counted(number: u64, one: &str, several: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { several })
+}
+
+/// `12 ms`, `1.23 s`, `3 min 5 s`: as precise as somebody who waited wants it.
+pub(crate) fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..=9 => format!("{:.2} s", time.as_secs_f64()),
+        10..=59 => format!("{:.1} s", time.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+/// A word as a POSIX shell takes it back.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_counted() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (20_000, "20,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(thousands(number), expected);
+        }
+        assert_eq!(counted(1, "resource", "resources"), "1 resource");
+        assert_eq!(counted(0, "resource", "resources"), "0 resources");
+    }
+
+    #[test]
+    fn durations_are_as_precise_as_one_wants_them() {
+        for (millis, expected) in
+            [(25, "25 ms"), (1234, "1.23 s"), (45_678, "45.7 s"), (185_400, "3 min 5 s")]
+        {
+            assert_eq!(duration(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (word, expected) in [
+            ("widgets.example.com", "widgets.example.com"),
+            ("/a b/config", "'/a b/config'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), expected);
+        }
+    }
+}

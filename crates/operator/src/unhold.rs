@@ -1,0 +1,133 @@
+//! `rewitness unhold`: takes the finalizer of a hold off.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use rewitness_kubernetes::ResolvedKind;
+use rewitness_kubernetes::finalizer::{Held, Holds};
+
+use crate::args::{GlobalArgs, UnholdArgs};
+use crate::connect::{self, Link};
+use crate::exit::{Status, describe};
+use crate::scope::Scope;
+use crate::screen::Screen;
+use crate::signals::Signals;
+use crate::text::counted;
+use crate::types;
+
+/// Patches under way at a time: quick for who waits, and little for an API server.
+const AT_A_TIME: usize = 16;
+
+/// Lets go of one hold.
+struct Release<'a> {
+    finalizer: &'a str,
+    dry_run: bool,
+    link: &'a Link,
+    screen: &'a Screen,
+    holds: Holds,
+    released: u64,
+    failed: u64,
+}
+
+pub(crate) async fn run(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let mut signals = Signals::catch()?;
+    tokio::select! {
+        status = unhold(args, global, screen) => status,
+        () = signals.next() => {
+            screen.note("stopped: what was printed is released, the rest is still held");
+            Ok(Status::Failed)
+        }
+    }
+}
+
+async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let link = connect::connect(global).await?;
+    let kinds = types::resolve(&link, &args.types).await?;
+    let scope = Scope::new(&args.scope, &link);
+    let finalizer = args.name.finalizer();
+    let mut release = Release {
+        finalizer: &finalizer,
+        dry_run: args.dry_run,
+        link: &link,
+        screen,
+        holds: Holds::new(link.client.clone()),
+        released: 0,
+        failed: 0,
+    };
+    for kind in &kinds {
+        let held = release.find(kind, &scope).await?;
+        release.let_go(held).await?;
+    }
+    release.conclude()
+}
+
+impl Release<'_> {
+    async fn find(&self, kind: &ResolvedKind, scope: &Scope) -> anyhow::Result<Vec<Held>> {
+        let survey = self.holds.survey(kind, scope.namespace_of(kind), &scope.selector, self.finalizer).await;
+        let survey = survey.map_err(|error| self.link.explain(error))?;
+        if survey.unreadable > 0 {
+            let unreadable = counted(survey.unreadable, "resource cannot", "resources cannot");
+            self.screen.alarm("warning", format_args!("{kind}: {unreadable} be read, and may be held"));
+        }
+        Ok(survey.held)
+    }
+
+    async fn let_go(&mut self, held: Vec<Held>) -> anyhow::Result<()> {
+        let (holds, finalizer, dry_run) = (self.holds.clone(), self.finalizer, self.dry_run);
+        let mut answers = futures::stream::iter(held)
+            .map(|held| {
+                let holds = holds.clone();
+                async move {
+                    let answer = match dry_run {
+                        true => Ok(()),
+                        false => holds.take_off(&held.resource, finalizer).await.map(drop),
+                    };
+                    (held, answer)
+                }
+            })
+            .buffer_unordered(AT_A_TIME);
+        while let Some((held, answer)) = answers.next().await {
+            match answer {
+                Ok(()) => self.tell(&held).context("cannot write to stdout")?,
+                Err(error) => {
+                    self.failed += 1;
+                    self.screen.alarm("failed", describe(&self.link.explain(error)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, held: &Held) -> io::Result<()> {
+        self.released += 1;
+        let resource = &held.resource;
+        let kind = resource.kind.to_string().to_lowercase();
+        let place =
+            resource.namespace.as_deref().map_or_else(String::new, |namespace| format!(" in {namespace}"));
+        let what = match (self.dry_run, held.deleting) {
+            (true, true) => "is held, and is being deleted",
+            (true, false) => "is held",
+            (false, true) => "released, and may go now",
+            (false, false) => "released",
+        };
+        match writeln!(io::stdout(), "{kind}/{}{place} {what}", resource.name) {
+            // Nobody reads it; what was asked for is done all the same.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+
+    fn conclude(&self) -> anyhow::Result<Status> {
+        let (finalizer, count) = (self.finalizer, counted(self.released, "resource", "resources"));
+        self.screen.note(match (self.dry_run, self.released, self.failed) {
+            (_, 0, 0) => format!("nothing here carries {finalizer}"),
+            (true, ..) => format!("{count} would be released from {finalizer}; nothing was changed"),
+            (false, ..) => format!("{count} released from {finalizer}"),
+        });
+        if self.failed > 0 {
+            anyhow::bail!("{} not released", counted(self.failed, "resource was", "resources were"));
+        }
+        Ok(Status::Done)
+    }
+}
