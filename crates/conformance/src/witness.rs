@@ -10,7 +10,7 @@ use rewitness_messaging::{Consumer, Delivery, Failure, Listed, Outcome, Resource
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::driver::Seen;
+use crate::driver::{Clock, Seen};
 use crate::{Failed, Result};
 
 pub use self::record::{Ending, Handing, Marking, Record};
@@ -20,6 +20,16 @@ pub use self::reply::{Gate, Reply};
 ///
 /// Clones share one record. The same witness can be subscribed to one process after another, so
 /// that its record spans restarts.
+///
+/// ```
+/// use rewitness_conformance::{Reply, Witness};
+/// use rewitness_messaging::Consumer;
+///
+/// let flaky = Witness::new("flaky").answering(|_, nth| if nth == 1 { Reply::Fail } else { Reply::Done });
+/// fn is_consumer(_: impl Consumer) {}
+/// is_consumer(flaky.clone());
+/// assert!(flaky.record().handings.is_empty());
+/// ```
 #[derive(Clone)]
 pub struct Witness(Arc<Inner>);
 
@@ -44,8 +54,13 @@ pub(crate) type Look = Box<dyn Fn(ResourceId) -> BoxFuture<'static, Option<Seen>
 pub(crate) const MARKER: &str = "marker-";
 
 impl Witness {
-    /// One that records deliveries of these namespaces, and answers `Done`.
-    pub(crate) fn new(
+    /// One that answers `Done`, and waits 30 s for what its record is to show.
+    pub fn new(name: &'static str) -> Self {
+        Self::build(name, Vec::new(), Clock::REAL.deadline(), None)
+    }
+
+    /// One that records deliveries of these namespaces alone; of all, if there are none.
+    pub(crate) fn build(
         name: &'static str,
         ours: Vec<Arc<str>>,
         deadline: Duration,
@@ -161,7 +176,7 @@ impl Witness {
     }
 
     fn is_ours(&self, namespace: Option<&Arc<str>>) -> bool {
-        namespace.is_some_and(|namespace| self.0.ours.contains(namespace))
+        self.0.ours.is_empty() || namespace.is_some_and(|namespace| self.0.ours.contains(namespace))
     }
 }
 

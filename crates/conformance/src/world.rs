@@ -109,7 +109,7 @@ impl<D: Driver> World<D> {
 
     /// A witness that answers `Done`.
     pub(crate) fn witness(&self, name: &'static str) -> Witness {
-        Witness::new(name, self.namespaces(), self.clock().deadline(), None)
+        Witness::build(name, self.namespaces(), self.clock().deadline(), None)
     }
 
     /// A witness that looks each resource up in the system of record before it answers.
@@ -119,7 +119,7 @@ impl<D: Driver> World<D> {
             let driver = driver.clone();
             async move { driver.look(&resource).await.ok().flatten() }.boxed()
         });
-        Witness::new(name, self.namespaces(), self.clock().deadline(), Some(look))
+        Witness::build(name, self.namespaces(), self.clock().deadline(), Some(look))
     }
 
     fn namespaces(&self) -> Vec<Arc<str>> {

@@ -223,7 +223,10 @@ impl Desk {
             let Admitted { ticket, subscriber, subscription, work } = state.schedule.admit(now)?;
             match state.consumers.get(&subscriber) {
                 Some(consumer) => {
-                    return Some(Admission { ticket, work, consumer: consumer.clone(), subscription });
+                    let consumer = consumer.clone();
+                    drop(state);
+                    self.0.progress.notify(usize::MAX);
+                    return Some(Admission { ticket, work, consumer, subscription });
                 }
                 // Its handle was dropped between the two.
                 None => state.schedule.answer(ticket, Answer::Done { released: false }, now),

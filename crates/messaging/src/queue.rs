@@ -18,7 +18,8 @@ use crate::{Consumer, Kind, Subscription, WakeKey};
 /// - **Q2 retry.** A delivery ends only with [`Outcome::Done`](crate::Outcome::Done). An error
 ///   means delivered again, with exponential backoff and full jitter per resource and consumer,
 ///   reset by success. An event that changes neither generation nor deletion timestamp nor a label
-///   that was asked for neither shortens the backoff nor resets the attempts.
+///   that was asked for neither shortens the backoff nor resets the attempts. A deletion is never
+///   parked for good: one that fails with `Never` is retried at the longest interval.
 /// - **Q3 routing.** The deletion timestamp decides. Once a uid was delivered as deleting it is
 ///   never delivered as live again.
 /// - **Q4 one at a time.** For one resource and consumer at most one delivery is in flight. What
@@ -39,7 +40,9 @@ use crate::{Consumer, Kind, Subscription, WakeKey};
 ///   restarted system of record lead to resumption or a full re-list, never to an exit or silence.
 /// - **Q13 pause.** Live work and deletions can be held back separately; nothing is lost meanwhile.
 /// - **Q14 gone.** When a resource has left the system of record, subscriptions that ask for it
-///   get one [`State::Gone`](crate::State::Gone) per uid, after its last other delivery.
+///   get one [`State::Gone`](crate::State::Gone) per uid, after its last other delivery, with the
+///   last values known. A list that no longer has a uid is a `Gone`. A consumer whose own `Done`
+///   released the resource is not told again.
 ///
 /// # Caveats
 ///
@@ -55,7 +58,8 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Error::InvalidSubscription`] if [`Subscription::check`] fails; [`Error::NameTaken`] if a
-    /// subscription of that name is there; [`Error::HoldTaken`] if its hold's name is in use.
+    /// subscription of that name is there, or has ended and its deliveries in flight have not;
+    /// [`Error::HoldTaken`] likewise if its hold's name is in use.
     fn subscribe(&self, subscription: Subscription, consumer: impl Consumer) -> Result<Handle, Error>;
 
     /// Ends the waits of all deliveries that were requeued under this key.
@@ -185,7 +189,8 @@ pub struct Progress {
     /// Resources that vanished although they were held and not yet answered for: somebody took
     /// the hold off by force.
     pub lost: u64,
-    /// Whether every list is complete and everything in them was delivered once. Stays true.
+    /// Whether every list is complete and everything in them was delivered once. Stays true until
+    /// the queue is run again, which is a new start.
     pub replayed: bool,
     /// The lists and watches that serve it.
     pub sources: Vec<SourceProgress>,

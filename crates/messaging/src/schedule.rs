@@ -174,6 +174,7 @@ pub struct Schedule {
     watched: HashMap<SourceId, Watched>,
     by_source: HashMap<Source, SourceId>,
     subscribers: BTreeMap<SubscriberId, Subscriber>,
+    leaving: BTreeMap<SubscriberId, Leaving>,
     last_id: u32,
     last_served: SubscriberId,
     timers: Timers<Due>,
@@ -184,6 +185,13 @@ pub struct Schedule {
     draining: bool,
     run: u32,
     in_flight: usize,
+}
+
+/// A subscription that has ended while deliveries of it are in flight. Until they are answered its
+/// name and its hold are taken, or two of one name would be at work on one resource (Q4).
+struct Leaving {
+    spec: Arc<Subscription>,
+    running: usize,
 }
 
 /// One source, and who is attached to it.
@@ -211,6 +219,7 @@ impl Schedule {
             watched: HashMap::new(),
             by_source: HashMap::new(),
             subscribers: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             last_id: 0,
             last_served: SubscriberId(0),
             timers: Timers::default(),
@@ -230,6 +239,7 @@ impl Schedule {
     pub fn start(&mut self) -> Vec<SourceChange> {
         self.run += 1;
         self.in_flight = 0;
+        self.leaving.clear();
         self.draining = false;
         self.timers.clear();
         self.wakes = Wakes::default();
@@ -237,6 +247,9 @@ impl Schedule {
         for watched in self.watched.values_mut() {
             watched.listed = false;
             watched.failing = None;
+            // While nothing ran, the system of record may have been restored from a backup. The first
+            // list of a run is consistent, and is believed.
+            watched.accept_older = true;
             let indexes: Vec<Index> = watched.table.indexes().collect();
             for index in indexes {
                 watched.table.set_adoption_queued(index, false);
@@ -261,7 +274,8 @@ impl Schedule {
     /// As [`Queue::subscribe`](crate::Queue::subscribe).
     pub fn subscribe(&mut self, spec: Subscription) -> Result<(SubscriberId, Vec<SourceChange>), Error> {
         spec.check()?;
-        for other in self.subscribers.values().map(|subscriber| &subscriber.spec) {
+        let leaving = self.leaving.values().map(|leaving| &leaving.spec);
+        for other in self.subscribers.values().map(|subscriber| &subscriber.spec).chain(leaving) {
             if other.name == spec.name {
                 return Err(Error::NameTaken { name: spec.name });
             }
@@ -325,12 +339,19 @@ impl Schedule {
     pub fn unsubscribe(&mut self, id: SubscriberId) -> Vec<SourceChange> {
         let Some(subscriber) = self.subscribers.remove(&id) else { return Vec::new() };
         let mut changes = Vec::new();
+        for (key, place) in subscriber.awaited_keys() {
+            self.wakes.forget(&key, place);
+        }
+        if subscriber.running > 0 {
+            self.leaving.insert(id, Leaving { spec: subscriber.spec.clone(), running: subscriber.running });
+        }
         for attachment in &subscriber.attachments {
             let Some(watched) = self.watched.get_mut(&attachment.source) else { continue };
             watched.attached.retain(|(attached, _)| *attached != id);
             if watched.attached.is_empty() {
                 self.by_source.remove(&watched.source);
                 self.watched.remove(&attachment.source);
+                self.adoptions.forget_source(attachment.source);
                 changes.push(SourceChange::Close { id: attachment.source });
             } else {
                 let gone: Vec<Index> =

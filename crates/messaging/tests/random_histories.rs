@@ -15,7 +15,7 @@ use rewitness_messaging::schedule::{
     Via, Work,
 };
 use rewitness_messaging::{
-    Delivery, Hold, HoldState, Kind, Pause, Retry, State, Subscription, Timestamp, Version, WakeKey,
+    Delivery, Error, Hold, HoldState, Kind, Pause, Retry, State, Subscription, Timestamp, Version, WakeKey,
 };
 
 /// SplitMix64: a history is its seed.
@@ -146,10 +146,22 @@ impl History {
             }
             15 => self.schedule.wake(&WakeKey::from("key")),
             16 if self.random.below(10) == 0 => self.churn_subscriptions(),
+            16 if self.random.below(20) == 0 => self.restart(),
             _ => {
                 self.admit();
                 self.answer_some();
             }
+        }
+    }
+
+    /// The run ends, whatever is in flight, and another begins.
+    fn restart(&mut self) {
+        let opened = self.schedule.start();
+        assert_eq!(opened.len(), 1, "every source is opened again");
+        self.in_flight.clear();
+        self.watching = false;
+        for told in self.told.values_mut() {
+            (told.in_flight, told.released) = (false, false);
         }
     }
 
@@ -161,7 +173,7 @@ impl History {
         self.births += 1;
         let uid = format!("{name}.{}", self.births);
         let team = self.random.below(3);
-        self.write(&uid, Resource { team, ..Resource::default() });
+        self.write(&uid, Resource { team, generation: 1, ..Resource::default() });
     }
 
     fn pick(&mut self) -> Option<String> {
@@ -280,6 +292,11 @@ impl History {
         let at = 1 + self.random.below(self.subscriptions.len() - 1);
         let (id, subscription) = self.subscriptions.remove(at);
         self.schedule.unsubscribe(id);
+        while let Some(at) = self.in_flight.iter().position(|(_, of, ..)| *of == id) {
+            let taken = self.schedule.subscribe(subscription.clone());
+            assert!(matches!(taken, Err(Error::NameTaken { .. })), "Q4: its deliveries are in flight still");
+            self.answer(at, Answer::Done { released: false });
+        }
         let (id, changes) = self.schedule.subscribe(subscription.clone()).expect("its name is free again");
         self.subscriptions.push((id, subscription));
         if !changes.is_empty() {

@@ -133,9 +133,13 @@ pub(super) async fn q2_a_change_ends_the_backoff_and_resets_the_attempts<D: Driv
 pub(super) async fn q2_a_label_counts_as_a_change_if_it_was_asked_for<D: Driver>(world: World<D>) -> Result {
     let web = world.create(world.new_resource("web").labelled("tier", "a").labelled("other", "a")).await?;
     let one = world.witness("one").answering(|_, _| Reply::Fail);
-    let _process = world.run([(world.wants("one").with_labels(["tier"]).with_backoff(ENDLESS), &one)])?;
+    let two = world.witness("two");
+    let wants = world.wants("one").with_labels(["tier"]).with_backoff(ENDLESS);
+    let _process = world.run([(wants, &one), (world.wants("two").with_labels(["other"]), &two)])?;
     one.until_answered(&web, 1).await?;
+    two.until_answered(&web, 1).await?;
     world.relabel(&web, &[("tier", "a"), ("other", "b")]).await?;
+    two.until_answered(&web, 2).await?;
     world.settle([&one]).await?;
     one.expect("no retry because of another label", |record| record.count(&web) == 1)?;
 
@@ -246,5 +250,23 @@ pub(super) async fn q2_a_hold_that_is_put_on_again_does_not_shorten_the_backoff<
     world.until_held_by(&web, &hold("one")).await?;
     world.settle([&one]).await?;
     one.expect("no retry because of the hold", |record| record.count(&web) == 1)?;
+    Ok(())
+}
+
+pub(super) async fn q2_a_change_that_comes_with_a_lost_hold_is_not_lost<D: Driver>(
+    world: World<D>,
+) -> Result {
+    let web = world.make("web").await?;
+    let one = world.looking_witness("one").answering(|_, _| Reply::Fail);
+    let _process = world.run([(world.wants_held("one")?.with_backoff(ENDLESS), &one)])?;
+    one.until_answered(&web, 1).await?;
+    world.strip_holds(&web).await?;
+    world.update(&web).await?;
+    let record = one.until_answered(&web, 2).await?;
+    ensure!(tries(&record, &web)[1] == (Cause::Change, 1), "{record}");
+    for handing in record.of(&web) {
+        let held = handing.seen.as_ref().is_some_and(|seen| seen.is_held_by(&hold("one")));
+        ensure!(held, "it came unheld: {handing:?}");
+    }
     Ok(())
 }

@@ -255,3 +255,32 @@ pub(super) async fn q6_a_deletion_that_is_forced_is_counted_as_lost<D: Driver>(w
     one.expect("nothing more of what has gone", |record| record.count(&web) == 2)?;
     Ok(())
 }
+
+/// The delivery is due and waits for its turn when a foreign hand takes the hold off.
+pub(super) async fn q6_a_delivery_whose_hold_is_lost_before_its_turn_waits_for_it<D: Driver>(
+    world: World<D>,
+) -> Result {
+    world.needs(&[Fault::Overload])?;
+    let gate = Gate::new();
+    let behind = gate.clone();
+    let one =
+        world.looking_witness("one").answering(move |delivery, _| match &*delivery.envelope.resource.name {
+            "first" => Reply::behind(&behind),
+            _ => Reply::Done,
+        });
+    let process = world.run([(world.wants_held("one")?.with_concurrency(1), &one)])?;
+    let first = world.make("first").await?;
+    one.until_handed(&first, State::Live).await?;
+    let web = world.make("web").await?;
+    world.until_held_by(&web, &hold("one")).await?;
+    process.until("one", "no resource that awaits its hold", |progress| progress.awaiting_hold == 0).await?;
+
+    world.overload(2).await?;
+    world.strip_holds(&web).await?;
+    process.until("one", "one that awaits its hold", |progress| progress.awaiting_hold == 1).await?;
+    gate.open();
+    let record = one.until_answered(&web, 1).await?;
+    let seen = record.of(&web).next().and_then(|handing| handing.seen.clone());
+    ensure!(seen.is_some_and(|seen| seen.is_held_by(&hold("one"))), "it came unheld\n{record}");
+    Ok(())
+}

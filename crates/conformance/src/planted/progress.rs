@@ -20,7 +20,7 @@ catalogue! {
     Q9 WaitsForWhatHasGone::default() => q9_what_goes_before_it_was_delivered_is_not_waited_for;
     Q9 WakesOneWaiter::default() => q9_any_number_of_waiters_is_woken;
     Q9 MarksTooEarly::default() => q9_the_marker_comes_after_everything_that_was_listed,
-        q9_the_marker_waits_for_the_last_one_listed;
+        q9_the_marker_waits_for_the_last_answer, q9_the_marker_waits_for_what_waits_for_its_hold;
     Q9 MarksTwice => q9_the_marker_comes_after_everything_that_was_listed, q9_where_nothing_is_the_replay_is_complete;
     Q9 MarksForAll => q9_the_marker_comes_after_everything_that_was_listed;
     Q9 MarksNothingForThoseWhoComeLate => q9_a_later_subscription_has_its_own_marker;

@@ -32,7 +32,8 @@ catalogue! {
         q1_a_later_subscription_is_given_what_it_alone_asks_for;
     Q2 TakesAListForAChange => q2_a_new_list_neither_shortens_the_backoff_nor_resets_the_attempts;
     Q2 LetsChangesWaitForTheBackoff::default() => q2_a_change_ends_the_backoff_and_resets_the_attempts,
-        q2_never_parks_a_live_resource_until_it_changes, q2_a_change_ends_the_wait_of_a_requeue;
+        q2_never_parks_a_live_resource_until_it_changes, q2_a_change_ends_the_wait_of_a_requeue,
+        q2_a_change_that_comes_with_a_lost_hold_is_not_lost;
     Q2 SpacesAllResourcesAlike::default() => q2_backoff_is_per_resource_and_consumer;
     Q2 Answers(ignores_retry_after) => q2_a_retry_after_is_kept;
     Q2 Answers(comes_late) => q2_a_retry_after_is_kept, q2_a_requeue_comes_back_in_time_and_counts_as_no_attempt;

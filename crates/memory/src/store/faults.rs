@@ -12,6 +12,17 @@ use super::{Place, Store, StoreError};
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a store was at one moment, to be restored by [`Store::roll_back`].
+///
+/// ```
+/// # use rewitness_memory::{Draft, Store};
+/// # use rewitness_messaging::Kind;
+/// let store = Store::new();
+/// let before = store.snapshot();
+/// let web = store.create(Draft::new(Kind::new("example.com", "Widget"), "web"))?;
+/// store.roll_back(&before);
+/// assert!(store.get(&web.resource).is_none());
+/// # Ok::<(), rewitness_memory::StoreError>(())
+/// ```
 #[derive(Clone)]
 pub struct Snapshot {
     objects: BTreeMap<Place, Arc<Object>>,

@@ -3,14 +3,14 @@
 //! Each costs a write to the system of record, so it is a lane of its own: a token bucket, new
 //! resources before those that were there at the start, one write for everything that is missing.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::intake::Origin;
 use super::table::Index;
 use super::{Due, Observation, Schedule, SourceId};
-use crate::{Backoff, ResourceId, Version};
+use crate::{Backoff, ResourceId, Uid, Version};
 
 /// One write that is due: holds to put on and to take off.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub struct AdoptionTicket {
     run: u32,
     source: SourceId,
     index: Index,
+    uid: Uid,
 }
 
 /// What became of an adoption.
@@ -54,20 +55,44 @@ pub enum Adopted<'a> {
 }
 
 pub(super) struct Adoptions {
-    /// Resources that a watch showed.
-    new: VecDeque<(SourceId, Index)>,
-    /// Resources that a list showed.
-    old: VecDeque<(SourceId, Index)>,
+    /// Sources take turns, so that one that fails does not starve the others (Q5).
+    sources: BTreeMap<SourceId, Lane>,
+    last: Option<SourceId>,
     failures: HashMap<(SourceId, Index), u32>,
     waiting: HashSet<(SourceId, Index)>,
     bucket: Bucket,
 }
 
+/// What is due of one source.
+#[derive(Default)]
+struct Lane {
+    /// Resources that a watch showed.
+    new: VecDeque<Index>,
+    /// Resources that a list showed.
+    old: VecDeque<Index>,
+    /// How many adoptions have failed in a row, whatever the resource: the right is missing, say.
+    failures: u32,
+    rests_until: Option<Instant>,
+}
+
+/// From so many failures in a row on, a source rests between its tries.
+const TROUBLE: u32 = 5;
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.old.is_empty()
+    }
+
+    fn rests(&self, now: Instant) -> bool {
+        self.rests_until.is_some_and(|until| until > now)
+    }
+}
+
 impl Adoptions {
     pub(super) fn new(per_second: u32) -> Self {
         Self {
-            new: VecDeque::new(),
-            old: VecDeque::new(),
+            sources: BTreeMap::new(),
+            last: None,
             failures: HashMap::new(),
             waiting: HashSet::new(),
             bucket: Bucket::new(per_second),
@@ -75,12 +100,43 @@ impl Adoptions {
     }
 
     pub(super) fn push(&mut self, source: SourceId, index: Index, is_new: bool) {
-        let lane = if is_new { &mut self.new } else { &mut self.old };
-        lane.push_back((source, index));
+        let lane = self.sources.entry(source).or_default();
+        if is_new { lane.new.push_back(index) } else { lane.old.push_back(index) }
     }
 
-    fn pop(&mut self) -> Option<(SourceId, Index)> {
-        self.new.pop_front().or_else(|| self.old.pop_front())
+    /// The next resource: new ones of any source before old ones, and of those the next source's.
+    fn pop(&mut self, now: Instant) -> Option<(SourceId, Index)> {
+        self.sources.retain(|_, lane| !lane.is_empty() || lane.failures > 0);
+        let due: Vec<SourceId> =
+            self.sources.iter().filter(|(_, lane)| !lane.rests(now)).map(|(id, _)| *id).collect();
+        let split = due.partition_point(|id| Some(*id) <= self.last);
+        let turns = || due[split..].iter().chain(&due[..split]);
+        for is_new in [true, false] {
+            for id in turns() {
+                let Some(lane) = self.sources.get_mut(id) else { continue };
+                let queue = if is_new { &mut lane.new } else { &mut lane.old };
+                if let Some(index) = queue.pop_front() {
+                    self.last = Some(*id);
+                    return Some((*id, index));
+                }
+            }
+        }
+        None
+    }
+
+    fn succeeded(&mut self, source: SourceId) {
+        if let Some(lane) = self.sources.get_mut(&source) {
+            (lane.failures, lane.rests_until) = (0, None);
+        }
+    }
+
+    fn failed(&mut self, source: SourceId, now: Instant) {
+        let lane = self.sources.entry(source).or_default();
+        lane.failures = lane.failures.saturating_add(1);
+        if lane.failures >= TROUBLE {
+            let rest = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) };
+            lane.rests_until = now.checked_add(rest.interval(lane.failures - TROUBLE + 1));
+        }
     }
 
     pub(super) fn forget(&mut self, source: SourceId, index: Index) {
@@ -88,15 +144,22 @@ impl Adoptions {
         self.waiting.remove(&(source, index));
     }
 
+    pub(super) fn forget_source(&mut self, source: SourceId) {
+        self.sources.remove(&source);
+        self.failures.retain(|(of, _), _| *of != source);
+        self.waiting.retain(|(of, _)| *of != source);
+    }
+
     pub(super) fn clear(&mut self) {
-        self.new.clear();
-        self.old.clear();
+        self.sources.clear();
         self.failures.clear();
         self.waiting.clear();
     }
 
     pub(super) fn next_timer(&self, now: Instant) -> Option<Instant> {
-        (!self.new.is_empty() || !self.old.is_empty()).then(|| self.bucket.ready_at(now))
+        let due = self.sources.values().filter(|lane| !lane.is_empty());
+        let first = due.map(|lane| lane.rests_until.unwrap_or(now)).min()?;
+        Some(first.max(self.bucket.ready_at(now)))
     }
 }
 
@@ -143,7 +206,7 @@ impl Schedule {
         }
         self.pop_timers(now);
         while self.adoptions.bucket.is_ready(now) {
-            let (source, index) = self.adoptions.pop()?;
+            let (source, index) = self.adoptions.pop(now)?;
             let Some(watched) = self.watched.get_mut(&source) else { continue };
             if !watched.table.is_active(index) || !watched.table.is_adoption_queued(index) {
                 continue;
@@ -163,7 +226,7 @@ impl Schedule {
             self.adoptions.bucket.take(now);
             let resource = watched.table.id(index, &watched.source.kind);
             let version = watched.table.version(index);
-            let ticket = AdoptionTicket { run: self.run, source, index };
+            let ticket = AdoptionTicket { run: self.run, source, index, uid: resource.uid.clone() };
             return Some(Adoption { ticket, resource, version, add, remove });
         }
         None
@@ -171,22 +234,27 @@ impl Schedule {
 
     /// Takes in what became of an adoption.
     pub fn adopted(&mut self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
-        let AdoptionTicket { run, source, index } = ticket;
+        let AdoptionTicket { run, source, index, uid } = ticket;
         let Some(watched) = self.watched.get_mut(&source) else { return };
-        if run != self.run || !watched.table.is_active(index) {
+        // The place may have passed to another resource meanwhile.
+        let is_same = watched.table.find(&uid.to_string()) == Some(index);
+        if run != self.run || !is_same || !watched.table.is_active(index) {
             return;
         }
         watched.table.set_adopting(index, false);
         match result {
             Adopted::Observed(seen) => {
                 watched.holds_failing = None;
+                self.adoptions.succeeded(source);
                 self.adoptions.forget(source, index);
                 self.take_in(source, Origin::OwnWrite, &seen);
+                self.adopt_what_is_left(source, index);
             }
             Adopted::Gone => self.adoptions.forget(source, index),
             Adopted::Changed => self.retry_adoption(source, index, Duration::from_millis(500), now),
             Adopted::Failed { after, reason } => {
                 watched.holds_failing = Some(reason);
+                self.adoptions.failed(source, now);
                 let failures = self.adoptions.failures.entry((source, index)).or_default();
                 *failures = failures.saturating_add(1);
                 let interval = Backoff::default().interval(*failures);
@@ -196,9 +264,27 @@ impl Schedule {
         }
     }
 
+    /// What was observed during a write may want another.
+    fn adopt_what_is_left(&mut self, source: SourceId, index: Index) {
+        let Some(watched) = self.watched.get_mut(&source) else { return };
+        let is_left = watched.attached.iter().any(|(subscriber, at)| {
+            self.subscribers.get(subscriber).is_some_and(|subscriber| {
+                subscriber.hold_to_add(*at, index).is_some()
+                    || subscriber.hold_to_remove(*at, index).is_some()
+            })
+        });
+        let table = &mut watched.table;
+        if is_left && table.is_active(index) && !table.is_adoption_queued(index) {
+            table.set_adoption_queued(index, true);
+            self.adoptions.push(source, index, false);
+        }
+    }
+
     fn retry_adoption(&mut self, source: SourceId, index: Index, wait: Duration, now: Instant) {
         if self.adoptions.waiting.insert((source, index)) {
-            self.timers.set(now + wait, Due::Adoption(source, index));
+            // No clock reaches the end of some waits that a server may ask for.
+            let until = now.checked_add(wait).unwrap_or(now + Duration::from_secs(300));
+            self.timers.set(until, Due::Adoption(source, index));
         }
     }
 

@@ -6,7 +6,7 @@ use super::attachment::{Active, InFlight, News, Phase, Wait};
 use super::backoff::Dice;
 use super::cell::{HELD, MATCHED, RELEASED, REPLAY, WAS_HELD};
 use super::subscriber::state;
-use super::{Answer, Due, MARKER, Place, Schedule, SourceId, Ticket};
+use super::{Answer, Due, MARKER, Place, Schedule, SourceId, SubscriberId, Ticket};
 use crate::{Backoff, Cause, Retry, State, WakeKey};
 
 /// What is next for a resource whose delivery was answered.
@@ -71,6 +71,7 @@ impl Schedule {
         }
         self.in_flight -= 1;
         let place = ticket.place;
+        self.leave(place.subscriber);
         if place.index == MARKER {
             return self.marker_answered(place, &answer, now);
         }
@@ -99,12 +100,24 @@ impl Schedule {
         self.forget_if_unowed(source, index);
     }
 
+    /// Counts an answer for a subscription that has ended.
+    fn leave(&mut self, id: SubscriberId) {
+        if let Some(leaving) = self.leaving.get_mut(&id) {
+            leaving.running -= 1;
+            if leaving.running == 0 {
+                self.leaving.remove(&id);
+            }
+        }
+    }
+
     fn follow(&mut self, place: Place, source: SourceId, next: Next, in_flight: InFlight, now: Instant) {
         let Place { at, index, .. } = place;
         let Some(subscriber) = self.subscribers.get_mut(&place.subscriber) else { return };
         let Some(watched) = self.watched.get_mut(&source) else { return };
         let table = &mut watched.table;
         match next {
+            // Told for good; others may still have to be.
+            Next::Settled if in_flight.state == State::Gone => subscriber.forget(at, index),
             Next::Settled => subscriber.cell_mut(at, index).clear(REPLAY),
             Next::Gone => subscriber.tell_gone(at, index),
             Next::Changed => {

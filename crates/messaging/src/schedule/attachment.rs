@@ -109,6 +109,11 @@ impl Attachment {
         &mut self.cells[place]
     }
 
+    pub(super) fn forget(&mut self, index: Index) {
+        let cell = self.cell_mut(index);
+        *cell = cell.forgotten();
+    }
+
     pub(super) fn count(&mut self, index: Index) {
         self.cell_mut(index).set(COUNTED);
         self.counted += 1;
@@ -121,6 +126,12 @@ impl Attachment {
             cell.clear(COUNTED);
             self.counted -= 1;
         }
+    }
+
+    /// Whether the resource is neither in flight nor waits.
+    pub(super) fn stands_by(&self, index: Index) -> bool {
+        !self.cell(index).has(BUSY)
+            || self.active.get(&index).is_none_or(|active| matches!(active.phase, Phase::Ready))
     }
 
     pub(super) fn is_in_flight(&self, index: Index) -> bool {

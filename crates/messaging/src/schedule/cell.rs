@@ -25,6 +25,9 @@ pub(super) const RELEASED: Cell = Cell(1 << 8);
 /// The subscription's hold is missing, and is to be put on it.
 pub(super) const WANTS_HOLD: Cell = Cell(1 << 9);
 
+/// It has an entry in the lane of deletions, of changes, of replay. One that turned out not to be due
+/// stays there until it is popped, so that there is never more than one of each.
+pub(super) const IN_LANE: [Cell; 3] = [Cell(1 << 11), Cell(1 << 12), Cell(1 << 13)];
 /// The subscription's hold was on the resource at some time.
 pub(super) const WAS_HELD: Cell = Cell(1 << 10);
 
@@ -46,8 +49,14 @@ impl Cell {
         Self(self.0 & facts.iter().fold(0, |all, fact| all | fact.0))
     }
 
+    /// Whether nothing is known but where it stands in lanes.
     pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
+        self.forgotten() == self
+    }
+
+    /// What remains when the resource is forgotten: the lanes still have their entries.
+    pub(super) fn forgotten(self) -> Self {
+        self.only(&IN_LANE)
     }
 
     pub(super) fn assign(&mut self, fact: Self, on: bool) {

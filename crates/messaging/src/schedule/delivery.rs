@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::attachment::{Active, InFlight, Marker, News, Phase, Wait};
+use super::attachment::{Active, Attachment, InFlight, Marker, News, Phase, Wait};
 use super::cell::*;
 use super::lanes::Lane;
 use super::subscriber::{Subscriber, lane, state};
@@ -39,14 +39,14 @@ impl Subscriber {
                 return Some((place, Work::Listed(marker)));
             }
             let cell = self.attachments[usize::from(at)].cell(index);
+            self.attachments[usize::from(at)].cell_mut(index).clear(IN_LANE[popped as usize]);
             if !cell.has(QUEUED) {
                 continue;
             }
             let state = state(&source.table, index);
-            let lane = lane(cell, state != State::Live);
-            if lane != popped {
+            if lane(cell, state != State::Live) != popped {
                 // It was put in its lane when it was something else, and takes no turn of that lane.
-                self.lanes.push(lane, (at, index));
+                self.enqueue(at, index, state != State::Live);
                 continue;
             }
             self.attachments[usize::from(at)].cell_mut(index).clear(QUEUED);
@@ -54,6 +54,8 @@ impl Subscriber {
             if state == State::Live && cell.has(SEEN_DELETING) {
                 // Its deletion was undone by a backup: it stays as it was told (Q3).
                 self.deactivate(at, index);
+                self.attachments[usize::from(at)].uncount(index);
+                self.settle_progress(at);
                 continue;
             }
             if state == State::Live && gated {
@@ -144,6 +146,20 @@ impl Subscriber {
         attachment.marker = if again { Marker::Owed } else { Marker::None };
         self.check_marker(at);
         0
+    }
+
+    /// The keys that places of it wait for.
+    pub(super) fn awaited_keys(&self) -> Vec<(WakeKey, Place)> {
+        let of = |at: usize, attachment: &Attachment| -> Vec<(WakeKey, Place)> {
+            let key = |(index, active): (&Index, &Active)| match &active.phase {
+                Phase::Waiting(Wait { key: Some(key), .. }) => {
+                    Some((key.clone(), Place { subscriber: self.id, at: at as u16, index: *index }))
+                }
+                _ => None,
+            };
+            attachment.active.iter().filter_map(key).collect()
+        };
+        self.attachments.iter().enumerate().flat_map(|(at, attachment)| of(at, attachment)).collect()
     }
 
     /// What a place waits for, if it waits.

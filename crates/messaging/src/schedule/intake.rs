@@ -43,12 +43,22 @@ impl Schedule {
 
     pub(super) fn take_in(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
         let Some(watched) = self.watched.get_mut(&id) else { return };
-        let (index, change) = watched.table.observe(seen, watched.accept_older);
+        let table = &mut watched.table;
+        let observed = match origin {
+            Origin::OwnWrite => table.observe_own_write(seen),
+            Origin::List | Origin::Watch => Some(table.observe(seen, watched.accept_older)),
+        };
+        let Some((index, change)) = observed else { return };
         let change = match (origin, change) {
             (Origin::OwnWrite, Change::Version) => Change::None,
+            // A kind without generations (a ConfigMap, say) tells a change of substance from a
+            // status write by nothing: every version may matter.
+            (_, Change::Version) if seen.generation == 0 => {
+                Change::Substance { labels_before: None, beyond_labels: true }
+            }
             (_, change) => change,
         };
-        if watched.table.is_gone(index) {
+        if table.is_gone(index) {
             return;
         }
         let sighting = Sighting {
@@ -56,21 +66,21 @@ impl Schedule {
             seen,
             change: &change,
             origin,
-            deleting: watched.table.is_deleting(index),
-            restored: watched.accept_older && change != Change::None,
+            deleting: table.is_deleting(index),
+            outdated: change == Change::Outdated,
+            restored: watched.accept_older && !matches!(change, Change::None | Change::Outdated),
             exempt: (self.config.exempt_from_holds)(seen.namespace.as_deref()),
         };
-        let mut wants_holds_changed = false;
+        let mut holds_are_due = false;
         for (subscriber, at) in &watched.attached {
             let Some(subscriber) = self.subscribers.get_mut(subscriber) else { continue };
-            let (wants, woken) = subscriber.observe(*at, &sighting);
-            wants_holds_changed |= wants;
+            let (due, woken) = subscriber.observe(*at, &sighting);
+            holds_are_due |= due;
             if let Some((key, place)) = woken {
                 self.wakes.forget(&key, place);
             }
         }
-        let table = &mut watched.table;
-        if wants_holds_changed && !table.is_adopting(index) && !table.is_adoption_queued(index) {
+        if holds_are_due && !table.is_adopting(index) && !table.is_adoption_queued(index) {
             table.set_adoption_queued(index, true);
             self.adoptions.push(id, index, origin != Origin::List);
         }
@@ -183,6 +193,8 @@ pub(super) struct Sighting<'a> {
     pub(super) change: &'a Change,
     pub(super) origin: Origin,
     pub(super) deleting: bool,
+    /// Whether it is older than what is known.
+    pub(super) outdated: bool,
     /// Whether it comes from a backup, and may have been done with before.
     pub(super) restored: bool,
     pub(super) exempt: bool,

@@ -8,7 +8,7 @@ use super::intake::{Origin, Sighting};
 use super::lanes::{Lane, Lanes};
 use super::table::{Change, Index, Table};
 use super::{MARKER, Place, SourceId, SubscriberId};
-use crate::{Cause, Progress, State, Subscription};
+use crate::{Cause, Hold, Progress, State, Subscription};
 
 pub(super) struct Subscriber {
     pub(super) id: SubscriberId,
@@ -90,10 +90,18 @@ impl Subscriber {
     /// and which wait it ended.
     pub(super) fn observe(&mut self, at: u16, sighting: &Sighting<'_>) -> (bool, Woken) {
         let Sighting { index, seen, deleting, .. } = *sighting;
-        let held = self.spec.hold.as_ref().is_some_and(|hold| seen.is_held_by(&hold.name));
-        let matched = !self.spec.matches_locally() || self.spec.selector.matches(|key| seen.label(key));
         let attachment = &mut self.attachments[usize::from(at)];
         let before = attachment.cell(index);
+        // A frame that is older than what is known says nothing new about a resource that is known.
+        let outdated = sighting.outdated && before.has(MATCHED);
+        let is_held = |hold: &Hold| if outdated { before.has(HELD) } else { seen.is_held_by(&hold.name) };
+        let held = self.spec.hold.as_ref().is_some_and(is_held);
+        // A deletion that was begun is finished, whatever becomes of the labels: to let go of it now
+        // would be to let it go without its consumer's answer (Q6).
+        let matched = outdated
+            || before.has(MATCHED) && deleting
+            || !self.spec.matches_locally()
+            || self.spec.selector.matches(|key| seen.label(key));
         let cell = attachment.cell_mut(index);
         cell.assign(HELD, held);
         if held {
@@ -115,14 +123,21 @@ impl Subscriber {
             attachment.count(index);
         }
         let wants_hold = self.want_hold(at, sighting, held);
-        let became_held = held && !before.has(HELD) && !deleting && self.gates_live();
+        // What its hold was awaited for is due now. What was at work or waits already stays as it is: a
+        // hold that a foreign hand takes off again and again must not end the backoff (Q2).
+        let became_held = held
+            && !before.has(HELD)
+            && !deleting
+            && self.gates_live()
+            && self.attachments[usize::from(at)].stands_by(index);
         let news = match replayed || became_held || !before.has(MATCHED) {
             true => News::Major,
             false => self.news(sighting),
         };
         let gated = wants_hold && self.gates_live();
         let cell = self.attachments[usize::from(at)].cell(index);
-        let woken = match gated || cell.has(RELEASED) {
+        // A change of what waits already ends its wait even so; it then stands by for its hold.
+        let woken = match cell.has(RELEASED) || gated && !cell.has(BUSY) {
             true => None,
             false => self.tell(at, index, news, deleting, is_change(sighting.change)),
         };
@@ -144,7 +159,7 @@ impl Subscriber {
 
     fn news(&self, sighting: &Sighting<'_>) -> News {
         match sighting.change {
-            Change::None => News::None,
+            Change::None | Change::Outdated => News::None,
             Change::Version => News::Minor,
             Change::New | Change::Substance { beyond_labels: true, .. } => News::Major,
             Change::Substance { labels_before, .. } => {
@@ -200,7 +215,10 @@ impl Subscriber {
         let cell = self.attachments[usize::from(at)].cell_mut(index);
         cell.set(QUEUED);
         let lane = lane(*cell, deleting);
-        self.lanes.push(lane, (at, index));
+        if !cell.has(IN_LANE[lane as usize]) {
+            cell.set(IN_LANE[lane as usize]);
+            self.lanes.push(lane, (at, index));
+        }
     }
 
     /// The resource no longer matches the selector.
@@ -257,7 +275,7 @@ impl Subscriber {
             self.enqueue(at, index, true);
         } else {
             attachment.uncount(index);
-            *attachment.cell_mut(index) = Cell::default();
+            attachment.forget(index);
         }
         self.settle_progress(at);
     }
@@ -271,7 +289,7 @@ impl Subscriber {
     pub(super) fn forget(&mut self, at: u16, index: Index) {
         let attachment = &mut self.attachments[usize::from(at)];
         if !attachment.cell(index).is_empty() {
-            *attachment.cell_mut(index) = Cell::default();
+            attachment.forget(index);
         }
     }
 

@@ -88,8 +88,10 @@ const ADOPTING: u8 = 1 << 4;
 pub(super) enum Change {
     /// It was not known.
     New,
-    /// It is no newer than what is known.
+    /// It is what is known.
     None,
+    /// It is older than what is known.
+    Outdated,
     /// The version rose, and nothing else that counts.
     Version,
     /// The generation, the deletion timestamp or labels that are kept.
@@ -154,21 +156,32 @@ impl Table {
     /// the system of record was rolled back.
     pub(super) fn observe(&mut self, seen: &Observation<'_>, accept_older: bool) -> (Index, Change) {
         match self.find(&seen.uid) {
-            Some(index) => (index, self.update(index, seen, accept_older)),
+            Some(index) => {
+                self.entries[index as usize].seen = self.list;
+                (index, self.update(index, seen, accept_older))
+            }
             None => (self.insert(seen), Change::New),
         }
+    }
+
+    /// Takes in the answer to a write of our own. It proves neither that the list under way has the
+    /// resource, nor that one that is not known any more is there.
+    pub(super) fn observe_own_write(&mut self, seen: &Observation<'_>) -> Option<(Index, Change)> {
+        let index = self.find(&seen.uid)?;
+        Some((index, self.update(index, seen, false)))
     }
 
     fn update(&mut self, index: Index, seen: &Observation<'_>, accept_older: bool) -> Change {
         let labels = self.kept(seen);
         let entry = &mut self.entries[index as usize];
-        entry.seen = self.list;
         let known = Version(entry.version);
+        if seen.version.is_older_than(known) && !accept_older {
+            return Change::Outdated;
+        }
         // Gone for good: a late frame about it says nothing new.
-        let stale = entry.flags & GONE != 0
-            || seen.version.is_older_than(known) && !accept_older
-            || seen.version == known && known != Version::UNKNOWN;
-        if stale {
+        if entry.flags & GONE != 0 || seen.version == known && known != Version::UNKNOWN {
+            // Labels that nobody asked for before were not kept, and are shown only now.
+            entry.labels = labels;
             return Change::None;
         }
         let deletion = micros(seen.deletion_timestamp);
@@ -395,7 +408,7 @@ mod tests {
         let mut table = Table::default();
         let (index, change) = table.observe(&seen("a", 5), false);
         assert_eq!(change, Change::New);
-        assert_eq!(table.observe(&seen("a", 4), false), (index, Change::None));
+        assert_eq!(table.observe(&seen("a", 4), false), (index, Change::Outdated));
         assert_eq!(table.observe(&seen("a", 5), false), (index, Change::None));
         assert_eq!(table.observe(&seen("a", 6), false), (index, Change::Version));
         assert_eq!(table.observe(&seen("a", 4), true), (index, Change::Version));
