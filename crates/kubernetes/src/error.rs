@@ -83,8 +83,28 @@ pub enum Error {
         /// What it was about.
         what: String,
         /// Why.
-        source: serde_json::Error,
+        source: Unreadable,
     },
+}
+
+/// Where something cannot be read. Without what stands there: it may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{category} at line {line}, column {column}")]
+pub struct Unreadable {
+    category: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        let category = match error.classify() {
+            serde_json::error::Category::Data => "a field is missing, or of another type",
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+        };
+        Self { category, line: error.line(), column: error.column() }
+    }
 }
 
 impl Error {

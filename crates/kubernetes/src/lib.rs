@@ -49,6 +49,6 @@ pub use api::Refusal;
 pub use client::client;
 pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};
-pub use error::Error;
+pub use error::{Error, Unreadable};
 pub use queue::KubernetesQueue;
 pub use reconciler::{Reconciler, kind_of};

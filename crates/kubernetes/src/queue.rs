@@ -41,19 +41,17 @@ use crate::{Config, pump};
 /// use rewitness_kubernetes::{Config, KubernetesQueue, client};
 /// use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Subscription};
 ///
+/// async fn print(delivery: Delivery) -> Result<Outcome, Failure> {
+///     tracing::info!(resource = %delivery.envelope.resource, state = %delivery.state, "delivered");
+///     Ok(Outcome::Done)
+/// }
+///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = client(kube::Config::infer().await?)?;
 /// let queue = KubernetesQueue::new(client, Config::default());
 /// let subscription = Subscription::new("printer", [Kind::new("example.com", "Widget")]);
-/// let printer = async |delivery: Delivery| -> Result<Outcome, Failure> {
-///     tracing::info!(resource = %delivery.envelope.resource, state = %delivery.state, "delivered");
-///     Ok(Outcome::Done)
-/// };
-/// # let printer = move |delivery| { let done: Result<Outcome, Failure> = Ok(Outcome::Done); let _: Delivery = delivery; std::future::ready(done) };
-/// let handle = queue.subscribe(subscription, printer)?;
-/// let stop = async { handle.replayed().await; };
-/// # let stop = std::future::ready(());
-/// queue.run(stop).await?;
+/// let handle = queue.subscribe(subscription, print)?;
+/// queue.run(async move { drop(handle.replayed().await) }).await?;
 /// # Ok(())
 /// # }
 /// ```

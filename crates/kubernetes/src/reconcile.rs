@@ -92,6 +92,15 @@ impl Reconciles {
     }
 }
 
+impl Drop for Reconciles {
+    /// A run that is dropped takes what is under way with it. Each task keeps the context alive, and
+    /// the context keeps the tasks, so that none would end by itself.
+    fn drop(&mut self) {
+        self.context.stop();
+        drop(std::mem::take(&mut *self.context.tasks()));
+    }
+}
+
 fn slot_of(completion: &Completion) -> Option<usize> {
     match completion {
         Ok((slot, _)) => number_of(&slot.name),

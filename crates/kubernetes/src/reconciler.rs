@@ -116,7 +116,7 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
             Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),
         };
         let object: K = serde_json::from_slice(&body)
-            .map_err(|source| Error::Decode { what: resource.to_string(), source })?;
+            .map_err(|error| Error::Decode { what: resource.to_string(), source: error.into() })?;
         let is_same = object.meta().uid.as_deref().is_some_and(|uid| Uid::new(uid) == resource.uid);
         Ok(is_same.then_some(object))
     }

@@ -84,15 +84,20 @@ struct Details {
     retry_after_seconds: u64,
 }
 
+/// Nothing is no time to wait, and would be a hot loop against a server that asks for patience; and
+/// no server is left alone for longer than five minutes.
+fn believable(after: Duration) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(300);
+    (!after.is_zero()).then(|| after.min(LONGEST))
+}
+
 impl Refusal {
     /// What an answer that is no success means.
     pub(crate) fn from_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let said: Status = serde_json::from_slice(body).unwrap_or_default();
         let named = !said.details.name.is_empty();
-        let after = retry_after.or_else(|| match said.details.retry_after_seconds {
-            0 => None,
-            seconds => Some(Duration::from_secs(seconds)),
-        });
+        let said_after = || Some(Duration::from_secs(said.details.retry_after_seconds));
+        let after = retry_after.or_else(said_after).and_then(believable);
         Self::from_status(status.as_u16(), said.message, named, after)
     }
 

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Adoption;
 
 use super::{Finalizers, Seen, TRIES};
@@ -12,8 +13,9 @@ pub(super) enum Adopting {
     Observed(Bytes),
     /// It has gone, or its name is another's.
     Gone,
-    /// It is being deleted by now, so that nothing can be put on it.
-    Deleting,
+    /// It is not what it was: it is being deleted by now, so that nothing can be put on it, or it is
+    /// at another version than the one for which a hold is to be taken off.
+    Changed,
 }
 
 impl Finalizers {
@@ -45,12 +47,18 @@ impl Finalizers {
                         }
                     };
                     if live.seen.is_deleting() && !add.is_empty() {
-                        return Ok(Adopting::Deleting);
+                        return Ok(Adopting::Changed);
                     }
                     if live.seen.change(add, remove).is_none() {
                         return Ok(Adopting::Observed(live.body));
                     }
-                    live.seen
+                    // A hold is taken off for what the labels said at this version, and at no other:
+                    // by now the resource may be wanted again, and be on its way out.
+                    let pinned = live.seen.pinned.as_deref().map(Version::parse);
+                    if !remove.is_empty() && pinned != Some(adoption.version) {
+                        return Ok(Adopting::Changed);
+                    }
+                    if remove.is_empty() { live.seen.unpinned() } else { live.seen }
                 }
             };
             // The same state refused twice is no race: the server has another reason.

@@ -74,7 +74,7 @@ async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, a
             }
         },
         Ok(Adopting::Gone) => back(ticket, Adopted::Gone),
-        Ok(Adopting::Deleting) => back(ticket, Adopted::Changed),
+        Ok(Adopting::Changed) => back(ticket, Adopted::Changed),
         Err(error) => {
             let after = match &error {
                 Error::Patch { refusal: Refusal::Forbidden { .. }, .. }

@@ -11,6 +11,8 @@ pub(super) struct Seen {
     pub(super) deletion_timestamp: Option<String>,
     /// `None` if the resource has no list at all.
     pub(super) finalizers: Option<Vec<String>>,
+    /// The version, if the patch is to be refused for any other.
+    pub(super) pinned: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -24,6 +26,7 @@ struct Metadata {
     uid: String,
     deletion_timestamp: Option<String>,
     finalizers: Option<Vec<String>>,
+    resource_version: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -35,9 +38,14 @@ struct Operation<'a> {
 
 impl Seen {
     pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let Object { metadata: Metadata { uid, deletion_timestamp, finalizers } } =
+        let Object { metadata: Metadata { uid, deletion_timestamp, finalizers, resource_version } } =
             serde_json::from_slice(body)?;
-        Ok(Self { uid, deletion_timestamp, finalizers })
+        Ok(Self { uid, deletion_timestamp, finalizers, pinned: resource_version })
+    }
+
+    /// The same, for a patch that may be applied to a later version.
+    pub(super) fn unpinned(self) -> Self {
+        Self { pinned: None, ..self }
     }
 
     pub(super) fn is_deleting(&self) -> bool {
@@ -68,6 +76,8 @@ impl Seen {
         let operation = |op, path, value| Operation { op, path, value };
         let (uid, deletion) = (json!(self.uid), json!(self.deletion_timestamp));
         let (seen, wanted) = (json!(self.finalizers), json!(wanted));
+        let version = self.pinned.as_ref().map(|version| json!(version));
+        let pin = version.iter().map(|version| operation("test", "/metadata/resourceVersion", version));
         let operations = [
             operation("test", "/metadata/uid", &uid),
             operation("test", "/metadata/deletionTimestamp", &deletion),
@@ -75,6 +85,7 @@ impl Seen {
             // `add` of a member that is there replaces it (RFC 6902, 4.1).
             operation("add", "/metadata/finalizers", &wanted),
         ];
+        let operations: Vec<Operation<'_>> = pin.chain(operations).collect();
         // Values of these types always serialize.
         serde_json::to_vec(&operations).ok()
     }
@@ -89,6 +100,7 @@ mod tests {
             uid: "u1".to_owned(),
             deletion_timestamp: deletion.map(str::to_owned),
             finalizers: finalizers.map(|list| list.iter().map(|one| (*one).to_owned()).collect()),
+            pinned: None,
         }
     }
 

@@ -180,7 +180,8 @@ impl Plan {
                 }
                 self.resume_soon();
             }
-            Heard::Silent => self.resume_soon(),
+            // The silence was pace enough; a server that is gone fails the check, which has its own.
+            Heard::Silent => self.check_then_resume(Duration::ZERO),
             Heard::Refused(refusal) => self.refused(refusal, &mut effects),
             Heard::Relist => {
                 if self.ask != Ask::Discover {

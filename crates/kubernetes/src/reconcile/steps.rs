@@ -45,7 +45,7 @@ pub(super) fn reconcile(
 
 /// What failed is brought back by the desk, which has its answer already.
 pub(super) fn error_policy(_: Arc<Slot>, undone: &Undone, _: Arc<Context>) -> Action {
-    tracing::warn!(error = %undone, "a delivery failed, and will come back");
+    tracing::info!(error = %undone, "a delivery failed, and will come back");
     Action::await_change()
 }
 
