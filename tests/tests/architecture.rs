@@ -53,21 +53,16 @@ fn dependencies_point_down_only() {
         ("rewitness-memory", &["rewitness-messaging"]),
         ("rewitness-conformance", &["rewitness-messaging"]),
         ("rewitness-kubernetes", &["rewitness-messaging"]),
-        ("rewitness-crds", &[]),
-        ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds"]),
         (
             "rewitness",
             &[
                 "rewitness-messaging",
                 "rewitness-memory",
                 "rewitness-kubernetes",
-                "rewitness-consumers",
-                "rewitness-crds",
             ],
         ),
         (
             "rewitness-operator",
-            &["rewitness-messaging", "rewitness-kubernetes", "rewitness-consumers", "rewitness-crds"],
         ),
     ]);
     for (name, depends) in &found {

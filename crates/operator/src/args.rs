@@ -36,13 +36,13 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct GlobalArgs {
     /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or in a pod its ServiceAccount].
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig to use [default: its current one].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Say more on stderr; twice for more still. RUST_LOG sets it in detail.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = "Everywhere", action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
@@ -50,13 +50,13 @@ pub(crate) struct GlobalArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// Only in this namespace [default: the context's].
-    #[arg(short, long, value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
+    #[arg(short, long, help_heading = "Which resources", value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
     /// In all namespaces.
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, help_heading = "Which resources")]
     pub(crate) all_namespaces: bool,
     /// Only what these labels select, as `app=web,tier in (a, b),!legacy`.
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    #[arg(short = 'l', long, help_heading = "Which resources", value_name = "SELECTOR")]
     pub(crate) selector: Option<Selector>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct ScopeArgs {
 /// Prints a line per delivery, or runs a command for each. Holds nothing and writes nothing to the
 /// cluster unless --hold is given.
 #[derive(Debug, Args)]
-#[command(after_help = help::TAIL, after_long_help = help::TAIL_LONG)]
+#[command(override_usage = help::TAIL_USAGE, after_help = help::TAIL, after_long_help = help::TAIL_LONG)]
 pub(crate) struct TailArgs {
     /// What to follow, as kubectl takes it: widgets, widget, wd, Widget, widgets.example.com,
     /// widgets.v1.example.com; several with commas or spaces.
@@ -81,8 +81,9 @@ pub(crate) struct TailArgs {
     /// The status is 0, or 1 if an answer was an error or a type could not be listed.
     #[arg(long)]
     pub(crate) until_replayed: bool,
-    /// Hold deletions, by the finalizer hold.rewitness.dev/NAME, until they were answered with Done.
-    #[arg(long, value_name = "NAME")]
+    /// Keep what is deleted, by the finalizer hold.rewitness.dev/NAME, until that was answered with
+    /// Done.
+    #[arg(long, help_heading = "Holding", value_name = "NAME")]
     pub(crate) hold: Option<HoldName>,
     /// How many deliveries may be in flight [default: 4 with a command, else 256].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -93,12 +94,12 @@ pub(crate) struct TailArgs {
     /// Also deliver what is gone, once per uid.
     #[arg(long)]
     pub(crate) gone: bool,
-    /// With --hold: mark without asking.
-    #[arg(short, long, requires = "hold")]
+    /// Mark without asking.
+    #[arg(short, long, help_heading = "Holding", requires = "hold")]
     pub(crate) yes: bool,
-    /// With --hold: allow kinds a cluster needs to live (Pods, Nodes, Namespaces, CRDs …) and
+    /// Also hold what a cluster needs to live: Pods, Nodes, Namespaces, CRDs …, and what is in
     /// namespaces named kube-*.
-    #[arg(long, requires = "hold")]
+    #[arg(long, help_heading = "Holding", requires = "hold")]
     pub(crate) allow_protected: bool,
     /// When to colour.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]

@@ -150,7 +150,7 @@ impl<'a> Session<'a> {
                 () = signals.next() => break Rest::Aborted,
             }
         };
-        self.farewell(&rest).await;
+        self.farewell(&rest, signals).await;
         self.verdict(why, rest, errors.load(Relaxed))
     }
 
@@ -199,11 +199,15 @@ impl<'a> Session<'a> {
         });
     }
 
-    async fn farewell(&self, rest: &Rest) {
-        match (self.hold(), rest) {
-            (None, _) => {}
-            (Some(hold), Rest::Drained(_)) => hold.farewell(self.screen).await,
-            (Some(hold), Rest::Aborted) => hold.farewell_uncounted(self.screen, "not counted"),
+    /// Says what is still held.
+    async fn farewell(&self, rest: &Rest, signals: &mut Signals) {
+        let Some(hold) = self.hold() else { return };
+        if let Rest::Aborted = rest {
+            return hold.farewell_uncounted(self.screen, "ended at once");
+        }
+        tokio::select! {
+            () = hold.farewell(self.screen) => {}
+            () = signals.next() => hold.farewell_uncounted(self.screen, "interrupted"),
         }
     }
 
@@ -211,7 +215,10 @@ impl<'a> Session<'a> {
         let promised = self.args.until_replayed;
         if let Rest::Drained(Stopped { cut_off: 1.., .. }) | Rest::Aborted = rest {
             self.screen.note("what was cut off is delivered again at the next start");
-            return Ok(Status::Failed);
+            // Everything was answered by then; only what came after it was cut off.
+            if !matches!(why, Stop::End(End::Replayed)) {
+                return Ok(Status::Failed);
+            }
         }
         match why {
             Stop::Stdout(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -27,7 +27,10 @@ struct Release<'a> {
     screen: &'a Screen,
     holds: Holds,
     released: u64,
+    /// Resources that still carry it.
     failed: u64,
+    /// Types of which nobody knows.
+    unlisted: u64,
 }
 
 pub(crate) async fn run(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
@@ -54,10 +57,17 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
         holds: Holds::new(link.client.clone()),
         released: 0,
         failed: 0,
+        unlisted: 0,
     };
     for kind in &kinds {
-        let held = release.find(kind, &scope).await?;
-        release.let_go(held).await?;
+        match release.find(kind, &scope).await {
+            Ok(held) => release.let_go(held).await?,
+            // The other types can be let go all the same.
+            Err(error) => {
+                release.unlisted += 1;
+                screen.alarm("failed", describe(&error));
+            }
+        }
     }
     release.conclude()
 }
@@ -120,14 +130,20 @@ impl Release<'_> {
 
     fn conclude(&self) -> anyhow::Result<Status> {
         let (finalizer, count) = (self.finalizer, counted(self.released, "resource", "resources"));
-        self.screen.note(match (self.dry_run, self.released, self.failed) {
-            (_, 0, 0) => format!("nothing here carries {finalizer}"),
-            (true, ..) => format!("{count} would be released from {finalizer}; nothing was changed"),
-            (false, ..) => format!("{count} released from {finalizer}"),
-        });
-        if self.failed > 0 {
-            anyhow::bail!("{} not released", counted(self.failed, "resource was", "resources were"));
+        if self.released > 0 || self.failed + self.unlisted == 0 {
+            self.screen.note(match (self.released, self.dry_run) {
+                (0, _) => format!("nothing here carries {finalizer}"),
+                (_, true) => format!("{count} would be released from {finalizer}; nothing was changed"),
+                (_, false) => format!("{count} released from {finalizer}"),
+            });
         }
-        Ok(Status::Done)
+        let resources = counted(self.failed, "resource was not released", "resources were not released");
+        let types = counted(self.unlisted, "type could not be listed", "types could not be listed");
+        match (self.failed, self.unlisted) {
+            (0, 0) => Ok(Status::Done),
+            (_, 0) => anyhow::bail!(resources),
+            (0, _) => anyhow::bail!(types),
+            _ => anyhow::bail!("{resources}; {types}"),
+        }
     }
 }

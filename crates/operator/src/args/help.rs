@@ -9,6 +9,9 @@ Examples:
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
+/// clap would write `[-- <CMD ARGS>...]`.
+pub(super) const TAIL_USAGE: &str = "rewitness tail [OPTIONS] <TYPE>... [-- CMD ARGS...]";
+
 pub(super) const TAIL: &str = "\
 Examples:
   rewitness tail widgets                          replay, then follow

@@ -36,8 +36,8 @@ impl Troubles {
         Self { patience, listing: HashMap::new(), holding: HashMap::new() }
     }
 
-    /// Notes what fails since when, and warns once for each reason; not of what `is_said_at_the_end`
-    /// because it ends the program.
+    /// Notes what fails since when, and warns once for each outage, however its reasons change; not of
+    /// what `is_said_at_the_end` because it ends the program.
     pub(super) async fn note(
         &mut self,
         progress: &Progress,
@@ -57,7 +57,9 @@ impl Troubles {
                 continue;
             }
             let hopeless = probe.hopeless(&source.kind, source.namespace.as_deref()).await;
-            if hopeless.is_none() || !is_said_at_the_end {
+            let known = self.listing.get(&place_of(source));
+            let is_news = known.is_none_or(|known| known.hopeless != hopeless);
+            if is_news && (hopeless.is_none() || !is_said_at_the_end) {
                 let text = hopeless.as_deref().unwrap_or(reason);
                 screen.alarm("warning", format_args!("{text}; tried again"));
             }
@@ -79,7 +81,10 @@ impl Troubles {
     /// Why a list is waited for no longer, if so.
     pub(super) fn unlistable(&self, source: &SourceProgress, now: Instant) -> Option<String> {
         let trouble = self.listing.get(&place_of(source))?;
-        trouble.hopeless.clone().or_else(|| self.lost_patience(trouble, now).map(|lost| format!("{}{lost}", trouble.reason)))
+        trouble
+            .hopeless
+            .clone()
+            .or_else(|| self.lost_patience(trouble, now).map(|lost| format!("{}{lost}", trouble.reason)))
     }
 
     /// Why the marks of a list are waited for no longer, if so.

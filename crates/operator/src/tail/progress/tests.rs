@@ -146,17 +146,14 @@ async fn trouble_that_passes_is_told_once_and_taken_back() {
     let mut watch = watch(false, progress(0, 0, &[source("Widget", failing("connection refused"))]));
     let script = watch.script.clone();
     let (end, ()) = tokio::join!(watch.end(), async {
-        for listed in 0..3 {
+        for reason in ["connection refused", "connection closed", "connection refused"] {
             sleep(Duration::from_secs(60)).await;
-            script.set(|now| now.listed = listed);
+            script.set(|now| now.sources[0].state = failing(reason));
         }
         script.set(|now| *now = progress(2, 2, &[source("Widget", SourceState::Synced)]));
     });
     assert_eq!(end, None);
-    assert_eq!(
-        watch.written.text(),
-        "warning: connection refused; tried again\nWidget is listed again\n"
-    );
+    assert_eq!(watch.written.text(), "warning: connection refused; tried again\nWidget is listed again\n");
 }
 
 #[tokio::test(start_paused = true)]

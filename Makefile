@@ -1,0 +1,59 @@
+# The only task list: CI calls the same targets. GNU make 3.81 is enough.
+SHELL := /bin/bash
+CARGO ?= cargo
+DENY_VERSION := 0.20.2
+# What third parties depend on: published, and built by the compiler that Cargo.toml promises.
+LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes rewitness
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help build demo test check format lint doc deny package picture msrv controlplane bench clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## The program, for use: target/release/rewitness
+	$(CARGO) build --release --locked -p rewitness-operator
+
+demo: ## Watch real objects being replayed, retried and held, on a real API server (CONTEXT=… for yours)
+	@e2e/demo.sh
+
+test: controlplane ## Everything that needs no root, no JVM and no Node
+	$(CARGO) build --locked -p rewitness-operator
+	$(CARGO) test --locked --workspace
+
+check: format lint doc deny picture package ## What needs no server: format, lints, docs, dependencies, packages
+
+format:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
+
+deny:
+	@$(CARGO) deny --version 2>/dev/null | grep -q $(DENY_VERSION) || $(CARGO) install --locked --quiet cargo-deny@$(DENY_VERSION)
+	$(CARGO) deny --all-features --locked check bans licenses sources
+
+# What ARCHITECTURE.md draws.
+picture:
+	$(CARGO) test --locked --quiet -p rewitness-tests
+
+package:
+	$(CARGO) package --locked --allow-dirty --no-verify $(addprefix -p ,$(LIBRARIES))
+
+msrv: ## The libraries, by the oldest compiler that they promise (needs that toolchain)
+	$(CARGO) +$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) check --locked $(addprefix -p ,$(LIBRARIES))
+
+controlplane: ## etcd, kube-apiserver and kubectl for tests: built once into a cache (about 5 min)
+	$(CARGO) build --locked -p rewitness-controlplane
+	@$(TARGET)/debug/controlplane build
+
+bench: ## The replay of 20,000 resources by the program, measured
+	$(CARGO) build --release --locked -p rewitness-operator
+	$(CARGO) run --release --locked -p rewitness-e2e --bin bench-tail
+
+clean: ## What was built here; the control plane's cache stays
+	$(CARGO) clean

@@ -1,0 +1,150 @@
+//! The result: medians with their spread.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use rewitness_e2e::{Align, table, target_dir};
+use serde::Serialize;
+
+use crate::contender::Contender;
+use crate::measure::Usage;
+use crate::say;
+
+/// A run that was measured.
+pub(crate) struct Run {
+    pub(crate) contender: Contender,
+    pub(crate) usage: Usage,
+    /// Processor seconds of the API server meanwhile.
+    pub(crate) server: Option<f64>,
+}
+
+/// Everything that is known in the end.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    resources: usize,
+    bytes_per_resource: usize,
+    repeats: usize,
+    contenders: Vec<Summary>,
+}
+
+/// Seconds, microseconds where the name says so, and bytes.
+#[derive(Serialize)]
+struct Summary {
+    name: &'static str,
+    wall: Spread,
+    user: Spread,
+    system: Spread,
+    cpu: Spread,
+    cpu_per_resource_us: Spread,
+    peak_rss: Spread,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_line: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apiserver_cpu: Option<Spread>,
+}
+
+/// The median of some numbers, the least and the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Report {
+    pub(crate) fn new(resources: usize, bytes_per_resource: usize, runs: &[Run]) -> Self {
+        let of = |contender| runs.iter().filter(|run| run.contender == contender).collect::<Vec<_>>();
+        let contenders = Contender::ALL.map(|contender| Summary::new(contender, resources, &of(contender)));
+        let repeats = of(Contender::Tail).len();
+        Self { resources, bytes_per_resource, repeats, contenders: contenders.into() }
+    }
+
+    /// Prints the table, and writes the JSON.
+    pub(crate) fn publish(&self) -> Result<()> {
+        let file = target_dir()?.join("bench-tail.json");
+        fs::write(&file, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("write {}", file.display()))?;
+        say("")?;
+        say(&format!(
+            "{} resources of {} bytes, {} runs each: median (least to greatest)",
+            self.resources, self.bytes_per_resource, self.repeats
+        ))?;
+        say("")?;
+        let columns = [
+            ("", Align::Left),
+            ("wall s", Align::Right),
+            ("user+sys s", Align::Right),
+            ("µs/resource", Align::Right),
+            ("peak MB", Align::Right),
+            ("first line s", Align::Right),
+            ("API server s", Align::Right),
+        ];
+        let rows: Vec<Vec<String>> = self.contenders.iter().map(Summary::cells).collect();
+        for line in table(&columns, &rows) {
+            say(&line)?;
+        }
+        say("")?;
+        say(&format!("Written to {} too.", file.display()))
+    }
+}
+
+impl Summary {
+    fn new(contender: Contender, resources: usize, runs: &[&Run]) -> Self {
+        let spread = |of: fn(&Usage) -> f64| Spread::of(runs.iter().map(|run| of(&run.usage)).collect());
+        let cpu = spread(|usage| usage.user + usage.system);
+        let some = |values: Vec<f64>| (!values.is_empty()).then(|| Spread::of(values));
+        Self {
+            name: contender.name(),
+            wall: spread(|usage| usage.wall),
+            user: spread(|usage| usage.user),
+            system: spread(|usage| usage.system),
+            cpu,
+            cpu_per_resource_us: cpu.times(1e6 / resources.max(1) as f64),
+            peak_rss: spread(|usage| usage.peak_rss as f64),
+            first_line: some(runs.iter().filter_map(|run| run.usage.first_line).collect()),
+            apiserver_cpu: some(runs.iter().filter_map(|run| run.server).collect()),
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let dash = |spread: Option<Spread>| spread.map_or("-".to_owned(), |spread| spread.shown(2));
+        vec![
+            self.name.to_owned(),
+            self.wall.shown(2),
+            self.cpu.shown(2),
+            self.cpu_per_resource_us.shown(1),
+            self.peak_rss.times(1e-6).shown(1),
+            dash(self.first_line),
+            dash(self.apiserver_cpu),
+        ]
+    }
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        let last = values.len().saturating_sub(1);
+        Self { median: (at(last / 2) + at(last.div_ceil(2))) / 2.0, min: at(0), max: at(last) }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Self { median: self.median * factor, min: self.min * factor, max: self.max * factor }
+    }
+
+    fn shown(self, digits: usize) -> String {
+        format!("{:.digits$} ({:.digits$}-{:.digits$})", self.median, self.min, self.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_the_middle_and_the_ends() {
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+        assert_eq!(Spread::of(vec![4.0, 1.0]).times(2.0).shown(1), "5.0 (2.0-8.0)");
+    }
+}

@@ -1,0 +1,197 @@
+//! What the tests of the queue on a real API server share.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::Api;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use rewitness_controlplane::{ControlPlane, FaultProxy, unique, until};
+use rewitness_kubernetes::{Config, KubernetesQueue};
+use rewitness_messaging::{
+    Backoff, Consumer, Delivery, Failure, Handle, Kind, Outcome, Queue, SourceState, State, Stopped,
+};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// Long enough for anything that is to happen at once, on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A queue's configuration with short times.
+pub(crate) fn quick() -> Config {
+    Config {
+        grace: Duration::from_secs(5),
+        adoptions_per_second: 500,
+        page_size: 50,
+        call_timeout: Duration::from_secs(5),
+        backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },
+        ..Config::default()
+    }
+}
+
+/// A kind of its own, in a namespace of its own.
+pub(crate) struct World<'p> {
+    pub(crate) plane: &'p ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) group: String,
+    pub(crate) resource: ApiResource,
+    pub(crate) api: Api<DynamicObject>,
+}
+
+impl<'p> World<'p> {
+    pub(crate) async fn new(plane: &'p ControlPlane) -> Result<Self> {
+        let namespace = plane.namespace("queue").await?;
+        let group = format!("{}.test", unique("g"));
+        let resource = plane.crd(&group, "widgets", "Widget", true, &[]).await?;
+        let api = Api::namespaced_with(plane.client().await?, &namespace, &resource);
+        Ok(Self { plane, namespace, group, resource, api })
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::new(self.group.as_str(), "Widget")
+    }
+
+    pub(crate) fn object(&self, name: &str) -> DynamicObject {
+        DynamicObject::new(name, &self.resource).within(&self.namespace).data(json!({"spec": {"n": 0}}))
+    }
+
+    pub(crate) async fn create(&self, name: &str) -> Result<DynamicObject> {
+        Ok(self.api.create(&PostParams::default(), &self.object(name)).await?)
+    }
+
+    pub(crate) async fn create_many(&self, count: usize) -> Result<()> {
+        use futures::{StreamExt, TryStreamExt, stream};
+        stream::iter(0..count)
+            .map(|n| async move { self.create(&format!("w{n:05}")).await.map(drop) })
+            .buffer_unordered(16)
+            .try_collect::<()>()
+            .await
+    }
+
+    /// Changes the spec, and so the generation.
+    pub(crate) async fn change(&self, name: &str) -> Result<()> {
+        let patch = json!({"spec": {"n": unique("n")}});
+        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        self.api.delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn finalizers(&self, name: &str) -> Result<Option<Vec<String>>> {
+        Ok(self.api.get_opt(name).await?.map(|object| object.metadata.finalizers.unwrap_or_default()))
+    }
+
+    pub(crate) async fn until_gone(&self, name: &str) -> Result<()> {
+        until("the resource is gone", SOON, async || {
+            Ok(self.api.get_opt(name).await?.is_none().then_some(()))
+        })
+        .await
+    }
+}
+
+/// A consumer that keeps what it is handed, and answers `Done`.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder(Arc<Mutex<Vec<Delivery>>>);
+
+impl Consumer for Recorder {
+    async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
+        self.0.lock().unwrap().push(delivery);
+        Ok(Outcome::Done)
+    }
+}
+
+impl Recorder {
+    pub(crate) fn all(&self) -> Vec<Delivery> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    pub(crate) fn of(&self, name: &str) -> Vec<Delivery> {
+        self.all().into_iter().filter(|delivery| &*delivery.envelope.resource.name == name).collect()
+    }
+
+    pub(crate) fn has(&self, name: &str, state: State) -> bool {
+        self.of(name).iter().any(|delivery| delivery.state == state)
+    }
+
+    pub(crate) async fn until(&self, name: &str, state: State) -> Result<Delivery> {
+        until(&format!("{name} is delivered {state}"), SOON, async || {
+            Ok(self.of(name).into_iter().find(|delivery| delivery.state == state))
+        })
+        .await
+    }
+
+    pub(crate) async fn until_count(&self, name: &str, count: usize) -> Result<()> {
+        until(&format!("{name} is delivered {count} times"), SOON, async || {
+            Ok((self.of(name).len() >= count).then_some(()))
+        })
+        .await
+    }
+}
+
+/// A queue that runs, until this is dropped or stopped.
+pub(crate) struct Run {
+    stop: oneshot::Sender<()>,
+    task: JoinSet<Result<Stopped, rewitness_messaging::Error>>,
+}
+
+pub(crate) fn run(queue: &KubernetesQueue) -> Run {
+    let (stop, stopped) = oneshot::channel();
+    let mut task = JoinSet::new();
+    let queue = queue.clone();
+    task.spawn(async move { queue.run(async { drop(stopped.await) }).await });
+    Run { stop, task }
+}
+
+impl Run {
+    pub(crate) async fn stop(mut self) -> Result<Stopped> {
+        let _ = self.stop.send(());
+        let ended = self.task.join_next().await.expect("it runs");
+        Ok(ended??)
+    }
+}
+
+/// Waits until one of the handle's sources fails for a reason that contains `text`.
+pub(crate) async fn until_failing(handle: &Handle, text: &str) -> Result<String> {
+    let what = format!("a source fails: {text}");
+    let failing = until(&what, SOON, async || {
+        Ok(handle.progress().sources.iter().find_map(|source| match &source.state {
+            SourceState::Failing { reason } if reason.contains(text) => Some(reason.to_string()),
+            _ => None,
+        }))
+    });
+    failing.await.with_context(|| format!("{:?}", handle.progress()))
+}
+
+pub(crate) async fn until_synced(handle: &Handle) -> Result<()> {
+    until("all sources are synced", SOON, async || {
+        let sources = handle.progress().sources;
+        let synced = sources.iter().all(|source| source.state == SourceState::Synced);
+        Ok((synced && !sources.is_empty()).then_some(()))
+    })
+    .await
+}
+
+/// Waits for the replay, but not for ever.
+pub(crate) async fn until_replayed(handle: &Handle) -> Result<()> {
+    let waited = tokio::time::timeout(SOON, handle.replayed()).await;
+    anyhow::ensure!(waited.is_ok(), "not replayed: {:?}", handle.progress());
+    Ok(())
+}
+
+/// Waits until one watch is open through the proxy, and has begun to be forwarded.
+pub(crate) async fn until_watching(proxy: &FaultProxy) -> Result<()> {
+    proxy.wait_open_watches(1, SOON).await?;
+    // The proxy is one thread: when this is answered, it has done what it was at.
+    proxy.client().await?.apiserver_version().await?;
+    Ok(())
+}
