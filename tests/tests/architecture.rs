@@ -53,17 +53,8 @@ fn dependencies_point_down_only() {
         ("rewitness-memory", &["rewitness-messaging"]),
         ("rewitness-conformance", &["rewitness-messaging"]),
         ("rewitness-kubernetes", &["rewitness-messaging"]),
-        (
-            "rewitness",
-            &[
-                "rewitness-messaging",
-                "rewitness-memory",
-                "rewitness-kubernetes",
-            ],
-        ),
-        (
-            "rewitness-operator",
-        ),
+        ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
+        ("rewitness-operator", &["rewitness-messaging", "rewitness-kubernetes"]),
     ]);
     for (name, depends) in &found {
         let test_package =
