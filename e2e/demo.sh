@@ -87,7 +87,7 @@ begin_go() {
 		# shellcheck disable=SC2086
 		go list -deps $packages | wc -l >"$go_dir/count"
 		# shellcheck disable=SC2086
-		exec nice -n 10 go build -v -trimpath -buildvcs=false $packages
+		exec go build -v -trimpath -buildvcs=false $packages
 	) >"$go_dir/log" 2>&1 </dev/null &
 	go_pid=$!
 	set +m

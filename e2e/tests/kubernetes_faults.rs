@@ -1,5 +1,7 @@
 //! What goes wrong between the queue and a real API server, and that it is survived (Q12).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+
 #[path = "kubernetes/support.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! The queue on a real API server, when nothing goes wrong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+
 #[path = "kubernetes/support.rs"]
 mod support;
 

@@ -1,6 +1,8 @@
 //! The queue on a control plane that restarts, compacts, and is restored from a backup. Each test
 //! has a control plane of its own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+
 #[path = "kubernetes/support.rs"]
 mod support;
 
