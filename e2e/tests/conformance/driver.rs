@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
-use rewitness_conformance::{Clock, Driver, Failed, Fault, New, Result, Seen};
+use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, Result, Seen};
 use rewitness_controlplane::{self as controlplane, ControlPlane, FaultProxy, Match, Rule, Snapshot};
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Version};
@@ -192,7 +192,7 @@ impl Driver for KubernetesDriver {
         KubernetesQueue::new(self.proxied.clone(), config)
     }
 
-    async fn create(&self, new: New) -> Result<ResourceId> {
+    async fn create(&self, new: Draft) -> Result<ResourceId> {
         let api = self.api(&new.kind, &new.namespace)?;
         let resource = self.kinds.iter().find(|one| *one.kind == *new.kind.kind);
         let resource = resource.ok_or_else(|| Failed::new("no such kind"))?;
