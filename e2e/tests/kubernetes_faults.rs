@@ -136,6 +136,29 @@ async fn fault_b29_a_watch_that_dies_silently_is_resumed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn fault_b29_a_call_that_gets_no_answer_is_given_up_and_made_again() -> Result<()> {
+    let world = World::new(shared().await?).await?;
+    world.create("a").await?;
+    let proxy = FaultProxy::start(world.plane)?;
+    // A list, and the beginning of a watch, that never come.
+    let _list = proxy.rule(Match::collection("widgets").times(1), Fault::Hold(Gate::new()));
+    let watch = proxy.rule(Match::watches().path("/widgets").times(1), Fault::Hold(Gate::new()));
+    let config = Config { call_timeout: Duration::from_secs(1), ..quick() };
+    let queue = KubernetesQueue::new(proxy.client().await?, config);
+    let recorder = Recorder::default();
+    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let running = run(&queue);
+    until_failing(&handle, "did not answer within 1 s").await?;
+    recorder.until("a", State::Live).await?;
+    watch.wait_hits(1, SOON).await?;
+    world.create("b").await?;
+    recorder.until("b", State::Live).await?;
+    until_synced(&handle).await?;
+    running.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn fault_b29_connections_that_break_are_made_again() -> Result<()> {
     let world = World::new(shared().await?).await?;
     let proxy = FaultProxy::start(world.plane)?;

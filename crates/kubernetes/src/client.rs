@@ -14,6 +14,8 @@ use crate::Error;
 ///
 /// The program has chosen a TLS stack by a feature of `kube` (`rustls-tls` with `ring`, say).
 ///
+/// Called within a Tokio runtime, which drives the client's connections.
+///
 /// # Errors
 ///
 /// [`Error::Client`] if the configuration names credentials or a proxy that cannot be used.

@@ -44,7 +44,9 @@ pub enum Retry {
     Backoff,
     /// Again after this time, as a server's `Retry-After` says.
     After(Duration),
-    /// Only a change of the resource can help. A deletion is retried even then, at the longest
+    /// Only a change of the resource can help: of its generation, its deletion timestamp or a label
+    /// that was asked for. Of a kind without generations (a ConfigMap, say) every new version counts,
+    /// one that the consumer wrote itself included. A deletion is retried even then, at the longest
     /// interval, because parking it would hold the resource for ever.
     Never,
 }

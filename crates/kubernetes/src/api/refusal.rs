@@ -125,7 +125,14 @@ impl Refusal {
 
     /// What a failure of the client means.
     pub(crate) fn from_client(error: &kube::Error) -> Self {
-        Self::Unreachable { reason: innermost(error) }
+        let innermost = innermost(error);
+        // What rustls and hyper-timeout say is for those who program, and one of them with a link.
+        let reason = match &*innermost {
+            "deadline has elapsed" => "no connection in time",
+            cut if cut.contains("without sending TLS close_notify") => "the connection was cut",
+            other => other,
+        };
+        Self::Unreachable { reason: reason.to_owned() }
     }
 
     /// When the server wants to be asked again, if it says so.

@@ -2,6 +2,9 @@
 /// metadata alone the most part is annotations, which are limited to 256 KiB.
 const LONGEST_LINE: usize = 3 << 20;
 
+/// What the buffer keeps between bursts.
+const BURST: usize = 64 << 10;
+
 /// Lines out of the chunks of a body. Keeps at most one line that is not complete.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -42,6 +45,8 @@ impl Lines {
     /// Forgets the complete lines.
     pub(super) fn consume(&mut self) {
         self.buffer.drain(..self.complete());
+        // A burst is no reason to keep its memory.
+        self.buffer.shrink_to(BURST.max(self.buffer.len()));
     }
 }
 

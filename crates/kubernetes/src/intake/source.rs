@@ -36,6 +36,8 @@ pub(super) struct SourceTask {
     context: Arc<Context>,
     endpoint: Arc<Endpoint>,
     relist: Arc<Notify>,
+    /// Why it fails, as last said in the log.
+    said: Option<String>,
 }
 
 impl SourceTask {
@@ -49,7 +51,7 @@ impl SourceTask {
         let feed = Feed::new(desk.clone(), id, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
-        Self { id, source, desk, feed, context, endpoint, relist }
+        Self { id, source, desk, feed, context, endpoint, relist, said: None }
     }
 
     /// Goes on until it is dropped.
@@ -253,14 +255,36 @@ impl SourceTask {
                     self.desk.rolled_back(self.id);
                 }
                 Effect::ListStarted => self.feed.list_started(),
-                Effect::ListFinished => self.feed.list_finished(),
+                Effect::ListFinished => {
+                    self.say_well();
+                    self.feed.list_finished();
+                }
                 Effect::Failing(why) => {
                     let reason = self.reason(why);
-                    tracing::debug!(kind = %self.source.kind, reason, "a source fails");
+                    self.say(&reason);
                     self.desk.failing(self.id, reason);
                 }
-                Effect::Recovered => self.desk.recovered(self.id),
+                Effect::Recovered => {
+                    self.say_well();
+                    self.desk.recovered(self.id);
+                }
             }
+        }
+    }
+
+    /// Each reason once, however often it is met in a row.
+    fn say(&mut self, reason: &str) {
+        if self.said.as_deref() == Some(reason) {
+            tracing::debug!(kind = %self.source.kind, reason, "still failing");
+        } else {
+            tracing::warn!(kind = %self.source.kind, reason, "cannot list or watch; trying again");
+            self.said = Some(reason.to_owned());
+        }
+    }
+
+    fn say_well(&mut self) {
+        if self.said.take().is_some() {
+            tracing::info!(kind = %self.source.kind, "can list and watch again");
         }
     }
 

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +14,9 @@ use crate::tasks::Tasks;
 pub(super) struct Context {
     pub(super) desk: Desk,
     pub(super) finalizers: Arc<Finalizers>,
-    /// What each slot of the window was given, until its reconcile takes it.
-    given: Mutex<Vec<Option<Given>>>,
+    /// What was admitted, in this order, until a reconcile takes it. The applier begins its slots in
+    /// any order, so each takes what has waited longest, and not something of its own.
+    given: Mutex<VecDeque<Given>>,
     /// The deliveries under way. The applier polls every future that it holds whenever one of them
     /// moves, so the work itself is in tasks of its own.
     tasks: Mutex<Tasks>,
@@ -26,20 +28,20 @@ impl Context {
         Self { desk, finalizers, given: Mutex::default(), tasks: Mutex::default(), stopping: Arc::default() }
     }
 
-    /// Gives a slot something to do.
-    pub(super) fn give(&self, slot: usize, admission: Admission) {
-        let given =
-            Given { desk: self.desk.clone(), admission: Some(admission), stopping: self.stopping.clone() };
-        let mut all = lock(&self.given);
-        if all.len() <= slot {
-            all.resize_with(slot + 1, || None);
-        }
-        all[slot] = Some(given);
+    /// Gives the next reconcile something to do.
+    pub(super) fn give(&self, admission: Admission) {
+        let (desk, stopping) = (self.desk.clone(), self.stopping.clone());
+        lock(&self.given).push_back(Given { desk, stopping, admission: Some(admission) });
     }
 
-    /// Takes what a slot was given.
-    pub(super) fn take(&self, slot: usize) -> Option<Given> {
-        lock(&self.given).get_mut(slot).and_then(Option::take)
+    /// Takes what has waited longest.
+    pub(super) fn take(&self) -> Option<Given> {
+        lock(&self.given).pop_front()
+    }
+
+    /// Takes back what was given last.
+    pub(super) fn take_back(&self) -> Option<Given> {
+        lock(&self.given).pop_back()
     }
 
     pub(super) fn tasks(&self) -> MutexGuard<'_, Tasks> {

@@ -17,10 +17,6 @@ impl Slot {
         Self { metadata: ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() } }
     }
 
-    pub(super) fn number(&self) -> Option<usize> {
-        self.metadata.name.as_deref().and_then(number_of)
-    }
-
     pub(super) fn reference(number: usize) -> ObjectRef<Self> {
         ObjectRef::new(&number.to_string())
     }

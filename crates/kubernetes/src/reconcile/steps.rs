@@ -21,14 +21,10 @@ pub(super) enum Undone {
     CutOff,
 }
 
-/// One reconcile: the delivery that was given to the slot, in a task of its own.
-pub(super) fn reconcile(
-    slot: Arc<Slot>,
-    context: Arc<Context>,
-) -> BoxFuture<'static, Result<Action, Undone>> {
-    let given = slot.number().and_then(|number| context.take(number));
+/// One reconcile: the delivery that has waited longest, in a task of its own.
+pub(super) fn reconcile(_: Arc<Slot>, context: Arc<Context>) -> BoxFuture<'static, Result<Action, Undone>> {
     // What was admitted but has not begun does not begin after the end (Q10).
-    let Some(given) = given.filter(|_| !context.is_stopping()) else {
+    let Some(given) = context.take().filter(|_| !context.is_stopping()) else {
         return std::future::ready(Ok(Action::await_change())).boxed();
     };
     let (sender, completed) = oneshot::channel();

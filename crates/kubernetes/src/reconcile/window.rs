@@ -13,8 +13,8 @@ use super::slot::Slot;
 /// More than can be requested between two polls of the applier: it takes all that there is.
 const REQUESTS: usize = 1024;
 
-/// The admission window: slots that are given something to do, requested, and freed only when the
-/// applier has yielded their completion. It has as many slots as were ever in use at a time, which
+/// The admission window: a slot is requested for each admission, and is free again only when the
+/// applier has yielded its completion. It has as many slots as were ever in use at a time, which
 /// the concurrency of the subscriptions bounds.
 pub(super) struct Window {
     context: Arc<Context>,
@@ -49,19 +49,19 @@ impl Window {
         self.free.len() < self.slots
     }
 
-    /// Gives a free slot something to do, and requests its reconcile.
+    /// Gives a free slot something to do, and requests its reconcile. Only while there is room.
     pub(super) fn give(&mut self, admission: Admission) {
         let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
-        self.context.give(slot, admission);
+        self.context.give(admission);
         if self.requests.try_send(Slot::reference(slot).into()).is_err() {
-            // No room after all. What the slot was given is dropped, and so answered as failed.
-            self.free(slot);
+            // There was no room after all. What is dropped has failed, and comes back.
+            drop(self.context.take_back());
+            self.free.push(slot);
         }
     }
 
     /// Frees a slot whose reconcile is complete.
     pub(super) fn free(&mut self, slot: usize) {
-        drop(self.context.take(slot));
         self.free.push(slot);
     }
 

@@ -195,7 +195,7 @@ fn color_is_welcome() -> bool {
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let (mut columns, mut color) = (0, String::new());
-    for word in text.split(' ') {
+    for (nth, word) in text.split(' ').enumerate() {
         let wide = visible_width(word);
         if columns > 0 && columns + 1 + wide > width {
             if let Some(line) = lines.last_mut().filter(|_| !color.is_empty()) {
@@ -204,7 +204,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             lines.push(format!("{color}{word}"));
             columns = wide;
         } else if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
+            if nth > 0 {
                 line.push(' ');
                 columns += 1;
             }
