@@ -3,17 +3,21 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DENY_VERSION := 0.20.2
 # What third parties depend on: published, and built by the compiler that Cargo.toml promises.
-LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes rewitness
+LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes rewitness-crds \
+	rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build demo test check format lint doc deny package picture msrv controlplane bench clean
+.PHONY: help build generate demo test check format lint doc deny package picture msrv controlplane bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## The program, for use: target/release/rewitness
 	$(CARGO) build --release --locked -p rewitness-operator
+
+generate: ## What is generated: deploy/crds from the types
+	$(CARGO) run --locked --quiet -p rewitness-crds --example crds > deploy/crds/cascades.rewitness.dev.yaml
 
 demo: ## Watch real objects being replayed, retried and held, on a real API server (CONTEXT=… for yours)
 	@e2e/demo.sh

@@ -3,6 +3,8 @@
 #[path = "program/support.rs"]
 mod support;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use rewitness_controlplane::{Fault, FaultProxy, Match};
 use support::World;
@@ -21,6 +23,8 @@ async fn a_lost_server_is_said_once_and_what_happened_meanwhile_is_delivered() -
     world.create("before").await?;
     let mut tail = world.tail(&[])?;
     tail.says(&["/before"]).await?;
+    // A watch that is only being opened is neither dropped nor cut.
+    proxy.wait_open_watches(1, Duration::from_secs(20)).await?;
 
     let lost = proxy.rule(Match::any(), Fault::Drop);
     proxy.cut_all_watches();

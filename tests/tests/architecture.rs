@@ -53,6 +53,8 @@ fn dependencies_point_down_only() {
         ("rewitness-memory", &["rewitness-messaging"]),
         ("rewitness-conformance", &["rewitness-messaging"]),
         ("rewitness-kubernetes", &["rewitness-messaging"]),
+        ("rewitness-crds", &[]),
+        ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds"]),
         ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
         ("rewitness-operator", &["rewitness-messaging", "rewitness-kubernetes"]),
     ]);

@@ -136,6 +136,17 @@ impl KubernetesDriver {
         self.writes.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Waits until the queue watches, if one runs at all: a watch that is only being opened would escape
+    /// what is done to those that are open.
+    async fn until_watching(&self) {
+        let watching = async {
+            while self.proxy.open_watches() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _nothing_runs = tokio::time::timeout(Duration::from_secs(2), watching).await;
+    }
+
     /// A merge patch that the server refuses for any other uid.
     async fn merge(&self, resource: &ResourceId, mut patch: Value) -> Result {
         patch["metadata"]["uid"] = json!(resource.uid.to_string());
@@ -291,11 +302,13 @@ impl Driver for KubernetesDriver {
     }
 
     async fn disconnect(&self) -> Result {
+        self.until_watching().await;
         self.proxy.cut_all_watches();
         Ok(())
     }
 
     async fn expire(&self) -> Result {
+        self.until_watching().await;
         let now = self.raise_version().await?;
         let old =
             Match::watches().when(move |call| version_of(&call.query).is_some_and(|version| version < now));
@@ -328,6 +341,7 @@ impl Driver for KubernetesDriver {
     }
 
     async fn take_down(&self) -> Result {
+        self.until_watching().await;
         self.faults().outage = Some(self.proxy.rule(Match::any(), controlplane::Fault::Drop));
         self.proxy.cut_all_watches();
         Ok(())

@@ -1,0 +1,76 @@
+use futures::stream::{self, StreamExt};
+use rewitness_messaging::Kind;
+
+use super::cascades::Shared;
+use super::plan::{Refused, protected_kind};
+use super::reference::{Scope, check};
+use super::rights::{Right, has, rights_for};
+use super::rule::{DependentKind, Rule};
+use crate::Error;
+use crate::api::{Endpoint, KindRef, Served};
+
+/// How many rights are asked for at a time.
+const REVIEWS: usize = 8;
+
+/// Whether a rule can be followed in this cluster, as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleCheck {
+    /// What the rule forbids or cannot say, whatever the parent; nothing is enforced then.
+    pub refused: Option<Refused>,
+    /// Kinds that the server does not serve.
+    pub not_served: Vec<Kind>,
+    /// Rights that are missing.
+    pub missing: Vec<Right>,
+}
+
+impl Shared {
+    /// Checks a rule: its references against the scopes of its kinds, its kinds against what is
+    /// protected, its kinds against what is served, its rights against what is granted.
+    pub(super) async fn check(&self, rule: &Rule) -> Result<RuleCheck, Error> {
+        let mut found = RuleCheck {
+            refused: protected_kind(&rule.current, &self.config.protection),
+            ..RuleCheck::default()
+        };
+        let parent = self.served(&rule.parent, &mut found).await?;
+        let declared: Vec<&DependentKind> =
+            rule.current.stages.iter().flat_map(|stage| &stage.dependents).collect();
+        let mut dependents = Vec::new();
+        for declared in declared {
+            let Some(endpoint) = self.served(&declared.kind, &mut found).await? else { continue };
+            if let Some(parent) = &parent {
+                let clear = check(declared, Scope::of(parent.namespaced), Scope::of(endpoint.namespaced));
+                found.refused = found.refused.or(clear.err().map(Refused::Unclear));
+            }
+            dependents.push((endpoint, declared.action));
+        }
+        let Some(parent) = parent else { return Ok(found) };
+        let rights = rights_for(&parent, rule.namespaces.as_deref(), &dependents);
+        let mut asked = stream::iter(rights.into_iter().map(|right| async {
+            let granted = has(&self.loader.server, &right).await;
+            (right, granted)
+        }))
+        .buffered(REVIEWS);
+        while let Some((right, granted)) = asked.next().await {
+            match granted {
+                Ok(true) => {}
+                Ok(false) => found.missing.push(right),
+                Err(refusal) => return Err(Error::Review { refusal }),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn served(&self, kind: &KindRef, found: &mut RuleCheck) -> Result<Option<Endpoint>, Error> {
+        match self.loader.kinds.find(kind).await {
+            Ok(Served::By(endpoint)) => Ok(Some((*endpoint).clone())),
+            Ok(Served::Not) => {
+                if !found.not_served.contains(&kind.kind) {
+                    found.not_served.push(kind.kind.clone());
+                }
+                Ok(None)
+            }
+            Err(refusal) => Err(Error::Discover { kind: kind.kind.clone(), refusal }),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewitness_crds::cascade::{Mode, StageCount, confirm_annotation};
+use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, WakeKey};
+use waiting::WaitingParents;
+
+use super::cascades::Shared;
+use super::dependent::{Listing, LiveParent};
+use super::handle::RuleHandle;
+use super::parent_record::ParentRecord;
+use super::plan::{self, Deletion, Next, Refused, Situation, plan, refused_by_rule};
+use super::records::Records;
+use super::report::{Report, Standing};
+use super::rule::{Revision, Rule, Stage};
+use super::wait_graph::Member;
+use super::waits::{Cause, group};
+use crate::Error;
+use crate::api::Refusal;
+
+/// Follows one rule: deletes the dependents of each parent that is being deleted, stage by stage,
+/// and takes the rule's finalizer off when all of them are gone.
+///
+/// # Guarantees
+///
+/// - Nothing is done for a parent unless a live read, made after the lists, showed the uid as
+///   delivered, being deleted, and carrying the rule's finalizer (C1, C2).
+/// - Each delete is one call that names uid and resourceVersion (C3).
+/// - The finalizer goes only after two full rounds of consistent lists found nothing (C5).
+/// - Each step is derived again from the cluster's state, so that it may be stopped at any time.
+///
+/// # Caveats
+///
+/// A dependent that is created between the last list and the removal of the finalizer, a few
+/// milliseconds later, is not seen. An admission policy that refuses references to a parent that is
+/// being deleted closes that window.
+///
+/// # Errors
+///
+/// [`Error`], with what is to be done next.
+pub struct CascadeConsumer<R> {
+    shared: Arc<Shared>,
+    rule: RuleHandle,
+    records: R,
+    waiting: WaitingParents,
+}
+
+/// How many rounds are made at one delivery. Each deletes something; more are made at the next.
+const ROUNDS: usize = 32;
+
+/// How soon a parent is looked at again after its dependents were deleted.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// How soon a parent is looked at again that nothing may be done for. A change of the rule wakes it
+/// sooner.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// How often a parent is read that waits for a confirmation. No watch tells of an annotation; and
+/// its dependents are listed anew only when it has changed, or after [`REFUSED`].
+const CONFIRMED: Duration = Duration::from_secs(3);
+
+/// Ends the wait of a parent, given to [`Queue::wake`](rewitness_messaging::Queue::wake): by
+/// whoever sees that something it waits for has gone, or that its rule has changed.
+pub fn wake_key(parent: &Uid) -> WakeKey {
+    format!("cascade/{parent}").into()
+}
+
+/// What one round led to.
+enum Step {
+    /// Nothing is left to do.
+    Done,
+    /// The next round.
+    Again,
+    /// To be looked at later.
+    Later(Duration),
+}
+
+impl<R: Records> Consumer for CascadeConsumer<R> {
+    async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
+        let parent = &delivery.envelope.resource;
+        match delivery.state {
+            State::Live => Ok(Outcome::Done),
+            State::Gone => {
+                self.left(parent);
+                Ok(Outcome::Done)
+            }
+            State::Deleting => self.finish(parent).await.map_err(Error::into_failure),
+        }
+    }
+}
+
+impl<R: Records> CascadeConsumer<R> {
+    pub(super) fn new(shared: Arc<Shared>, rule: RuleHandle, records: R) -> Self {
+        Self { shared, rule, records, waiting: WaitingParents::default() }
+    }
+
+    async fn finish(&self, delivered: &ResourceId) -> Result<Outcome, Error> {
+        let mut empty_rounds = 0;
+        for _ in 0..ROUNDS {
+            match self.round(delivered, &mut empty_rounds).await? {
+                Step::Done => return Ok(Outcome::Done),
+                Step::Again => {}
+                Step::Later(after) => {
+                    return Ok(Outcome::RequeueAfter { after, wake: Some(wake_key(&delivered.uid)) });
+                }
+            }
+        }
+        Ok(Outcome::RequeueAfter { after: Duration::ZERO, wake: Some(wake_key(&delivered.uid)) })
+    }
+
+    /// One round: load, plan, apply, record.
+    async fn round(&self, delivered: &ResourceId, empty_rounds: &mut u32) -> Result<Step, Error> {
+        let rule = self.rule.current();
+        let before = self.shared.loader.parent(&rule.parent, delivered).await?;
+        let Some(before) = before.filter(|before| before.id.uid == delivered.uid) else {
+            return Ok(self.left(delivered));
+        };
+        let revision = match self.revision(&rule, &before) {
+            Ok(revision) => revision,
+            Err(refused) => return Ok(self.refused(&before, refused)),
+        };
+        // Nothing is listed for a parent that nothing may be done for.
+        if let Some(refused) = refused_by_rule(&rule, &revision, &self.shared.config.protection) {
+            return Ok(self.refused(&before, refused));
+        }
+        if self.is_still_unconfirmed(&rule, &before) {
+            return Ok(Step::Later(CONFIRMED));
+        }
+        let loaded = self.load(&rule, &revision, delivered).await?;
+        let Some(parent) = loaded.parent.clone() else { return Ok(self.left(delivered)) };
+        let (next, now) = self.plan(&rule, &revision, delivered, &loaded, *empty_rounds);
+        if !matches!(next, Next::LookAgain | Next::Release(_)) {
+            *empty_rounds = 0;
+        }
+        match next {
+            Next::Leave(_) => Ok(self.left(delivered)),
+            Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
+            Next::Refuse(refused) => Ok(self.refused(&parent, refused)),
+            Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
+            Next::Delete(deletion) => self.delete(&rule, &revision, parent, deletion, now).await,
+            Next::LookAgain => {
+                *empty_rounds += 1;
+                Ok(Step::Again)
+            }
+            Next::Release(members) => {
+                *empty_rounds = 0;
+                self.release(&rule, &revision, parent, members, now).await
+            }
+        }
+    }
+
+    /// What the parent's deletion goes by: what it began with, or what the rule says now.
+    fn revision(&self, rule: &Rule, parent: &LiveParent) -> Result<Arc<Revision>, Refused> {
+        match ParentRecord::of(parent, &rule.name) {
+            None => Ok(rule.current.clone()),
+            Some(record) => {
+                rule.revision_of(&record.revision).cloned().ok_or(Refused::RevisionUnknown(record.revision))
+            }
+        }
+    }
+
+    /// The lists first, and then the parent, so that what is decided by both holds of a parent that
+    /// was as it is after they were made.
+    async fn load(&self, rule: &Rule, revision: &Revision, delivered: &ResourceId) -> Result<Loaded, Error> {
+        let loader = &self.shared.loader;
+        let listings = loader.listings(revision, delivered).await;
+        let parent = loader.parent(&rule.parent, delivered).await?;
+        let begun = parent.as_ref().is_some_and(|parent| ParentRecord::of(parent, &rule.name).is_some());
+        // It matters only for what has not begun.
+        let kind_removed = !begun && loader.is_being_removed(&rule.parent, delivered).await?;
+        Ok(Loaded { listings, parent, kind_removed })
+    }
+
+    fn plan(
+        &self,
+        rule: &Rule,
+        revision: &Revision,
+        delivered: &ResourceId,
+        loaded: &Loaded,
+        empty_rounds: u32,
+    ) -> (Next, Timestamp) {
+        let now = Timestamp::now();
+        let graph = self.shared.graph();
+        let next = plan(&Situation {
+            rule,
+            revision,
+            delivered,
+            parent: loaded.parent.as_ref(),
+            listings: &loaded.listings,
+            empty_rounds,
+            missing_rights: &self.rule.missing_rights(),
+            protection: &self.shared.config.protection,
+            graph: &graph,
+            hour_room: self.records.hour_room(rule.max_per_hour, now),
+            kind_removed: loaded.kind_removed,
+            now,
+        });
+        (next, now)
+    }
+
+    /// Records what is about to be deleted, deletes it, and records what was.
+    async fn delete(
+        &self,
+        rule: &Rule,
+        revision: &Revision,
+        parent: LiveParent,
+        deletion: Deletion,
+        now: Timestamp,
+    ) -> Result<Step, Error> {
+        let Deletion { record, targets, standing } = deletion;
+        let (applier, id, of) = (&self.shared.applier, parent.id.clone(), targets.len());
+        if let Some((record, begins)) = &record {
+            if *begins {
+                let counted = self.records.begin(&id, record.total, now).await;
+                counted.map_err(|failure| Error::Count { resource: id.clone(), failure })?;
+            }
+            if applier.record(rule, &parent, record).await?.is_none() {
+                return Ok(Step::Again);
+            }
+        }
+        let stage = standing.stage.clone().unwrap_or_default();
+        self.report(&parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
+        self.note(rule, &parent, &standing);
+        let fan_out = applier.delete(revision, &id, targets, || self.rule.deletes()).await;
+        let begun = record.map(|(record, _)| record).or_else(|| ParentRecord::of(&parent, &rule.name));
+        if let Some(mut record) = begun.filter(|_| !fan_out.deleted.is_empty()) {
+            for (stage, count) in &fan_out.deleted {
+                *record.deleted.entry(revision.stages[*stage].name.clone()).or_default() += count;
+            }
+            applier.record(rule, &parent, &record).await?;
+        }
+        if fan_out.failed.is_empty() {
+            return Ok(Step::Again);
+        }
+        let failed = fan_out.failed.iter().map(|(dependent, refusal)| (dependent, refused(refusal)));
+        self.report(&parent, Standing::Waiting { stage, waits: group(failed) }, now);
+        let failed = fan_out.failed.into_iter().map(|(dependent, refusal)| (dependent.id, refusal)).collect();
+        Err(Error::Delete { resource: id, of, failed })
+    }
+
+    async fn release(
+        &self,
+        rule: &Rule,
+        revision: &Revision,
+        parent: LiveParent,
+        members: Vec<Member>,
+        now: Timestamp,
+    ) -> Result<Step, Error> {
+        let applier = &self.shared.applier;
+        if !self.rule.deletes() || !applier.are_unchanged(&members).await? {
+            return Ok(Step::Again);
+        }
+        let released = parent.clone();
+        if !applier.release(rule, parent).await? {
+            return Ok(Step::Later(FIRST_LOOK));
+        }
+        let deleted =
+            ParentRecord::of(&released, &rule.name).map(|record| record.deleted).unwrap_or_default();
+        let count = |stage: &Stage| StageCount {
+            name: stage.name.clone(),
+            deleted: deleted.get(&stage.name).copied().unwrap_or_default(),
+        };
+        let stages = revision.stages.iter().map(count).collect();
+        self.report(&released, Standing::Finished { stages }, now);
+        self.forget(&released.id.uid);
+        Ok(Step::Done)
+    }
+
+    fn wait(&self, rule: &Rule, parent: &LiveParent, standing: plan::Standing, now: Timestamp) -> Step {
+        self.note(rule, parent, &standing);
+        let looks = self.waiting.looked(&parent.id.uid, &standing.waits);
+        let stage = standing.stage.unwrap_or_default();
+        self.report(parent, Standing::Waiting { stage, waits: standing.waits }, now);
+        let after = FIRST_LOOK.saturating_mul(2u32.saturating_pow(looks));
+        Step::Later(after.min(self.shared.config.look_again_after))
+    }
+
+    fn refused(&self, parent: &LiveParent, refused: Refused) -> Step {
+        self.shared.graph().forget(&parent.id.uid, &self.rule.current().finalizer);
+        let after = match &refused {
+            Refused::Unconfirmed(unconfirmed) => {
+                self.waiting.asked(&parent.id.uid, unconfirmed.given.clone());
+                CONFIRMED
+            }
+            _ => REFUSED,
+        };
+        self.report(parent, Standing::Refused(refused), Timestamp::now());
+        Step::Later(after)
+    }
+
+    /// Whether a person was asked of late, and has not answered.
+    fn is_still_unconfirmed(&self, rule: &Rule, parent: &LiveParent) -> bool {
+        let given = parent.annotations.get(&confirm_annotation(&rule.name));
+        self.waiting.is_unanswered(&parent.id.uid, given, REFUSED)
+    }
+
+    fn left(&self, parent: &ResourceId) -> Step {
+        let report = Report {
+            parent: parent.clone(),
+            since: None,
+            at: Timestamp::now(),
+            standing: Standing::Left,
+            confirmation: None,
+            revision: None,
+        };
+        self.records.report(report);
+        self.forget(&parent.uid);
+        Step::Done
+    }
+
+    fn forget(&self, parent: &Uid) {
+        self.shared.graph().forget(parent, &self.rule.current().finalizer);
+        self.waiting.forget(parent);
+    }
+
+    fn note(&self, rule: &Rule, parent: &LiveParent, standing: &plan::Standing) {
+        match &standing.blocks {
+            Some(waits) => self.shared.graph().wait(parent, &rule.parent, &rule.finalizer, waits.clone()),
+            None => self.shared.graph().forget(&parent.id.uid, &rule.finalizer),
+        }
+    }
+
+    fn report(&self, parent: &LiveParent, standing: Standing, at: Timestamp) {
+        let record = ParentRecord::of(parent, &self.rule.current().name);
+        self.records.report(Report {
+            parent: parent.id.clone(),
+            since: parent.deleting.as_deref().and_then(|text| text.parse().ok()),
+            at,
+            standing,
+            revision: record.as_ref().map(|record| record.revision.clone()),
+            confirmation: record.and_then(|record| record.confirmed),
+        });
+    }
+}
+
+/// What was read for one round.
+struct Loaded {
+    listings: Vec<Listing>,
+    parent: Option<LiveParent>,
+    kind_removed: bool,
+}
+
+fn refused(refusal: &Refusal) -> Cause {
+    Cause::Refused { message: refusal.to_string() }
+}
+
+/// Whether a rule deletes at all.
+pub(super) fn deletes(rule: &Rule) -> bool {
+    rule.mode == Mode::Enforce && !rule.paused && !rule.hold_deletions
+}

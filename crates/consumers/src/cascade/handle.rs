@@ -1,0 +1,56 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::consumer::deletes;
+use super::rule::Rule;
+
+/// A rule that can be changed while it is followed. Clones are the same.
+#[derive(Clone)]
+pub struct RuleHandle(Arc<RwLock<State>>);
+
+struct State {
+    rule: Arc<Rule>,
+    missing_rights: Arc<[String]>,
+}
+
+impl RuleHandle {
+    /// For a rule for which no rights are known to be missing.
+    pub fn new(rule: Rule) -> Self {
+        Self(Arc::new(RwLock::new(State { rule: Arc::new(rule), missing_rights: Arc::default() })))
+    }
+
+    /// From now on the rule says this. A rule that no longer enforces, or is paused, stops deletes
+    /// that are under way before their next call.
+    ///
+    /// # Assumptions
+    ///
+    /// The kind of the parents is the same; for another kind subscribe anew.
+    pub fn set(&self, rule: Rule) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).rule = Arc::new(rule);
+    }
+
+    /// From now on these rights are missing, as texts for people; no deletion begins while there is
+    /// any.
+    pub fn set_missing_rights(&self, missing: impl IntoIterator<Item = String>) {
+        let missing = missing.into_iter().collect();
+        self.0.write().unwrap_or_else(PoisonError::into_inner).missing_rights = missing;
+    }
+
+    /// What the rule says now.
+    pub fn current(&self) -> Arc<Rule> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).rule.clone()
+    }
+
+    pub(crate) fn missing_rights(&self) -> Arc<[String]> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).missing_rights.clone()
+    }
+
+    pub(crate) fn deletes(&self) -> bool {
+        deletes(&self.current())
+    }
+}
+
+impl From<Rule> for RuleHandle {
+    fn from(rule: Rule) -> Self {
+        Self::new(rule)
+    }
+}

@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
+
+use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
+use super::reference::{Lookup, Scope, lookup};
+use super::rule::{DependentKind, Revision};
+use crate::Error;
+use crate::api::{Endpoint, KindRef, Kinds, LivePage, Metadata, Object, Refusal, Served, Server};
+
+/// How many objects a page has.
+const PAGE: u32 = 500;
+
+/// How many kinds are listed at a time for one parent.
+const LISTS: usize = 4;
+
+/// How often a list is made anew because its continue token has expired.
+const EXPIRIES: usize = 3;
+
+/// Reads what a plan needs. Everything is read live: nothing that authorises a delete comes from a
+/// cache.
+pub(crate) struct Loader {
+    pub(crate) server: Server,
+    pub(crate) kinds: Kinds,
+}
+
+impl Loader {
+    /// Lists the dependents of a parent, of all stages: consistently, by pages, metadata only.
+    pub(crate) async fn listings(&self, revision: &Revision, parent: &ResourceId) -> Vec<Listing> {
+        let mut lists = Vec::new();
+        for (stage, declared) in revision.stages.iter().enumerate() {
+            for (index, declared) in declared.dependents.iter().enumerate() {
+                let place = (stage, index);
+                lists.push(async move { Listing { place, found: self.dependents(declared, parent).await } });
+            }
+        }
+        stream::iter(lists).buffered(LISTS).collect().await
+    }
+
+    async fn dependents(
+        &self,
+        declared: &DependentKind,
+        parent: &ResourceId,
+    ) -> Result<Vec<Dependent>, Unlisted> {
+        for last in [false, true] {
+            let endpoint = match self.kinds.find(&declared.kind).await.map_err(unlisted)? {
+                Served::By(endpoint) => endpoint,
+                Served::Not => return Err(Unlisted::NotServed),
+            };
+            let scope = Scope::of(endpoint.namespaced);
+            let Some(wanted) = lookup(declared, parent, scope).map_err(Unlisted::Unclear)? else {
+                return Ok(Vec::new());
+            };
+            match self.list(&endpoint, declared, &wanted).await {
+                // What was found out earlier is no longer so; look where it is served now.
+                Err(Refusal::NoPath) if !last => self.kinds.forget(&declared.kind),
+                Err(refusal) => return Err(unlisted(refusal)),
+                Ok(objects) => {
+                    return objects.into_iter().map(|one| as_dependent(one, declared, &wanted)).collect();
+                }
+            }
+        }
+        Err(Unlisted::NotServed)
+    }
+
+    /// All pages of a list. A token that has expired means listing anew: the token that comes with
+    /// that answer would continue with an inconsistent list.
+    async fn list(
+        &self,
+        endpoint: &Endpoint,
+        declared: &DependentKind,
+        wanted: &Lookup,
+    ) -> Result<Vec<Object>, Refusal> {
+        let selector = wanted.selector(declared);
+        let (mut objects, mut token, mut expiries) = (Vec::new(), String::new(), 0);
+        loop {
+            let request = endpoint.list(wanted.namespace.as_deref(), &selector, PAGE, &token);
+            match self.server.call::<LivePage<Object>>(request).await {
+                Err(Refusal::Expired) if !token.is_empty() && expiries < EXPIRIES => {
+                    (objects, token) = (Vec::new(), String::new());
+                    expiries += 1;
+                    continue;
+                }
+                Err(refusal) => return Err(refusal),
+                Ok(page) => {
+                    objects.extend(page.items.into_iter().flatten());
+                    token = page.metadata.continue_token;
+                }
+            }
+            if token.is_empty() {
+                return Ok(objects);
+            }
+        }
+    }
+
+    /// Where a parent's kind is served.
+    pub(crate) async fn endpoint(&self, kind: &KindRef, of: &ResourceId) -> Result<Arc<Endpoint>, Error> {
+        match self.kinds.find(kind).await {
+            Ok(Served::By(endpoint)) => Ok(endpoint),
+            Ok(Served::Not) => Err(Error::NotServed { resource: of.clone() }),
+            Err(refusal) => Err(Error::Discover { kind: kind.kind.clone(), refusal }),
+        }
+    }
+
+    /// A parent as it is now, whatever uid it has; `None` if there is none of its name.
+    pub(crate) async fn parent(
+        &self,
+        kind: &KindRef,
+        delivered: &ResourceId,
+    ) -> Result<Option<LiveParent>, Error> {
+        let endpoint = self.endpoint(kind, delivered).await?;
+        match self.server.call::<Object>(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await
+        {
+            Ok(object) => Ok(Some(as_parent(object.metadata, &delivered.kind))),
+            Err(Refusal::NoObject) => Ok(None),
+            Err(refusal) => {
+                if refusal == Refusal::NoPath {
+                    self.kinds.forget(kind);
+                }
+                Err(Error::Read { resource: delivered.clone(), refusal })
+            }
+        }
+    }
+
+    /// Whether a kind itself is being removed: its definition is being deleted, and its objects
+    /// with it.
+    pub(crate) async fn is_being_removed(&self, kind: &KindRef, of: &ResourceId) -> Result<bool, Error> {
+        // The group of a custom resource has a dot in it; groups without one are built in.
+        if !kind.kind.group.contains('.') {
+            return Ok(false);
+        }
+        let endpoint = self.endpoint(kind, of).await?;
+        let definitions = Endpoint {
+            group: "apiextensions.k8s.io".to_owned(),
+            version: "v1".to_owned(),
+            plural: "customresourcedefinitions".to_owned(),
+            namespaced: false,
+        };
+        let name = format!("{}.{}", endpoint.plural, endpoint.group);
+        match self.server.call::<Object>(definitions.get(None, &name)).await {
+            Ok(definition) => Ok(definition.metadata.deletion_timestamp.is_some()),
+            // Served by something else than a definition, or gone with all of its objects.
+            Err(Refusal::NoObject | Refusal::NoPath) => Ok(false),
+            Err(refusal) => Err(Error::ReadDefinition { kind: kind.kind.clone(), refusal }),
+        }
+    }
+}
+
+fn unlisted(refusal: Refusal) -> Unlisted {
+    match refusal {
+        Refusal::Forbidden { message } => Unlisted::Forbidden { message },
+        other => Unlisted::Failed { message: other.to_string() },
+    }
+}
+
+/// A listed object, if it is one that was asked for. A server that answers with others knows no
+/// selectors, or hides labels; nothing can be concluded from its lists, least of all that they are
+/// empty.
+fn as_dependent(object: Object, declared: &DependentKind, wanted: &Lookup) -> Result<Dependent, Unlisted> {
+    let metadata = object.metadata;
+    if metadata.labels.get(declared.label.as_str()) != Some(&wanted.value) {
+        let message =
+            format!("the server answered with {}, which does not match the selector", metadata.name);
+        return Err(Unlisted::Failed { message });
+    }
+    Ok(Dependent {
+        deleting: metadata.deletion_timestamp.as_deref().map(as_time),
+        id: as_id(&metadata, &declared.kind.kind),
+        version: metadata.resource_version,
+        created: metadata.creation_timestamp,
+        finalizers: metadata.finalizers,
+    })
+}
+
+pub(crate) fn as_parent(metadata: Metadata, kind: &Kind) -> LiveParent {
+    LiveParent {
+        id: as_id(&metadata, kind),
+        version: metadata.resource_version,
+        deleting: metadata.deletion_timestamp,
+        finalizers: metadata.finalizers,
+        annotations: metadata.annotations,
+    }
+}
+
+pub(crate) fn as_id(metadata: &Metadata, kind: &Kind) -> ResourceId {
+    ResourceId {
+        kind: kind.clone(),
+        namespace: metadata.namespace.as_deref().filter(|name| !name.is_empty()).map(Into::into),
+        name: metadata.name.as_str().into(),
+        uid: metadata.uid.clone(),
+    }
+}
+
+/// A time that is there and cannot be read still says that the object is being deleted.
+fn as_time(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}

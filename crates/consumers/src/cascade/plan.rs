@@ -1,0 +1,356 @@
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use rewitness_crds::cascade::{Action, Mode, Propagation};
+use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
+use thiserror::Error;
+
+use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
+use super::limits::{Ask, Unconfirmed, Verdict};
+use super::parent_record::ParentRecord;
+use super::protection::Protection;
+use super::reference::Unclear;
+use super::rule::{DependentKind, Revision, Rule};
+use super::wait_graph::{Member, WaitGraph};
+use super::waits::{Cause, Wait, group};
+
+/// Everything that decides what is next for one parent. Values only: the lists were made first,
+/// and the parent was read after them.
+#[derive(Clone, Copy)]
+pub(crate) struct Situation<'a> {
+    pub(crate) rule: &'a Rule,
+    pub(crate) revision: &'a Revision,
+    /// As it was delivered.
+    pub(crate) delivered: &'a ResourceId,
+    /// As it was read after the lists; `None` if it was not there.
+    pub(crate) parent: Option<&'a LiveParent>,
+    pub(crate) listings: &'a [Listing],
+    /// How many full rounds before this one have found nothing.
+    pub(crate) empty_rounds: u32,
+    pub(crate) missing_rights: &'a [String],
+    pub(crate) protection: &'a Protection,
+    pub(crate) graph: &'a WaitGraph,
+    pub(crate) hour_room: u64,
+    /// Whether the parent's kind itself is being removed.
+    pub(crate) kind_removed: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// What is next for one parent.
+#[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for as long as a round takes")]
+pub(crate) enum Next {
+    /// There is nothing to do for it any more.
+    Leave(Leave),
+    /// The read was older than the delivery; nothing is decided by it.
+    Lagging,
+    /// Nothing may be done.
+    Refuse(Refused),
+    /// Nothing can be done but wait.
+    Wait(Standing),
+    /// These are deleted.
+    Delete(Deletion),
+    /// Nothing was found; a second look is due.
+    LookAgain,
+    /// The finalizer goes, once these still are what they were.
+    Release(Vec<Member>),
+}
+
+/// Why nothing is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The parent has gone.
+    Gone,
+    /// Its name is another object's now.
+    Recreated,
+    /// Our finalizer is not on it, so nothing may be done in its name.
+    NotHeld,
+}
+
+/// Where a deletion stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) stage: Option<Arc<str>>,
+    pub(crate) waits: Vec<Wait>,
+    /// What the parent waits for, all of it. `None` if that is not known.
+    pub(crate) blocks: Option<BTreeSet<Uid>>,
+}
+
+/// What is deleted in one round.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Deletion {
+    /// To be recorded before anything is deleted, and whether the deletion begins by it.
+    pub(crate) record: Option<(ParentRecord, bool)>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) standing: Standing,
+}
+
+/// One object to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) dependent: Dependent,
+    pub(crate) place: (usize, usize),
+    pub(crate) propagation: Propagation,
+}
+
+/// Why nothing may be done for a parent that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The rule is paused.
+    #[error("the Cascade is paused: set spec.paused to false to go on")]
+    Paused,
+    /// The rule holds deletions back.
+    #[error("the Cascade holds deletions back: set spec.holdDeletions to false to go on")]
+    DeletionsHeld,
+    /// The rule only plans.
+    #[error("the Cascade only plans: set spec.mode to Enforce")]
+    NotEnforced,
+    /// The rule names what must not be deleted.
+    #[error("{} is protected: drop it from the Cascade, or allow it by a flag of the operator", .0)]
+    ProtectedKind(Kind),
+    /// The rule does not say which parent is meant.
+    #[error(transparent)]
+    Unclear(Unclear),
+    /// Rights are missing. Nothing begins that could not be ended.
+    #[error("missing rights: {}", .0.join("; "))]
+    MissingRights(Vec<String>),
+    /// A person has to confirm it.
+    #[error("{}", unconfirmed(.0))]
+    Unconfirmed(Unconfirmed),
+    /// It began with a revision that is no longer kept.
+    #[error(
+        "the deletion began with revision {0} of the Cascade, which is no longer kept: release the parent by hand"
+    )]
+    RevisionUnknown(String),
+}
+
+fn unconfirmed(unconfirmed: &Unconfirmed) -> String {
+    let why: Vec<String> = unconfirmed.why.iter().map(ToString::to_string).collect();
+    let given = match &unconfirmed.given {
+        Some(given) => format!(" (it says {given}: the list has changed since)"),
+        None => String::new(),
+    };
+    format!(
+        "{} would be deleted: {}; confirm it by the annotation with the hash {}{given}",
+        unconfirmed.count,
+        why.join(", and "),
+        unconfirmed.hash
+    )
+}
+
+impl Refused {
+    /// The word for it, from a fixed set.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Paused => "Paused",
+            Self::DeletionsHeld => "DeletionsHeld",
+            Self::NotEnforced => "NotEnforced",
+            Self::ProtectedKind(_) => "ProtectedKind",
+            Self::Unclear(Unclear::Ambiguous { .. }) => "AmbiguousReference",
+            Self::Unclear(_) => "ScopeMismatch",
+            Self::MissingRights(_) => "MissingRights",
+            Self::Unconfirmed(_) => "LimitExceeded",
+            Self::RevisionUnknown(_) => "RevisionUnknown",
+        }
+    }
+}
+
+/// What a rule forbids or cannot say, whatever the parent.
+pub(crate) fn refused_by_rule(rule: &Rule, revision: &Revision, protection: &Protection) -> Option<Refused> {
+    match () {
+        () if rule.mode != Mode::Enforce => Some(Refused::NotEnforced),
+        () if rule.paused => Some(Refused::Paused),
+        () if rule.hold_deletions => Some(Refused::DeletionsHeld),
+        () => protected_kind(revision, protection),
+    }
+}
+
+/// The first kind of dependents that must not be deleted.
+pub(crate) fn protected_kind(revision: &Revision, protection: &Protection) -> Option<Refused> {
+    let mut kinds = revision.stages.iter().flat_map(|stage| &stage.dependents).map(|one| &one.kind.kind);
+    kinds.find(|kind| protection.covers_kind(kind)).map(|kind| Refused::ProtectedKind(kind.clone()))
+}
+
+/// Decides what is next for one parent.
+pub(crate) fn plan(situation: &Situation<'_>) -> Next {
+    let parent = match situation.parent {
+        None => return Next::Leave(Leave::Gone),
+        Some(parent) if parent.id.uid != situation.delivered.uid => return Next::Leave(Leave::Recreated),
+        Some(parent) if parent.deleting.is_none() => return Next::Lagging,
+        Some(parent) if !parent.finalizers.iter().any(|one| **one == *situation.rule.finalizer) => {
+            return Next::Leave(Leave::NotHeld);
+        }
+        Some(parent) => parent,
+    };
+    if let Some(refused) = refused_by_rule(situation.rule, situation.revision, situation.protection) {
+        return Next::Refuse(refused);
+    }
+    let unclear = situation.listings.iter().find_map(|listing| match &listing.found {
+        Err(Unlisted::Unclear(unclear)) => Some(unclear.clone()),
+        _ => None,
+    });
+    if let Some(unclear) = unclear {
+        return Next::Refuse(Refused::Unclear(unclear));
+    }
+    Round::new(situation, parent).next()
+}
+
+/// One round over all stages of one parent.
+struct Round<'a> {
+    situation: &'a Situation<'a>,
+    parent: &'a LiveParent,
+    record: Option<ParentRecord>,
+    stages: Vec<StageRound<'a>>,
+}
+
+#[derive(Default)]
+struct StageRound<'a> {
+    left: Vec<Left<'a>>,
+    unlisted: Vec<(&'a DependentKind, &'a Unlisted)>,
+}
+
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    dependent: &'a Dependent,
+    place: (usize, usize),
+    declared: &'a DependentKind,
+}
+
+impl<'a> Round<'a> {
+    fn new(situation: &'a Situation<'a>, parent: &'a LiveParent) -> Self {
+        let mut stages: Vec<StageRound<'a>> = Vec::new();
+        stages.resize_with(situation.revision.stages.len(), StageRound::default);
+        // What is declared twice belongs to the first place. The parent does not wait for itself.
+        let mut seen: HashSet<&Uid> = HashSet::from([&parent.id.uid]);
+        for listing in situation.listings {
+            let (stage, index) = listing.place;
+            let declared = &situation.revision.stages[stage].dependents[index];
+            match &listing.found {
+                Err(unlisted) => stages[stage].unlisted.push((declared, unlisted)),
+                Ok(found) => {
+                    let left = found.iter().filter(|dependent| seen.insert(&dependent.id.uid));
+                    stages[stage].left.extend(left.map(|dependent| Left {
+                        dependent,
+                        place: listing.place,
+                        declared,
+                    }));
+                }
+            }
+        }
+        let record = ParentRecord::of(parent, &situation.rule.name);
+        Self { situation, parent, record, stages }
+    }
+
+    fn next(&self) -> Next {
+        let (mut waits, mut knot) = (BTreeSet::new(), Vec::new());
+        for (index, stage) in self.stages.iter().enumerate() {
+            waits.extend(stage.left.iter().map(|left| left.dependent.id.uid.clone()));
+            if stage.unlisted.is_empty() && stage.left.is_empty() {
+                continue;
+            }
+            // What is left may wait for this very parent. It is no reason to wait for it in turn.
+            let situation = self.situation;
+            match situation.graph.knot(self.parent, &situation.rule.finalizer, &waits) {
+                Some(members) if stage.unlisted.is_empty() => knot = members,
+                _ => return self.at_stage(index, waits),
+            }
+        }
+        match self.situation.empty_rounds {
+            0 => Next::LookAgain,
+            _ => Next::Release(knot),
+        }
+    }
+
+    /// What is next in the first stage that is not empty.
+    fn at_stage(&self, index: usize, waits: BTreeSet<Uid>) -> Next {
+        let stage = &self.stages[index];
+        let unlisted_anywhere = self.stages.iter().any(|stage| !stage.unlisted.is_empty());
+        let due: Vec<Left<'a>> = stage.left.iter().filter(|left| self.is_due(left)).copied().collect();
+        let standing = Standing {
+            stage: Some(self.situation.revision.stages[index].name.as_str().into()),
+            waits: self.waits(index),
+            blocks: stage.unlisted.is_empty().then_some(waits),
+        };
+        if due.is_empty() {
+            return Next::Wait(standing);
+        }
+        if self.record.is_none() {
+            // Nothing begins of which it is not known how much it is, or that could not be ended.
+            if unlisted_anywhere {
+                return Next::Wait(standing);
+            }
+            if !self.situation.missing_rights.is_empty() {
+                return Next::Refuse(Refused::MissingRights(self.situation.missing_rights.to_vec()));
+            }
+        }
+        let record = match self.verdict() {
+            Verdict::Unconfirmed(unconfirmed) => return Next::Refuse(Refused::Unconfirmed(unconfirmed)),
+            Verdict::Authorised => None,
+            Verdict::Begin(record) => Some((record, true)),
+            Verdict::Extend(record) => Some((record, false)),
+        };
+        let target = |left: &Left<'a>| Target {
+            dependent: left.dependent.clone(),
+            place: left.place,
+            propagation: left.declared.propagation,
+        };
+        Next::Delete(Deletion { record, targets: due.iter().map(target).collect(), standing })
+    }
+
+    /// Whether a dependent is to be deleted, once its stage has come.
+    fn is_due(&self, left: &Left<'_>) -> bool {
+        left.dependent.deleting.is_none()
+            && left.declared.action == Action::Delete
+            && !self.is_protected(left)
+    }
+
+    fn is_protected(&self, left: &Left<'_>) -> bool {
+        let namespace = left.dependent.id.namespace.as_deref();
+        namespace.is_some_and(|namespace| self.situation.protection.covers_namespace(namespace))
+    }
+
+    /// The limits are asked about everything that would be deleted, in all stages.
+    fn verdict(&self) -> Verdict {
+        let all = self.stages.iter().flat_map(|stage| &stage.left);
+        let remaining: Vec<&Dependent> =
+            all.filter(|left| self.is_due(left)).map(|left| left.dependent).collect();
+        let ask = Ask {
+            cascade: &self.situation.rule.name,
+            revision: self.situation.revision,
+            parent: self.parent,
+            record: self.record.as_ref(),
+            remaining: &remaining,
+            hour_room: self.situation.hour_room,
+            kind_removed: self.situation.kind_removed,
+            now: self.situation.now,
+        };
+        ask.verdict()
+    }
+
+    /// What is waited for in a stage, and what is not known in any.
+    fn waits(&self, index: usize) -> Vec<Wait> {
+        let cause = |left: &Left<'_>| match () {
+            () if left.dependent.deleting.is_some() => Cause::of_terminating(left.dependent),
+            () if self.is_protected(left) => Cause::Protected,
+            () if left.declared.action == Action::Wait => Cause::AwaitsOthers,
+            () => Cause::Due,
+        };
+        let unlisted =
+            self.stages.iter().flat_map(|stage| &stage.unlisted).map(|(declared, unlisted)| Wait {
+                kind: declared.kind.kind.clone(),
+                cause: Cause::of_unlisted(unlisted),
+                count: 0,
+                since: None,
+                examples: Vec::new(),
+            });
+        unlisted
+            .chain(group(self.stages[index].left.iter().map(|left| (left.dependent, cause(left)))))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;

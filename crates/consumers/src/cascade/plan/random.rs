@@ -1,0 +1,473 @@
+//! Random graphs of parents, labels, finalizers and edits, against a small model: what may be
+//! deleted, what must be, and that every deletion ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{Holds, confirm_annotation, record_annotation};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cascade::reference::{Scope, lookup};
+use crate::cascade::testing::time;
+
+const KINDS: [&str; 4] = ["Org", "Project", "Cluster", "Disk"];
+const FOREIGN: &str = "other.example.com/x";
+
+/// SplitMix64: a seed is enough to see a failure again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) % bound as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// An object of the cluster. The first kind is cluster-scoped, the others live in a namespace.
+#[derive(Clone, Debug)]
+struct Thing {
+    id: ResourceId,
+    version: u64,
+    created: i64,
+    deleting: Option<i64>,
+    finalizers: BTreeSet<String>,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+struct Cluster {
+    dice: Dice,
+    things: BTreeMap<Uid, Thing>,
+    rules: Vec<Rule>,
+    graph: WaitGraph,
+    serial: u64,
+    /// What the operator has deleted.
+    deleted: BTreeSet<Uid>,
+    edits: bool,
+    /// How many knots were untied.
+    knots: usize,
+}
+
+fn random_rule(dice: &mut Dice, index: usize) -> Rule {
+    let parent = dice.below(3);
+    let stages: Vec<Value> = (0..=dice.below(2))
+        .map(|stage| {
+            let dependents: Vec<Value> = (0..=dice.below(2))
+                .map(|_| {
+                    let holds = if parent == 0 && dice.chance(50) { "Name" } else { "UID" };
+                    json!({
+                        "apiVersion": "example.com/v1", "kind": KINDS[dice.below(4)], "holds": holds,
+                        "by": { "label": format!("r{index}") }, "namespaces": "All",
+                    })
+                })
+                .collect();
+            json!({ "name": format!("s{stage}"), "dependents": dependents })
+        })
+        .collect();
+    let cascade = json!({
+        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": format!("r{index}") },
+        "spec": {
+            "mode": "Enforce", "stages": stages,
+            "parent": { "apiVersion": "example.com/v1", "kind": KINDS[parent] },
+            "limits": { "maxDependents": if dice.chance(30) { 2 } else { 100 } },
+        },
+    });
+    Rule::new(&serde_json::from_value::<Cascade>(cascade).unwrap()).unwrap()
+}
+
+impl Cluster {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let rules = (0..=dice.below(3)).map(|index| random_rule(&mut dice, index)).collect();
+        let mut cluster = Self {
+            dice,
+            rules,
+            things: BTreeMap::new(),
+            graph: WaitGraph::default(),
+            serial: 0,
+            deleted: BTreeSet::new(),
+            edits: false,
+            knots: 0,
+        };
+        for _ in 0..6 + cluster.dice.below(14) {
+            cluster.create();
+        }
+        // Labels that point at whatever there is: trees, diamonds, cycles, oneself.
+        for _ in 0..3 * cluster.things.len() {
+            cluster.relabel();
+        }
+        cluster
+    }
+
+    fn any(&mut self) -> Option<Uid> {
+        let count = self.things.len();
+        (count > 0).then(|| self.things.keys().nth(self.dice.below(count)).cloned()).flatten()
+    }
+
+    fn create(&mut self) {
+        self.serial += 1;
+        let kind = self.dice.below(4);
+        let name = format!("n{}", self.dice.below(6));
+        let namespace = (kind > 0).then(|| format!("ns{}", self.dice.below(2)).into());
+        let taken = |thing: &Thing| {
+            (&*thing.id.kind.kind, &thing.id.namespace, &*thing.id.name) == (KINDS[kind], &namespace, &*name)
+        };
+        if self.things.values().any(taken) {
+            return;
+        }
+        // In an order that has nothing to do with that of creation.
+        let uid = Uid::new(&format!("{:04x}-{}", self.serial.wrapping_mul(40_503) & 0xffff, self.serial));
+        let id = ResourceId {
+            kind: Kind::new("example.com", KINDS[kind]),
+            namespace,
+            name: name.into(),
+            uid: uid.clone(),
+        };
+        let holders = self.rules.iter().filter(|rule| rule.parent.kind == id.kind);
+        let finalizers = holders.map(|rule| rule.finalizer.to_string()).collect();
+        let thing = Thing {
+            id,
+            version: self.serial,
+            created: self.serial as i64,
+            deleting: None,
+            finalizers,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        };
+        self.things.insert(uid, thing);
+    }
+
+    fn change(&mut self, uid: &Uid, change: impl FnOnce(&mut Thing)) {
+        self.serial += 1;
+        if let Some(thing) = self.things.get_mut(uid) {
+            thing.version = self.serial;
+            change(thing);
+            if thing.deleting.is_some() && thing.finalizers.is_empty() {
+                self.things.remove(uid);
+            }
+        }
+    }
+
+    fn any_of(&mut self, kind: &Kind) -> Option<Uid> {
+        let of_kind: Vec<&Uid> =
+            self.things.values().filter(|one| one.id.kind == *kind).map(|one| &one.id.uid).collect();
+        (!of_kind.is_empty()).then(|| of_kind[self.dice.below(of_kind.len())].clone())
+    }
+
+    /// Lets something refer to something, as a rule would have it, or no longer.
+    fn relabel(&mut self) {
+        let rule = self.rules[self.dice.below(self.rules.len())].clone();
+        let stage = &rule.current.stages[self.dice.below(rule.current.stages.len())];
+        let declared = &stage.dependents[self.dice.below(stage.dependents.len())];
+        let (Some(from), Some(to)) = (self.any_of(&declared.kind.kind), self.any_of(&rule.parent.kind))
+        else {
+            return;
+        };
+        let value = match declared.holds {
+            Holds::Name => self.things[&to].id.name.to_string(),
+            _ => to.to_string(),
+        };
+        let drop = self.dice.chance(15);
+        self.change(&from, |thing| {
+            match drop {
+                true => thing.labels.remove(declared.label.as_str()),
+                false => thing.labels.insert(declared.label.to_string(), value),
+            };
+        });
+    }
+
+    fn mark_deleted(&mut self, uid: &Uid) {
+        let now = self.serial as i64;
+        self.change(uid, |thing| thing.deleting = thing.deleting.or(Some(now)));
+    }
+
+    fn delete_a_root(&mut self) {
+        let kind = self.rules[0].parent.kind.clone();
+        if let Some(root) = self.any_of(&kind) {
+            self.mark_deleted(&root);
+        }
+    }
+
+    /// What other people do meanwhile.
+    fn edit(&mut self) {
+        if !self.edits || !self.dice.chance(40) {
+            return;
+        }
+        let Some(uid) = self.any() else { return };
+        match self.dice.below(6) {
+            0 => self.create(),
+            1 | 2 => self.relabel(),
+            3 => self.mark_deleted(&uid),
+            4 => self.change(&uid, |_| {}),
+            _ => self.change(&uid, |thing| {
+                // Nobody can add one to what is being deleted.
+                if !thing.finalizers.remove(FOREIGN) && thing.deleting.is_none() {
+                    thing.finalizers.insert(FOREIGN.to_owned());
+                }
+            }),
+        }
+    }
+
+    /// What refers to a parent by one kind of dependents of a rule.
+    fn referring(&self, declared: &DependentKind, parent: &ResourceId) -> Vec<&Thing> {
+        let scope = Scope::of(&*declared.kind.kind.kind != KINDS[0]);
+        let Some(found) = lookup(declared, parent, scope).ok().flatten() else { return Vec::new() };
+        let refers = |thing: &&Thing| {
+            thing.id.kind == declared.kind.kind
+                && thing.labels.get(declared.label.as_str()) == Some(&found.value)
+        };
+        self.things.values().filter(refers).collect()
+    }
+
+    fn list(&self, rule: &Rule, parent: &ResourceId) -> Vec<Listing> {
+        let mut listings = Vec::new();
+        for (stage, declared) in rule.current.stages.iter().enumerate() {
+            for (index, declared) in declared.dependents.iter().enumerate() {
+                let found = self.referring(declared, parent).into_iter().map(Thing::as_dependent).collect();
+                listings.push(Listing { place: (stage, index), found: Ok(found) });
+            }
+        }
+        listings
+    }
+
+    /// One reconciliation of a deleting parent. Whether it got anywhere.
+    fn reconcile(&mut self, rule: usize, delivered: &ResourceId) -> bool {
+        let rule = self.rules[rule].clone();
+        let mut empty_rounds = 0;
+        loop {
+            let listings = self.list(&rule, delivered);
+            self.edit();
+            let parent = self.things.get(&delivered.uid).map(Thing::as_parent);
+            let protection = Protection::default();
+            let next = plan(&Situation {
+                rule: &rule,
+                revision: &rule.current,
+                delivered,
+                parent: parent.as_ref(),
+                listings: &listings,
+                empty_rounds,
+                missing_rights: &[],
+                protection: &protection,
+                graph: &self.graph,
+                hour_room: 1_000_000,
+                kind_removed: false,
+                now: time(0),
+            });
+            let Some(parent) = parent else {
+                self.graph.forget(&delivered.uid, &rule.finalizer);
+                return true;
+            };
+            match next {
+                Next::Leave(_) => {
+                    self.graph.forget(&delivered.uid, &rule.finalizer);
+                    return true;
+                }
+                Next::LookAgain => empty_rounds += 1,
+                Next::Wait(standing) => {
+                    self.note(&parent, &rule, standing);
+                    return false;
+                }
+                Next::Refuse(Refused::Unconfirmed(unconfirmed)) => {
+                    // Somebody confirms, sooner or later.
+                    self.graph.forget(&delivered.uid, &rule.finalizer);
+                    let annotation = confirm_annotation(&rule.name);
+                    self.change(&delivered.uid, |thing| {
+                        thing.annotations.insert(annotation, unconfirmed.hash);
+                    });
+                    return true;
+                }
+                Next::Delete(deletion) => {
+                    self.delete(&parent, &rule, deletion);
+                    return true;
+                }
+                Next::Release(members) => return self.release(&parent, &rule, &members),
+                next => panic!("{next:?}"),
+            }
+        }
+    }
+
+    fn note(&mut self, parent: &LiveParent, rule: &Rule, standing: Standing) {
+        match standing.blocks {
+            Some(waits) => self.graph.wait(parent, &rule.parent, &rule.finalizer, waits),
+            None => self.graph.forget(&parent.id.uid, &rule.finalizer),
+        }
+    }
+
+    fn delete(&mut self, parent: &LiveParent, rule: &Rule, deletion: Deletion) {
+        if let Some((record, _)) = deletion.record {
+            let text = serde_json::to_string(&record).unwrap();
+            let annotation = record_annotation(&rule.name);
+            self.change(&parent.id.uid, |thing| {
+                thing.annotations.insert(annotation, text);
+            });
+        }
+        self.note(parent, rule, deletion.standing);
+        for target in deletion.targets {
+            self.edit();
+            let uid = &target.dependent.id.uid;
+            let Some(thing) = self.things.get(uid) else { continue };
+            let declared = &rule.current.stages[target.place.0].dependents[target.place.1];
+            let refers = self.referring(declared, &parent.id).iter().any(|one| one.id.uid == *uid);
+            let unchanged = thing.version.to_string() == target.dependent.version;
+            assert!(refers || !unchanged, "the version does not tell that {uid} was relabelled");
+            // A conflict is read again.
+            if thing.deleting.is_none() && refers {
+                let alive = self.things.get(&parent.id.uid);
+                let held = alive
+                    .is_some_and(|one| one.deleting.is_some() && one.finalizers.contains(&*rule.finalizer));
+                assert!(held, "{uid} is deleted for {} that is not deleting and held", parent.id);
+                self.deleted.insert(uid.clone());
+                self.mark_deleted(&uid.clone());
+            }
+        }
+    }
+
+    fn release(&mut self, parent: &LiveParent, rule: &Rule, members: &[Member]) -> bool {
+        let same = |member: &Member| {
+            let thing = self.things.get(&member.id.uid);
+            thing.is_some_and(|thing| thing.deleting.is_some() && thing.finalizers == member.finalizers)
+        };
+        let unchanged =
+            self.things.get(&parent.id.uid).is_some_and(|one| one.version.to_string() == parent.version);
+        if !members.iter().all(same) || !unchanged {
+            return true;
+        }
+        if !self.edits {
+            let declared = rule.current.stages.iter().flat_map(|stage| &stage.dependents);
+            for left in declared.flat_map(|declared| self.referring(declared, &parent.id)) {
+                let tied =
+                    members.iter().any(|member| member.id.uid == left.id.uid) || left.id.uid == parent.id.uid;
+                assert!(tied, "{} goes before {}", parent.id, left.id);
+            }
+        }
+        self.knots += usize::from(!members.is_empty());
+        self.graph.forget(&parent.id.uid, &rule.finalizer);
+        self.change(&parent.id.uid, |thing| {
+            thing.finalizers.remove(&*rule.finalizer);
+        });
+        true
+    }
+
+    /// Reconciles in a random order until nothing happens any more.
+    fn settle(&mut self) {
+        let mut rest = 0;
+        for _ in 0..2000 {
+            let mut due: Vec<(usize, ResourceId)> = Vec::new();
+            for thing in self.things.values().filter(|thing| thing.deleting.is_some()) {
+                let held = self
+                    .rules
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, rule)| thing.finalizers.contains(&*rule.finalizer));
+                due.extend(held.map(|(index, _)| (index, thing.id.clone())));
+            }
+            let mut progress = false;
+            while !due.is_empty() {
+                let (rule, id) = due.swap_remove(self.dice.below(due.len()));
+                progress |= self.reconcile(rule, &id);
+            }
+            // The first sweep without progress may have completed the graph of who waits for whom.
+            rest = if progress { 0 } else { rest + 1 };
+            if rest == 2 {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    /// Everything that goes with what is being deleted, by the rules and the labels alone.
+    fn closure(&self) -> BTreeSet<Uid> {
+        let mut gone: BTreeSet<Uid> = BTreeSet::new();
+        let mut open: Vec<&Thing> = self.things.values().filter(|thing| thing.deleting.is_some()).collect();
+        while let Some(thing) = open.pop() {
+            if !gone.insert(thing.id.uid.clone()) {
+                continue;
+            }
+            for rule in self.rules.iter().filter(|rule| rule.parent.kind == thing.id.kind) {
+                let declared = rule.current.stages.iter().flat_map(|stage| &stage.dependents);
+                open.extend(declared.flat_map(|declared| self.referring(declared, &thing.id)));
+            }
+        }
+        gone
+    }
+}
+
+impl Thing {
+    fn as_dependent(&self) -> Dependent {
+        Dependent {
+            id: self.id.clone(),
+            version: self.version.to_string(),
+            created: Some(time(self.created)),
+            deleting: self.deleting.map(time),
+            finalizers: self.finalizers.iter().cloned().collect(),
+        }
+    }
+
+    fn as_parent(&self) -> LiveParent {
+        LiveParent {
+            id: self.id.clone(),
+            version: self.version.to_string(),
+            deleting: self.deleting.map(|at| time(at).to_string()),
+            finalizers: self.finalizers.iter().cloned().collect(),
+            annotations: self.annotations.clone(),
+        }
+    }
+}
+
+/// B23, C9.
+#[test]
+fn fault_b23_in_any_graph_exactly_what_the_labels_say_is_deleted_and_every_deletion_ends() {
+    let (mut knots, mut cascades) = (0, 0);
+    for seed in 0..1200 {
+        let mut cluster = Cluster::new(seed);
+        for _ in 0..=cluster.dice.below(2) {
+            cluster.delete_a_root();
+        }
+        let before: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
+        let expected: BTreeSet<Uid> = before.difference(&cluster.closure()).cloned().collect();
+        cluster.settle();
+        let left: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
+        assert_eq!(left, expected, "seed {seed}");
+        assert!(cluster.graph.is_empty(), "seed {seed}: {:?}", cluster.graph);
+        knots += cluster.knots;
+        cascades += usize::from(cluster.deleted.len() > 3);
+    }
+    assert!(knots > 120 && cascades > 240, "the graphs are too simple: {knots} knots, {cascades} cascades");
+}
+
+/// B2, B8, B9, B13, B23: whatever others do meanwhile.
+#[test]
+fn whatever_others_do_meanwhile_nothing_unrelated_is_deleted_and_every_deletion_ends() {
+    for seed in 0..600 {
+        let mut cluster = Cluster::new(seed ^ 0x5eed);
+        cluster.delete_a_root();
+        cluster.edits = true;
+        for _ in 0..30 {
+            let Some(thing) = cluster.any() else { break };
+            let id = cluster.things[&thing].id.clone();
+            let rule = cluster.dice.below(cluster.rules.len());
+            let thing = &cluster.things[&thing];
+            if thing.deleting.is_some() && thing.finalizers.contains(&*cluster.rules[rule].finalizer) {
+                cluster.reconcile(rule, &id);
+            }
+            cluster.edit();
+        }
+        cluster.edits = false;
+        for uid in cluster.things.keys().cloned().collect::<Vec<_>>() {
+            cluster.change(&uid, |thing| {
+                thing.finalizers.remove(FOREIGN);
+            });
+        }
+        cluster.settle();
+        let stuck: Vec<_> = cluster.things.values().filter(|thing| thing.deleting.is_some()).collect();
+        assert!(stuck.is_empty(), "seed {seed}: {stuck:#?}");
+    }
+}

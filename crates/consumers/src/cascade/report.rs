@@ -1,0 +1,53 @@
+use std::sync::Arc;
+
+use rewitness_crds::cascade::{Confirmation, StageCount};
+use rewitness_messaging::{ResourceId, Timestamp};
+
+use super::plan::Refused;
+use super::waits::Wait;
+
+/// Where the deletion of one parent stands, after each look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whose deletion.
+    pub parent: ResourceId,
+    /// Since when the parent is being deleted.
+    pub since: Option<Timestamp>,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What a person has confirmed.
+    pub confirmation: Option<Confirmation>,
+    /// The revision by which the deletion goes, once it has begun.
+    pub revision: Option<String>,
+}
+
+/// Where a deletion stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Nothing may be done.
+    Refused(Refused),
+    /// Dependents are being deleted; of these, in this stage.
+    Deleting {
+        /// The stage.
+        stage: Arc<str>,
+        /// How many deletes are being made.
+        count: u64,
+    },
+    /// It waits for dependents to go.
+    Waiting {
+        /// The stage.
+        stage: Arc<str>,
+        /// For what.
+        waits: Vec<Wait>,
+    },
+    /// Our finalizer is off: nothing refers to the parent any more.
+    Finished {
+        /// How many dependents were deleted.
+        stages: Vec<StageCount>,
+    },
+    /// It has gone, or is no longer held by us, without us having finished.
+    Left,
+}

@@ -1,0 +1,71 @@
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A group and a version, as Kubernetes' `apiVersion` writes them: `apps/v1`, or `v1` for the core
+/// group.
+///
+/// ```
+/// use rewitness_crds::ApiVersion;
+///
+/// let apps: ApiVersion = "apps/v1".parse()?;
+/// assert_eq!((&*apps.group, &*apps.version), ("apps", "v1"));
+/// let core: ApiVersion = "v1".parse()?;
+/// assert_eq!((&*core.group, core.to_string()), ("", "v1".to_owned()));
+/// # Ok::<(), rewitness_crds::InvalidApiVersion>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiVersion {
+    /// The group; empty for the core group.
+    pub group: String,
+    /// The version.
+    pub version: String,
+}
+
+/// A text that is no `apiVersion`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{text}` is no apiVersion: write <group>/<version>, or <version> alone for the core group")]
+pub struct InvalidApiVersion {
+    text: String,
+}
+
+impl FromStr for ApiVersion {
+    type Err = InvalidApiVersion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (group, version) = text.split_once('/').unwrap_or(("", text));
+        // Both become parts of a path, where nothing but names may stand.
+        let is_name = |part: &str| {
+            part.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
+        };
+        let lacks_a_part = version.is_empty() || text.starts_with('/');
+        if !lacks_a_part && is_name(group) && is_name(version) {
+            Ok(Self { group: group.to_owned(), version: version.to_owned() })
+        } else {
+            Err(InvalidApiVersion { text: text.to_owned() })
+        }
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.group {
+            "" => f.write_str(&self.version),
+            group => write!(f, "{group}/{}", self.version),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_leave_its_place_in_a_path_is_no_api_version() {
+        for text in ["", "/", "/v1", "apps/", "a/b/c", "apps/v1?x", "Apps/v1", "apps v1"] {
+            assert!(text.parse::<ApiVersion>().is_err(), "{text}");
+        }
+    }
+}

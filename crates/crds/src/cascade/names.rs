@@ -1,0 +1,35 @@
+/// What stands before the slash of every Cascade's finalizer.
+const FINALIZER_PREFIX: &str = "cascade.rewitness.dev/";
+
+/// The finalizer by which the Cascade of this name holds its parents.
+///
+/// ```
+/// use rewitness_crds::cascade;
+/// assert_eq!(cascade::finalizer("project"), "cascade.rewitness.dev/project");
+/// assert!(cascade::is_finalizer("cascade.rewitness.dev/project"));
+/// assert!(!cascade::is_finalizer("hold.rewitness.dev/project"));
+/// ```
+pub fn finalizer(cascade: &str) -> String {
+    format!("{FINALIZER_PREFIX}{cascade}")
+}
+
+/// Whether a finalizer is some Cascade's.
+pub fn is_finalizer(finalizer: &str) -> bool {
+    finalizer.starts_with(FINALIZER_PREFIX)
+}
+
+/// The annotation of a parent by which a person confirms a plan; its value is the plan's hash.
+///
+/// ```
+/// use rewitness_crds::cascade;
+/// assert_eq!(cascade::confirm_annotation("project"), "confirm.rewitness.dev/project");
+/// ```
+pub fn confirm_annotation(cascade: &str) -> String {
+    format!("confirm.rewitness.dev/{cascade}")
+}
+
+/// The annotation of a parent in which its deletion's record is kept: with which revision it began,
+/// and how many deletions are authorised.
+pub fn record_annotation(cascade: &str) -> String {
+    format!("record.rewitness.dev/{cascade}")
+}

@@ -1,0 +1,39 @@
+//! The custom resources of Rewitness: their types, their schemas, and what is checked at admission.
+//!
+//! This crate has no client. What the API server can know when an object is written is refused
+//! there, by rules in the schema, with a message that a person can act on; what needs knowledge of
+//! the cluster (whether a kind is served, what scope it has) is for the operator to say in the
+//! status.
+//!
+//! # Caveats
+//!
+//! The definitions in `deploy/crds` are generated from these types by `make generate`. Never edit
+//! them by hand.
+
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema repeats the structs that it is derived for inside of functions"
+)]
+
+mod api_version;
+pub mod cascade;
+mod label_key;
+
+pub use api_version::{ApiVersion, InvalidApiVersion};
+pub use cascade::{Cascade, CascadeSpec, CascadeStatus};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+pub use label_key::{InvalidLabelKey, LabelKey};
+
+/// The API group of all of Rewitness' resources.
+pub const GROUP: &str = "rewitness.dev";
+
+/// Every definition, as it is installed in a cluster.
+///
+/// ```
+/// let names: Vec<_> = rewitness_crds::definitions().into_iter().map(|crd| crd.metadata.name).collect();
+/// assert_eq!(names, [Some("cascades.rewitness.dev".to_owned())]);
+/// ```
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![Cascade::crd()]
+}

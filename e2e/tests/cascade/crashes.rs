@@ -1,0 +1,84 @@
+//! B6: the operator is killed at each of its calls in turn.
+
+use anyhow::{Result, ensure};
+use rewitness_controlplane::{Fault, Gate, Match, unique};
+use serde_json::json;
+
+use crate::lab::{Lab, Operator, SOON};
+
+/// When the process ends, seen from one call.
+#[derive(Clone, Copy, Debug)]
+enum Killed {
+    Before,
+    /// The call is made; its answer never arrives.
+    After,
+}
+
+/// A deletion over two stages and two namespaces, with somebody else's objects beside; the process
+/// is killed at the `call`-th call after the deletion was asked for. Answers whether that call came.
+async fn killed_at(lab: &Lab, other: &str, call: usize, killed: Killed) -> Result<bool> {
+    let rule = lab.cascade_of(
+        "Project",
+        &[&[lab.dependents("Cluster")], &[lab.dependents("Disk")]],
+        json!({ "limits": { "maxDependents": 3 } }),
+    );
+    let web = unique("web");
+    let proxy = lab.proxy()?;
+    let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
+    lab.parent("Project", &web, &rule).await?;
+    let dependents = [("Cluster", &*lab.ns, "a"), ("Cluster", other, "b"), ("Disk", &*lab.ns, "c")];
+    for (kind, ns, name) in dependents {
+        lab.create_in(kind, ns, &format!("{web}-{name}"), Some(&web)).await?;
+    }
+    operator.rules[0].handle.replayed().await;
+
+    let gate = Gate::new();
+    let fault = match killed {
+        Killed::Before => Fault::Hold(gate.clone()),
+        Killed::After => Fault::HoldAnswer(gate.clone()),
+    };
+    let held = proxy.rule(Match::any().when(|call| !call.watch).skip(call).times(1), fault);
+    lab.delete("Project", &web).await?;
+    let reached = async {
+        tokio::select! {
+            reached = held.wait_hits(1, SOON) => reached.map(|()| true),
+            gone = lab.gone("Project", &web) => gone.map(|()| held.hits() > 0),
+        }
+    };
+    let reached = reached.await?;
+    // What was held back before the server never arrives there.
+    operator.kill().await;
+    drop(held);
+    let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
+    lab.gone("Project", &web).await?;
+    for (kind, ns, name) in dependents {
+        let left = lab.api_in(kind, ns).get_opt(&format!("{web}-{name}")).await?;
+        ensure!(left.is_none(), "{kind} {name} is left, {killed:?} call {call}");
+    }
+    ensure!(lab.exists("Disk", "api").await?, "what belongs to another went, {killed:?} call {call}");
+    operator.kill().await;
+    Ok(reached)
+}
+
+async fn killed_at_each_call(killed: Killed) -> Result<()> {
+    let lab = Lab::new().await?;
+    let other = lab.plane.namespace("cascade").await?;
+    lab.create("Disk", "api", Some("api")).await?;
+    for call in 0.. {
+        if !killed_at(&lab, &other, call, killed).await? {
+            ensure!(call > 12, "there were only {call} calls");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn fault_b6_killed_before_any_call_the_next_start_finishes() -> Result<()> {
+    killed_at_each_call(Killed::Before).await
+}
+
+#[tokio::test]
+async fn fault_b6_killed_after_any_call_the_next_start_finishes() -> Result<()> {
+    killed_at_each_call(Killed::After).await
+}

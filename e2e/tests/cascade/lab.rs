@@ -1,0 +1,324 @@
+//! A platform of its own for each test, and an operator that can be killed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use rewitness_consumers::cascade::{
+    Cascades, Config, MemoryRecords, Records, Report, Rule, RuleHandle, Standing,
+};
+use rewitness_controlplane::{ControlPlane, FaultProxy, shared, unique, until};
+use rewitness_crds::Cascade;
+use rewitness_kubernetes::KubernetesQueue;
+use rewitness_messaging::{Backoff, Failure, Handle, Queue, ResourceId, Timestamp, Uid};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+
+/// Long enough for anything that is to happen at once, on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// Long enough to see that something does not happen.
+pub(crate) const A_WHILE: Duration = Duration::from_millis(1500);
+
+/// Somebody else's.
+pub(crate) const FOREIGN: &str = "other.example.com/x";
+
+/// The operator's own identity, so that the audit log tells its calls from those of tests.
+async fn operator_kubeconfig() -> Result<&'static PathBuf> {
+    static KUBECONFIG: OnceCell<PathBuf> = OnceCell::const_new();
+    let everything = PolicyRule {
+        api_groups: Some(vec!["*".to_owned()]),
+        resources: Some(vec!["*".to_owned()]),
+        verbs: vec!["*".to_owned()],
+        ..PolicyRule::default()
+    };
+    KUBECONFIG
+        .get_or_try_init(|| async {
+            shared().await?.service_account("rewitness-system", "rewitness", vec![everything]).await
+        })
+        .await
+}
+
+/// Kinds and a namespace of one test: Projects without a namespace; Spaces, Clusters and Disks in
+/// namespaces.
+pub(crate) struct Lab {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) client: Client,
+    pub(crate) group: String,
+    pub(crate) ns: String,
+    pub(crate) label: String,
+    kinds: BTreeMap<&'static str, ApiResource>,
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Result<Self> {
+        let plane = shared().await?;
+        let (ns, group) = (plane.namespace("cascade").await?, format!("{}.test", unique("g")));
+        let crd = async |plural: &str, kind: &'static str, namespaced| {
+            anyhow::Ok((kind, plane.crd(&group, plural, kind, namespaced, &[]).await?))
+        };
+        let kinds = tokio::try_join!(
+            crd("projects", "Project", false),
+            crd("spaces", "Space", true),
+            crd("clusters", "Cluster", true),
+            crd("disks", "Disk", true),
+        )?;
+        let kinds = BTreeMap::from([kinds.0, kinds.1, kinds.2, kinds.3]);
+        Ok(Self { plane, client: plane.client().await?, label: format!("{group}/parent"), group, ns, kinds })
+    }
+
+    pub(crate) fn proxy(&self) -> Result<FaultProxy> {
+        FaultProxy::start(self.plane)
+    }
+
+    /// A client of the operator's account, straight to the server.
+    pub(crate) async fn operator_client(&self) -> Result<Client> {
+        rewitness_controlplane::client(operator_kubeconfig().await?).await
+    }
+
+    /// A client of the operator's account that goes through a proxy.
+    pub(crate) async fn proxied(&self, proxy: &FaultProxy) -> Result<Client> {
+        rewitness_controlplane::client(&proxy.kubeconfig_for(operator_kubeconfig().await?)?).await
+    }
+
+    pub(crate) fn resource(&self, kind: &str) -> &ApiResource {
+        &self.kinds[kind]
+    }
+
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
+        self.api_in(kind, &self.ns)
+    }
+
+    pub(crate) fn api_in(&self, kind: &str, ns: &str) -> Api<DynamicObject> {
+        match kind {
+            "Project" => Api::all_with(self.client.clone(), self.resource(kind)),
+            _ => Api::namespaced_with(self.client.clone(), ns, self.resource(kind)),
+        }
+    }
+
+    /// Dependents of a kind, deleted by a label that holds their parent's name.
+    pub(crate) fn dependents(&self, kind: &str) -> Value {
+        json!({
+            "apiVersion": format!("{}/v1", self.group), "kind": kind,
+            "by": { "label": self.label }, "holds": "Name",
+        })
+    }
+
+    /// A Cascade in force from Projects, with one stage for each list of dependents.
+    pub(crate) fn cascade(&self, stages: &[&[Value]]) -> Cascade {
+        self.cascade_of("Project", stages, json!({}))
+    }
+
+    #[expect(clippy::expect_used, reason = "what tests write is a Cascade, or the test is wrong")]
+    pub(crate) fn cascade_of(&self, parent: &str, stages: &[&[Value]], more: Value) -> Cascade {
+        let stages: Vec<Value> = stages
+            .iter()
+            .enumerate()
+            .map(|(index, dependents)| json!({ "name": format!("stage-{index}"), "dependents": dependents }))
+            .collect();
+        let mut cascade = json!({
+            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": unique("casc") },
+            "spec": {
+                "mode": "Enforce", "stages": stages,
+                "parent": { "apiVersion": format!("{}/v1", self.group), "kind": parent },
+            },
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            cascade["spec"][field] = value.clone();
+        }
+        serde_json::from_value(cascade).expect("a Cascade")
+    }
+
+    /// Creates an object that refers to this parent, if any.
+    pub(crate) async fn create(&self, kind: &str, name: &str, parent: Option<&str>) -> Result<DynamicObject> {
+        self.create_in(kind, &self.ns, name, parent).await
+    }
+
+    pub(crate) async fn create_in(
+        &self,
+        kind: &str,
+        ns: &str,
+        name: &str,
+        parent: Option<&str>,
+    ) -> Result<DynamicObject> {
+        let mut object = DynamicObject::new(name, self.resource(kind));
+        object.metadata.labels =
+            parent.map(|parent| BTreeMap::from([(self.label.clone(), parent.to_owned())]));
+        self.api_in(kind, ns)
+            .create(&PostParams::default(), &object)
+            .await
+            .with_context(|| format!("create {name}"))
+    }
+
+    /// Changes an object's metadata.
+    pub(crate) async fn patch(&self, kind: &str, name: &str, metadata: Value) -> Result<()> {
+        let patch = json!({ "metadata": metadata });
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self, kind: &str, name: &str) -> Result<()> {
+        self.api(kind).delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn exists(&self, kind: &str, name: &str) -> Result<bool> {
+        Ok(self.api(kind).get_opt(name).await?.is_some())
+    }
+
+    /// Waits until an object has gone.
+    pub(crate) async fn gone(&self, kind: &str, name: &str) -> Result<()> {
+        let api = self.api(kind);
+        until(&format!("{kind} {name} has gone"), SOON, async || {
+            Ok(api.get_opt(name).await?.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until a parent is held by a rule.
+    pub(crate) async fn held(&self, kind: &str, name: &str, rule: &Cascade) -> Result<DynamicObject> {
+        let finalizer = rewitness_crds::cascade::finalizer(rule.metadata.name.as_deref().unwrap_or_default());
+        let api = self.api(kind);
+        until(&format!("{kind} {name} is held"), SOON, async || {
+            let object = api.get(name).await?;
+            let held = object.metadata.finalizers.iter().flatten().any(|one| *one == finalizer);
+            Ok(held.then_some(object))
+        })
+        .await
+    }
+
+    /// A parent that is held, and is to have dependents.
+    pub(crate) async fn parent(&self, kind: &str, name: &str, rule: &Cascade) -> Result<DynamicObject> {
+        self.create(kind, name, None).await?;
+        self.held(kind, name, rule).await
+    }
+}
+
+/// A process that follows rules. Dropping it kills it: nothing of it goes on, and nothing is
+/// finished.
+pub(crate) struct Operator {
+    pub(crate) queue: KubernetesQueue,
+    pub(crate) rules: Vec<Followed>,
+    tasks: JoinSet<()>,
+}
+
+pub(crate) struct Followed {
+    pub(crate) handle: Handle,
+    pub(crate) rule: RuleHandle,
+    pub(crate) records: Arc<Log>,
+}
+
+/// Keeps every report.
+#[derive(Default)]
+pub(crate) struct Log {
+    records: MemoryRecords,
+    reports: Mutex<Vec<Report>>,
+}
+
+impl Log {
+    /// Whether a parent ever waited for this cause.
+    pub(crate) fn ever(&self, cause: &'static str) -> bool {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = waits_for(cause);
+        reports.iter().any(|report| waits(&report.standing).is_some())
+    }
+}
+
+impl Records for Log {
+    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
+        self.records.hour_room(limit, now)
+    }
+
+    async fn begin(&self, parent: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {
+        self.records.begin(parent, count, now).await
+    }
+
+    fn report(&self, report: Report) {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
+        self.records.report(report);
+    }
+}
+
+impl Operator {
+    pub(crate) fn start(client: Client, rules: &[&Cascade]) -> Result<Self> {
+        Self::start_with(client, rules, Config::default())
+    }
+
+    pub(crate) fn start_with(client: Client, rules: &[&Cascade], mut config: Config) -> Result<Self> {
+        config.call_timeout = Duration::from_secs(10);
+        config.look_again_after = Duration::from_secs(1);
+        let quick = rewitness_kubernetes::Config {
+            adoptions_per_second: 1000,
+            grace: Duration::ZERO,
+            call_timeout: Duration::from_secs(5),
+            backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },
+            ..rewitness_kubernetes::Config::default()
+        };
+        let queue = KubernetesQueue::new(client.clone(), quick);
+        let cascades = Cascades::new(client, config);
+        let follow = |cascade: &&Cascade| {
+            let (rule, records) = (Rule::new(cascade)?, Arc::new(Log::default()));
+            let subscription = rule
+                .subscription()
+                .with_backoff(Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) });
+            let rule = RuleHandle::new(rule);
+            let handle = queue.subscribe(subscription, cascades.consumer(rule.clone(), records.clone()))?;
+            anyhow::Ok(Followed { handle, rule, records })
+        };
+        let rules = rules.iter().map(follow).collect::<Result<Vec<_>>>()?;
+        let mut tasks = JoinSet::new();
+        let running = queue.clone();
+        tasks.spawn(async move {
+            let _ = running.run(std::future::pending()).await;
+        });
+        Ok(Self { queue, rules, tasks })
+    }
+
+    /// Ends it at once, as SIGKILL does, and waits until it has ended.
+    pub(crate) async fn kill(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Waits until a parent's deletion stands as wanted.
+    pub(crate) async fn standing<T>(
+        &self,
+        rule: usize,
+        parent: &DynamicObject,
+        wanted: impl Fn(&Standing) -> Option<T>,
+    ) -> Result<T> {
+        let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
+        let records = &self.rules[rule].records;
+        let found = until("the deletion stands as wanted", SOON, async || {
+            Ok(records.records.standing(&uid).and_then(|report: Report| wanted(&report.standing)))
+        });
+        let now = || format!("{:?}", records.records.standing(&uid));
+        found.await.with_context(now)
+    }
+}
+
+/// The causes that a parent waits for.
+pub(crate) fn causes(standing: &Standing) -> Option<Vec<&'static str>> {
+    match standing {
+        Standing::Waiting { waits, .. } => Some(waits.iter().map(|wait| wait.cause.as_str()).collect()),
+        _ => None,
+    }
+}
+
+/// That a parent waits for this cause.
+pub(crate) fn waits_for(cause: &'static str) -> impl Fn(&Standing) -> Option<()> {
+    move |standing| causes(standing)?.contains(&cause).then_some(())
+}
+
+/// Why nothing is done for a parent.
+pub(crate) fn refused(standing: &Standing) -> Option<(&'static str, String)> {
+    match standing {
+        Standing::Refused(refused) => Some((refused.as_str(), refused.to_string())),
+        _ => None,
+    }
+}

@@ -1,0 +1,10 @@
+//! Cascades on a real API server, by the rules of the design (C1 to C13) and the faults (B1 to B30)
+//! that they are made for.
+
+mod admission;
+mod crashes;
+mod faults;
+mod lab;
+mod limits;
+mod references;
+mod rules;
