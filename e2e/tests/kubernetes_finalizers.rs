@@ -216,9 +216,11 @@ async fn fault_b2_the_finalizer_of_a_namesake_is_not_taken_off() -> Result<()> {
     world.until_finalizers("a", &[HOLD]).await?;
 
     world.delete("a").await?;
-    until("both wait for their consumer", SOON, async || {
-        Ok((handle.progress().in_flight == 2).then_some(()))
-    })
+    until(
+        "both wait for their consumer",
+        SOON,
+        async || Ok((handle.progress().in_flight == 2).then_some(())),
+    )
     .await?;
     go.add_permits(1);
     until("the former one is answered for", SOON, async || {
