@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use futures::future::join;
 use kube::api::{Patch, PatchParams};
-use rewitness_controlplane::{Fault, FaultProxy, Gate, Match, shared, until};
+use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, shared, until};
 use rewitness_kubernetes::finalizer::{Holds, TakenOff};
 use rewitness_kubernetes::{KubernetesQueue, Resolver};
 use rewitness_messaging::{
@@ -120,13 +120,15 @@ async fn fault_b13_a_deletion_before_our_patch_is_a_change_of_state() -> Result<
     let delivery = recorder.until("a", State::Deleting).await?;
     assert_eq!(delivery.hold, HoldState::NotHeld);
     until_replayed(&handle).await?;
+    let is_read = |call: &Call| call.method == "GET" && call.path.ends_with("/widgets/a");
+    proxy.wait_count(1, SOON, is_read).await?;
     assert_eq!(world.finalizers("a").await?, Some(owned(&["other.test/keeps"])));
     assert_eq!(handle.progress().awaiting_hold, 0);
     assert_eq!(handle.progress().sources[0].holds_failing, None);
-    assert_eq!(proxy.count(|call| call.method == "PATCH"), 1, "it was tried although it is being deleted");
     world.set_finalizers("a", &[]).await?;
     recorder.until("a", State::Gone).await?;
     running.stop().await?;
+    assert_eq!(proxy.count(|call| call.method == "PATCH"), 1, "it was tried although it is being deleted");
     Ok(())
 }
 
