@@ -166,7 +166,8 @@ fn compile(reaper: &Arc<Reaper>, source: &Path, binary: &Path) -> Result<()> {
     let begun = Instant::now();
     let (source, binary) = (source.display().to_string(), binary.display().to_string());
     // Images of Go forbid the newer Go that the module asks for, unless told otherwise.
-    let command = ["CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOTOOLCHAIN=auto", "go", "-C", &source, "build"];
+    let command =
+        ["CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOTOOLCHAIN=auto", "go", "-C", &source, "build"];
     let flags = ["-trimpath", "-buildvcs=false", "-ldflags", &linker_flags(), "-o", &binary, "."];
     let args = command.iter().chain(&flags).map(ToString::to_string);
     let mut go = Process::start(reaper, "go", Path::new("env"), args)?;
