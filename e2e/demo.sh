@@ -87,7 +87,7 @@ begin_go() {
 		# shellcheck disable=SC2086
 		go list -deps $packages | wc -l >"$go_dir/count"
 		# shellcheck disable=SC2086
-		exec go build -v -trimpath -buildvcs=false $packages
+		exec go build -v -trimpath -buildvcs=false -gcflags=all=-dwarf=false $packages
 	) >"$go_dir/log" 2>&1 </dev/null &
 	go_pid=$!
 	set +m
@@ -130,7 +130,7 @@ if [ -n "$context" ] || [ -n "${KUBEBUILDER_ASSETS:-}" ] || is_built; then
 	build_rust
 else
 	printf '\n  Building, once: the program with Rust, and beside it etcd and kube-apiserver with Go.\n'
-	printf '  About 7 minutes on 2 cores; 1 GB in target, 2 GB in the caches of Go.\n\n'
+	printf '  About 10 minutes on 2 cores; 1 GB in target, 2 GB in the caches of Go.\n\n'
 	begin_go
 	build_rust
 	echo

@@ -104,16 +104,25 @@ fn parse_uuid(text: &str) -> Option<u128> {
     if bytes.len() != 36 {
         return None;
     }
-    let mut bits = 0u128;
-    for (at, byte) in bytes.iter().enumerate() {
-        let digit = match (at, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
+    if [8, 13, 18, 23].iter().any(|at| bytes[*at] != b'-') {
+        return None;
+    }
+    // By halves, since each is a machine word.
+    let high = [&bytes[..8], &bytes[9..13], &bytes[14..18]];
+    let low = [&bytes[19..23], &bytes[24..]];
+    Some(u128::from(parse_hex(high)?) << 64 | u128::from(parse_hex(low)?))
+}
+
+/// The bits of 16 lower-case hex digits, given in parts.
+fn parse_hex<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Option<u64> {
+    let mut bits = 0;
+    for byte in parts.into_iter().flatten() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
             _ => return None,
         };
-        bits = bits << 4 | u128::from(digit);
+        bits = bits << 4 | u64::from(digit);
     }
     Some(bits)
 }

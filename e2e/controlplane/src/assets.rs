@@ -168,7 +168,9 @@ fn compile(reaper: &Arc<Reaper>, source: &Path, binary: &Path) -> Result<()> {
     // Images of Go forbid the newer Go that the module asks for, unless told otherwise.
     let command =
         ["CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOTOOLCHAIN=auto", "go", "-C", &source, "build"];
-    let flags = ["-trimpath", "-buildvcs=false", "-ldflags", &linker_flags(), "-o", &binary, "."];
+    // The linker leaves debug information out; not to make it at all saves an eighth of the time.
+    let no_dwarf = "-gcflags=all=-dwarf=false";
+    let flags = ["-trimpath", "-buildvcs=false", no_dwarf, "-ldflags", &linker_flags(), "-o", &binary, "."];
     let args = command.iter().chain(&flags).map(ToString::to_string);
     let mut go = Process::start(reaper, "go", Path::new("env"), args)?;
     let mut told = 0;

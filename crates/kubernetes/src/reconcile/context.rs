@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rewitness_messaging::Retry;
 use rewitness_messaging::desk::{Admission, Desk};
 use rewitness_messaging::schedule::Answer;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
 use crate::finalizer::Finalizers;
@@ -20,12 +21,18 @@ pub(super) struct Context {
     /// The deliveries under way. The applier polls every future that it holds whenever one of them
     /// moves, so the work itself is in tasks of its own.
     tasks: Mutex<Tasks>,
+    /// Whether a delivery is polled once before it gets a task. Most are over by then, and a task
+    /// costs more than they do. On several threads it would keep the others waiting while it
+    /// computes; on one thread it does so in any case.
+    pub(super) begins_in_place: bool,
     stopping: Arc<AtomicBool>,
 }
 
 impl Context {
     pub(super) fn new(desk: Desk, finalizers: Arc<Finalizers>) -> Self {
-        Self { desk, finalizers, given: Mutex::default(), tasks: Mutex::default(), stopping: Arc::default() }
+        let begins_in_place = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let (given, tasks, stopping) = Default::default();
+        Self { desk, finalizers, given, tasks, begins_in_place, stopping }
     }
 
     /// Gives the next reconcile something to do.

@@ -21,21 +21,23 @@ pub(super) enum Undone {
     CutOff,
 }
 
-/// One reconcile: the delivery that has waited longest, in a task of its own.
+/// One reconcile: the delivery that has waited longest, in a task of its own as soon as it waits.
 pub(super) fn reconcile(_: Arc<Slot>, context: Arc<Context>) -> BoxFuture<'static, Result<Action, Undone>> {
     // What was admitted but has not begun does not begin after the end (Q10).
     let Some(given) = context.take().filter(|_| !context.is_stopping()) else {
         return std::future::ready(Ok(Action::await_change())).boxed();
     };
+    let mut delivery = deliver(context.clone(), given).boxed();
+    if context.begins_in_place
+        && let Some(ended) = delivery.as_mut().now_or_never()
+    {
+        return std::future::ready(ended).boxed();
+    }
     let (sender, completed) = oneshot::channel();
-    let task = {
-        let context = context.clone();
-        async move {
-            // Nobody listens any more once the run is over.
-            let _ = sender.send(deliver(&context, given).await);
-        }
-    };
-    context.tasks().spawn(task);
+    context.tasks().spawn(async move {
+        // Nobody listens any more once the run is over.
+        let _ = sender.send(delivery.await);
+    });
     async { completed.await.unwrap_or(Err(Undone::CutOff)) }.boxed()
 }
 
@@ -46,11 +48,11 @@ pub(super) fn error_policy(_: Arc<Slot>, undone: &Undone, _: Arc<Context>) -> Ac
 }
 
 /// The steps of a delivery: consume, release, answer.
-async fn deliver(context: &Context, given: Given) -> Result<Action, Undone> {
+async fn deliver(context: Arc<Context>, given: Given) -> Result<Action, Undone> {
     let Some(admission) = given.admission() else { return Ok(Action::await_change()) };
     let consumed = admission.consume().await;
     let (outcome, released) = match consumed {
-        Ok(Outcome::Done) => release(context, admission).await,
+        Ok(Outcome::Done) => release(&context, admission).await,
         other => (other, false),
     };
     let undone = match &outcome {

@@ -52,7 +52,7 @@ fn global_flags_go_before_and_after_the_command() {
 
 #[test]
 fn a_command_is_given_fewer_places_than_printing() {
-    assert_eq!(tail("rewitness tail widgets").concurrency(), 256);
+    assert_eq!(tail("rewitness tail widgets").concurrency(), 128);
     assert_eq!(tail("rewitness tail widgets -- x").concurrency(), 4);
     assert_eq!(tail("rewitness tail widgets --concurrency 9 -- x").concurrency(), 9);
 }
