@@ -148,7 +148,7 @@ impl Link {
                 "cannot trust the API server {place}: {reason}\n\
                  its certificate is not signed by the kubeconfig's certificate-authority"
             ),
-            Refusal::Unreachable { reason } if reason == "deadline has elapsed" => {
+            Refusal::NoConnection => {
                 return self.explain_refusal(what, &Refusal::Timeout { after: CONNECT_TIMEOUT });
             }
             Refusal::Unreachable { reason } => format!(

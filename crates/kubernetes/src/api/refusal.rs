@@ -1,11 +1,12 @@
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
-use thiserror::Error;
 
 /// Why a call to the API server did not do what it asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// 410: the version or the continue token that was named is no longer known.
@@ -55,6 +56,9 @@ pub enum Refusal {
         /// How long was waited.
         after: Duration,
     },
+    /// The client's own limit for a connection ([`kube::Config::connect_timeout`]) was over.
+    #[error("cannot reach the server: no connection in time")]
+    NoConnection,
     /// The server could not be asked.
     #[error("cannot reach the server: {reason}")]
     Unreachable {
@@ -126,13 +130,15 @@ impl Refusal {
     /// What a failure of the client means.
     pub(crate) fn from_client(error: &kube::Error) -> Self {
         let innermost = innermost(error);
-        // What rustls and hyper-timeout say is for those who program, and one of them with a link.
-        let reason = match &*innermost {
-            "deadline has elapsed" => "no connection in time",
-            cut if cut.contains("without sending TLS close_notify") => "the connection was cut",
+        if is_connect_timeout(innermost) {
+            return Self::NoConnection;
+        }
+        // What rustls says is for those who program, and with a link.
+        let reason = match innermost.to_string() {
+            cut if cut.contains("without sending TLS close_notify") => "the connection was cut".to_owned(),
             other => other,
         };
-        Self::Unreachable { reason: reason.to_owned() }
+        Self::Unreachable { reason }
     }
 
     /// When the server wants to be asked again, if it says so.
@@ -157,12 +163,18 @@ fn status_message(status: u16, message: String) -> String {
 
 /// The innermost cause says what happened ("Connection refused"); what is around it says only
 /// through which layers it went.
-fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    cause
+}
+
+/// The connector wraps tokio's `Elapsed` for its limit on connecting, and for nothing else.
+fn is_connect_timeout(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.is_some_and(|wrapped| wrapped.is::<tokio::time::error::Elapsed>())
 }
 
 #[cfg(test)]

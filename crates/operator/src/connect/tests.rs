@@ -69,6 +69,11 @@ async fn a_refusal_names_the_server_and_what_to_check() {
             "cannot reach the API server https://127.0.0.1:1 of context `dev`: Connection",
         ),
         (unreachable("invalid peer certificate: UnknownIssuer"), "certificate-authority"),
+        (
+            Refusal::NoConnection,
+            "cannot reach the API server https://127.0.0.1:1 of context `dev`: no answer within 10 s",
+        ),
+        (Refusal::Timeout { after: Duration::from_secs(10) }, "`dev`: no answer within 10 s"),
         (Refusal::Unauthorized, "log in again"),
         (Refusal::Forbidden { message: "m".to_owned() }, "cannot list widgets: missing right: m"),
     ] {
@@ -83,4 +88,18 @@ async fn a_refusal_names_the_server_and_what_to_check() {
     let error = link.explain(unknown);
     assert_eq!(status_of(&error), Status::WrongUse);
     assert!(describe(&error).contains("did you mean `widgets`?"), "{}", describe(&error));
+}
+
+/// Whose limit is over first, the connection's or the call's, must not change what is said.
+#[tokio::test]
+async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = kube::Config::new(format!("https://{}", silent.local_addr().unwrap()).parse().unwrap());
+    config.connect_timeout = Some(Duration::from_millis(50));
+    let client = rewitness_kubernetes::client(config).unwrap();
+    let error = rewitness_kubernetes::Resolver::new(&client).await.unwrap_err();
+    assert!(
+        matches!(error, rewitness_kubernetes::Error::Discover { refusal: Refusal::NoConnection }),
+        "{error:?}"
+    );
 }
