@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rewitness_messaging::{Kind, Queue, ResourceId, Version};
 
-use crate::{Failed, Result};
+use crate::{Failed, LeftOut, Result};
 
 /// What the suite needs to exercise one backend: a system of record that it can write to, new
 /// queues on it, and the faults that can be forced.
@@ -21,8 +21,8 @@ use crate::{Failed, Result};
 ///
 /// # Faults
 ///
-/// [`Driver::forces`] names those that can be forced. A case that needs another does not apply,
-/// and says so. The default of each fault's method is an error.
+/// [`Driver::forces`] names those that can be forced. A case that needs another does not apply, and
+/// fails unless [`Driver::leaves_out`] declares it. The default of each fault's method is an error.
 pub trait Driver: Send + Sync + 'static {
     /// The queue under test.
     type Queue: Queue;
@@ -66,6 +66,16 @@ pub trait Driver: Send + Sync + 'static {
 
     /// The faults that this driver can force.
     fn forces(&self) -> &[Fault] {
+        &[]
+    }
+
+    /// The cases that do not apply to this driver or its backend: all of them, and no other.
+    ///
+    /// A case that does not apply and is not declared fails, so that a fault that can no longer be
+    /// forced, or a capability that got lost, is not taken for a promise that is kept. What is
+    /// declared and applies fails as well, and so does a name that no case has. A backend that holds
+    /// no deletion has [`WITHOUT_HOLDS`](crate::WITHOUT_HOLDS).
+    fn leaves_out(&self) -> &'static [LeftOut] {
         &[]
     }
 

@@ -13,6 +13,8 @@
 //! - Every promise Q1 to Q14 has a case, and one that has several sides has several.
 //! - The suite is itself tested: each bug in [`planted`] breaks one promise, and the cases that
 //!   should catch it do.
+//! - Nothing passes because it was not run: what does not apply to a backend, its driver
+//!   [declares](Driver::leaves_out), with a reason.
 //! - No case assumes that time is paused, or that anything happens at once. What must happen is
 //!   waited for, with a deadline; that something does not happen is shown by what came later.
 //!
@@ -27,6 +29,7 @@
 mod cases;
 mod driver;
 mod failed;
+mod left_out;
 pub mod planted;
 mod process;
 mod suite;
@@ -35,5 +38,6 @@ mod world;
 
 pub use driver::{Clock, Draft, Driver, Fault, Seen};
 pub use failed::{Failed, Result};
+pub use left_out::{LeftOut, WITHOUT_HOLDS};
 pub use suite::{Verdict, cases, check};
 pub use witness::{Ending, Gate, Handing, Marking, Record, Reply, Witness};

@@ -8,7 +8,8 @@
 //! ```text
 //! for bug in planted::bugs() {
 //!     for case in bug.caught_by {
-//!         assert!(check(case, bug.plant(MyDriver::new())).await.is_err(), "{bug:?} escaped {case}");
+//!         let ended = check(case, bug.plant(MyDriver::new())).await;
+//!         assert!(matches!(ended, Err(Failed::Broken(_))), "{bug:?} escaped {case}");
 //!     }
 //! }
 //! ```

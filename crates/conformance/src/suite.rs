@@ -45,20 +45,20 @@ macro_rules! __test {
 pub enum Verdict {
     /// The promise was kept.
     Passed,
-    /// The case does not apply to this driver or backend.
-    NotApplicable {
-        /// Why.
-        reason: String,
+    /// The case does not apply, and the driver declares that it does not.
+    LeftOut {
+        /// Why, as declared.
+        reason: &'static str,
     },
 }
 
 impl Verdict {
     /// Says on stderr that a case did not apply, so that it is not taken for one that passed.
     pub fn report(self, case: &str) {
-        if let Self::NotApplicable { reason } = self {
+        if let Self::LeftOut { reason } = self {
             #[expect(clippy::print_stderr, reason = "how a test tells what libtest has no word for")]
             {
-                eprintln!("{case} does not apply: {reason}");
+                eprintln!("{case} is left out: {reason}");
             }
         }
     }
@@ -73,21 +73,41 @@ pub fn cases<D: Driver>() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 ///
-/// [`Failed::Broken`] if the promise was not kept, or the case panicked, or there is none of this name.
+/// - [`Failed::Broken`] if the promise was not kept, or the case panicked, or there is none of this
+///   name, or what the driver [leaves out](Driver::leaves_out) is not what does not apply.
+/// - [`Failed::NotApplicable`] if the case does not apply, and the driver does not declare it.
 pub async fn check<D: Driver>(name: &str, driver: D) -> Result<Verdict> {
-    let found = crate::cases::all::<D>().into_iter().find(|case| case.name == name);
-    let case = found.ok_or_else(|| Failed::new(format!("there is no case `{name}`")))?;
-    let world = World::new(driver);
-    let broken = |panic: Box<dyn std::any::Any + Send>| {
-        let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-        Failed::new(format!(
-            "panicked: {}",
-            text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
-        ))
-    };
-    match AssertUnwindSafe((case.run)(world)).catch_unwind().await.map_err(broken)? {
-        Ok(()) => Ok(Verdict::Passed),
-        Err(Failed::NotApplicable(reason)) => Ok(Verdict::NotApplicable { reason }),
-        Err(broken) => Err(broken),
+    let cases = crate::cases::all::<D>();
+    let left_out = driver.leaves_out();
+    if let Some(stranger) = left_out.iter().find(|left| cases.iter().all(|case| case.name != left.case)) {
+        return Err(Failed::new(format!(
+            "the driver leaves out `{}`, which no case is named",
+            stranger.case
+        )));
     }
+    let declared = left_out.iter().find(|left| left.case == name).map(|left| left.reason);
+    let found = cases.into_iter().find(|case| case.name == name);
+    let case = found.ok_or_else(|| Failed::new(format!("there is no case `{name}`")))?;
+    let run = AssertUnwindSafe((case.run)(World::new(driver)));
+    verdict(run.catch_unwind().await.map_err(panicked)?, declared)
+}
+
+/// What a case came to, given the reason for which the driver leaves it out, if it does.
+fn verdict(ended: Result, declared: Option<&'static str>) -> Result<Verdict> {
+    match (ended, declared) {
+        (Ok(()), None) => Ok(Verdict::Passed),
+        (Ok(()), Some(reason)) => Err(Failed::new(format!(
+            "the driver leaves this case out ({reason}), but it applies, and passes"
+        ))),
+        (Err(Failed::NotApplicable(_)), Some(reason)) => Ok(Verdict::LeftOut { reason }),
+        (Err(Failed::NotApplicable(why)), None) => {
+            Err(Failed::NotApplicable(format!("{why}, and `Driver::leaves_out` does not declare it")))
+        }
+        (Err(broken), _) => Err(broken),
+    }
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Failed {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    Failed::new(format!("panicked: {}", text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()))
 }

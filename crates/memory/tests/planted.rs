@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use rewitness_conformance::planted::{self, Bug};
-use rewitness_conformance::{Result, Verdict, cases, check};
+use rewitness_conformance::{Failed, LeftOut, Result, Verdict, cases, check};
 use rewitness_memory::Store;
 
 use self::support::MemoryDriver;
@@ -25,8 +25,10 @@ fn every_planted_bug_is_caught() {
             assert!(known.contains(case), "{bug:?} is to be caught by `{case}`, which there is not");
             let begun = std::time::Instant::now();
             match run(case, bug) {
-                Err(broken) => println!("{bug:?} was caught by {case} in {:?}: {broken}\n", begun.elapsed()),
-                Ok(verdict) => escaped.push(format!("{bug:?} escaped {case}, which came to {verdict:?}")),
+                Err(Failed::Broken(how)) => {
+                    println!("{bug:?} was caught by {case} in {:?}: {how}\n", begun.elapsed());
+                }
+                other => escaped.push(format!("{bug:?} escaped {case}, which came to {other:?}")),
             }
         }
     }
@@ -53,4 +55,33 @@ fn what_bugs_are_planted_with_breaks_nothing_by_itself() {
     for case in cases::<MemoryDriver>() {
         run(case, planted::none()).unwrap_or_else(|broken| panic!("{case}: {broken}"));
     }
+}
+
+const HOLDS: &str = "q6_the_hold_stays_until_the_deletion_is_done";
+
+/// One case on a store with or without holds, by a driver that declares this.
+fn declaring(leaves_out: &'static [LeftOut], case: &str, store: Store) -> Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(check(case, MemoryDriver::new(store).leaving_out(leaves_out)))
+}
+
+#[test]
+fn a_case_that_does_not_apply_fails_unless_it_is_declared() {
+    match declaring(&[], HOLDS, Store::without_holds()) {
+        Err(Failed::NotApplicable(why)) => assert!(why.contains("does not declare it"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    const DECLARED: &[LeftOut] = &[LeftOut { case: HOLDS, reason: "nothing is held" }];
+    let verdict = declaring(DECLARED, HOLDS, Store::without_holds()).unwrap();
+    assert_eq!(verdict, Verdict::LeftOut { reason: "nothing is held" });
+}
+
+#[test]
+fn a_declared_case_that_applies_fails_and_so_does_a_name_that_no_case_has() {
+    const TOO_MUCH: &[LeftOut] = &[LeftOut { case: HOLDS, reason: "nothing is held" }];
+    let applies = declaring(TOO_MUCH, HOLDS, Store::new()).unwrap_err();
+    assert!(applies.to_string().contains("but it applies"), "{applies}");
+    const MISSPELT: &[LeftOut] = &[LeftOut { case: "q6_a_hold", reason: "nothing is held" }];
+    let unknown = declaring(MISSPELT, HOLDS, Store::new()).unwrap_err();
+    assert!(unknown.to_string().contains("`q6_a_hold`, which no case is named"), "{unknown}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
-use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, Result, Seen};
+use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, LeftOut, Result, Seen};
 use rewitness_controlplane::{self as controlplane, ControlPlane, FaultProxy, Match, Rule, Snapshot};
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Version};
@@ -284,6 +284,13 @@ impl Driver for KubernetesDriver {
         match self.plane {
             Plane::Shared(_) => &SHARED,
             Plane::Own(_) => &Fault::ALL,
+        }
+    }
+
+    fn leaves_out(&self) -> &'static [LeftOut] {
+        match self.plane {
+            Plane::Shared(_) => crate::restored_from_a_backup::RUN_THERE,
+            Plane::Own(_) => &[],
         }
     }
 

@@ -12,8 +12,8 @@ use rewitness_messaging::{
 
 use super::field::{Field, Recipient, lock};
 use super::plant::{Plant, Write};
-use crate::Result;
 use crate::driver::{Clock, Draft, Driver, Fault, Seen};
+use crate::{LeftOut, Result};
 
 /// A driver whose queues have a bug.
 pub struct Planted<D> {
@@ -109,6 +109,10 @@ impl<D: Driver> Driver for Planted<D> {
 
     fn forces(&self) -> &[Fault] {
         self.driver.forces()
+    }
+
+    fn leaves_out(&self) -> &'static [LeftOut] {
+        self.driver.leaves_out()
     }
 
     fn page_size(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, Result, Seen};
+use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, LeftOut, Result, Seen};
 use rewitness_memory::{Config, MemoryQueue, Snapshot, Store};
 use rewitness_messaging::{Kind, ResourceId};
 use tokio::sync::Mutex;
@@ -12,11 +12,16 @@ use tokio::sync::Mutex;
 pub(crate) struct MemoryDriver {
     store: Store,
     saved: Mutex<Option<Snapshot>>,
+    leaves_out: &'static [LeftOut],
 }
 
 impl MemoryDriver {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, saved: Mutex::new(None) }
+        Self { store, saved: Mutex::new(None), leaves_out: &[] }
+    }
+
+    pub(crate) fn leaving_out(self, leaves_out: &'static [LeftOut]) -> Self {
+        Self { leaves_out, ..self }
     }
 }
 
@@ -92,6 +97,10 @@ impl Driver for MemoryDriver {
 
     fn forces(&self) -> &[Fault] {
         &Fault::ALL
+    }
+
+    fn leaves_out(&self) -> &'static [LeftOut] {
+        self.leaves_out
     }
 
     fn page_size(&self) -> usize {
