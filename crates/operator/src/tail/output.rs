@@ -115,10 +115,12 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> io::Result<()> {
 /// Until then it occupies a thread, which the program does not wait for at its end.
 pub(crate) async fn reader_gone() {
     let watch = || {
-        // Asked for nothing, `poll` tells only of the end.
-        let mut stdout = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
+        // POSIX has `poll` tell of an end unasked: Linux does, whatever is asked for. XNU looks at a
+        // file only for the events that are asked for, and these are those that mean nothing else.
+        let end = PollFlags::HUP | PollFlags::ERR;
+        let mut stdout = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), end)];
         let told = rustix::event::poll(&mut stdout, None);
-        told.is_ok() && stdout[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+        told.is_ok() && stdout[0].revents().intersects(end)
     };
     if let Ok(true) = tokio::task::spawn_blocking(watch).await {
         return;
