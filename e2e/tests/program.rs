@@ -46,6 +46,7 @@ async fn wrong_use_is_told_before_anything_is_done() -> Result<()> {
     let widgets = world.widgets();
     for (args, expected) in [
         (&["tail", &widgets, "-n", "a", "-A"][..], &["--all-namespaces"][..]),
+        (&["-n", "a", "tail", &widgets, "-A"], &["--all-namespaces"]),
         (
             &["tail", &widgets, "-l", "app=web,a in (b"],
             &["`a in (b` is not a label requirement", "closing parenthesis"],
@@ -64,6 +65,37 @@ async fn wrong_use_is_told_before_anything_is_done() -> Result<()> {
     ] {
         assert_error(&world.run(args).await?, 2, expected);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_may_stand_before_the_command() -> Result<()> {
+    let world = World::new().await?;
+    world.create("web").await?;
+    let widgets = world.widgets();
+    let ended =
+        world.run(&["-n", &world.namespace, "tail", &widgets, "--until-replayed", "-o", "name"]).await?;
+    assert_eq!((ended.status, ended.stdout.len()), (Some(0), 1), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn files_of_a_list_may_be_missing_and_one_that_is_named_may_not() -> Result<()> {
+    let world = World::new().await?;
+    world.create("web").await?;
+    let list = |files: &[&std::path::Path]| std::env::join_paths(files);
+    let (there, missing) = (world.plane.kubeconfig(), world.folder.path().join("missing"));
+    let args = ["tail", &world.widgets(), "-n", &world.namespace, "--until-replayed"];
+
+    let mut command = world.rewitness(&args)?;
+    command.env("KUBECONFIG", list(&[&missing, &there])?);
+    let ended = support::Running::start(command)?.end().await?;
+    assert_eq!((ended.status, ended.stdout.len()), (Some(0), 1), "{ended:?}");
+
+    let mut command = world.rewitness(&args)?;
+    command.env("KUBECONFIG", list(&[&missing, &missing])?).env_remove("KUBERNETES_SERVICE_HOST");
+    let ended = support::Running::start(command)?.end().await?;
+    assert_error(&ended, 2, &["there is none of the files of $KUBECONFIG: "]);
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use rewitness_messaging::Selector;
 
@@ -22,6 +23,9 @@ mod help;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
+    /// As kubectl takes it, before the command; [`Cli::read`] puts it where it belongs.
+    #[command(flatten)]
+    place: PlaceArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -47,14 +51,21 @@ pub(crate) struct GlobalArgs {
 }
 
 /// Where the resources live.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct ScopeArgs {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct PlaceArgs {
     /// Only in this namespace [default: the context's].
     #[arg(short, long, help_heading = "Which resources", value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
     /// In all namespaces.
     #[arg(short = 'A', long, help_heading = "Which resources")]
     pub(crate) all_namespaces: bool,
+}
+
+/// Which resources are meant.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ScopeArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// Only what these labels select, as `app=web,tier in (a, b),!legacy`.
     #[arg(short = 'l', long, help_heading = "Which resources", value_name = "SELECTOR")]
     pub(crate) selector: Option<Selector>,
@@ -155,6 +166,38 @@ pub(crate) enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl Cli {
+    /// Reads what was typed.
+    pub(crate) fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> clap::error::Result<Self> {
+        let mut cli = Self::try_parse_from(words)?;
+        let before = std::mem::take(&mut cli.place);
+        let place = match &mut cli.command {
+            Command::Tail(args) => &mut args.scope.place,
+            Command::Unhold(args) => &mut args.scope.place,
+            _ if before != PlaceArgs::default() => {
+                return Err(Self::conflict("`-n` and `-A` say nothing to this command"));
+            }
+            _ => return Ok(cli),
+        };
+        // What comes later overrules what came before, as kubectl has it.
+        place.namespace = place.namespace.take().or(before.namespace);
+        place.all_namespaces |= before.all_namespaces;
+        // clap looks for conflicts before the command and after it, but not across.
+        match (&place.namespace, place.all_namespaces) {
+            (Some(_), true) => {
+                Err(Self::conflict("the argument '--namespace <NS>' cannot be used with '--all-namespaces'"))
+            }
+            _ => Ok(cli),
+        }
+    }
+
+    fn conflict(text: &str) -> clap::Error {
+        Self::command().error(ErrorKind::ArgumentConflict, text)
+    }
 }
 
 impl TailArgs {

@@ -1,14 +1,16 @@
 //! From the kubeconfig to a client; what is said when that fails.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use rewitness_kubernetes::Refusal;
 
 use crate::args::GlobalArgs;
 use crate::exit::wrong_use;
+
+mod kubeconfig;
+
+use kubeconfig::{Named, Origin};
 
 /// How long the connection to an API server may take. kube's 30 s are long for somebody who waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,9 +29,13 @@ pub(crate) struct Link {
 
 /// A client for the API server that the flags, the environment or the pod name.
 pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
-    let (mut config, context) = match kubeconfig(args)? {
-        Some(kubeconfig) => choose(kubeconfig, args.context.as_deref()).await?,
-        None => (in_cluster(args)?, None),
+    let (mut config, context) = match Named::by(args.kubeconfig.clone()).choose(kubeconfig::is_there)? {
+        Origin::Files(files) => {
+            let kubeconfig = kubeconfig::read(&files)?;
+            let (config, context) = kubeconfig::of_context(kubeconfig, args.context.as_deref()).await?;
+            (config, Some(context))
+        }
+        Origin::Pod => (in_cluster(args)?, None),
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
@@ -37,31 +43,6 @@ pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
     let client = rewitness_kubernetes::client(config)
         .with_context(|| format!("cannot make a client for {server}{}", of(context.as_deref())))?;
     Ok(Link { client, server, context, namespace })
-}
-
-/// The kubeconfig as kubectl looks for it; `None` if there is none and we are in a pod.
-fn kubeconfig(args: &GlobalArgs) -> anyhow::Result<Option<Kubeconfig>> {
-    if let Some(file) = &args.kubeconfig {
-        return Kubeconfig::read_from(file).map(Some).map_err(|error| unreadable(error, Some(file)));
-    }
-    let home = std::env::home_dir().map(|home| home.join(".kube/config"));
-    match Kubeconfig::from_env() {
-        Ok(Some(kubeconfig)) => return Ok(Some(kubeconfig)),
-        Ok(None) => {}
-        Err(error) => return Err(unreadable(error, None)),
-    }
-    match home.filter(|file| file.exists()) {
-        Some(file) => Kubeconfig::read_from(&file).map(Some).map_err(|error| unreadable(error, Some(&file))),
-        None if in_pod() => Ok(None),
-        None => Err(wrong_use(
-            "no cluster is configured: there is neither $KUBECONFIG nor ~/.kube/config, and this is no pod\n\
-             name a kubeconfig with --kubeconfig FILE",
-        )),
-    }
-}
-
-fn in_pod() -> bool {
-    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 fn in_cluster(args: &GlobalArgs) -> anyhow::Result<kube::Config> {
@@ -73,45 +54,6 @@ fn in_cluster(args: &GlobalArgs) -> anyhow::Result<kube::Config> {
     }
     kube::Config::incluster()
         .context("cannot use the pod's ServiceAccount (is automountServiceAccountToken off for this pod?)")
-}
-
-async fn choose(
-    kubeconfig: Kubeconfig,
-    context: Option<&str>,
-) -> anyhow::Result<(kube::Config, Option<String>)> {
-    let mut contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
-    contexts.sort_unstable();
-    let known = || match &*contexts {
-        [] => "the kubeconfig has none".to_owned(),
-        names => format!("the kubeconfig has: {}", names.join(", ")),
-    };
-    let Some(name) = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()) else {
-        return Err(wrong_use(format!(
-            "the kubeconfig has no current context\nchoose one with --context NAME; {}",
-            known()
-        )));
-    };
-    if !contexts.contains(&name) {
-        return Err(wrong_use(format!("there is no context `{name}`\n{}", known())));
-    }
-    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .map_err(|error| wrong_use(format!("the kubeconfig's context `{name}` cannot be used: {error}")))?;
-    Ok((config, Some(name)))
-}
-
-fn unreadable(error: KubeconfigError, file: Option<&Path>) -> anyhow::Error {
-    let file = file.map_or("of $KUBECONFIG".to_owned(), |file| file.display().to_string());
-    match error {
-        KubeconfigError::ReadConfig(error, path) if error.kind() == std::io::ErrorKind::NotFound => {
-            wrong_use(format!("there is no kubeconfig {}", path.display()))
-        }
-        KubeconfigError::ReadConfig(error, path) => {
-            wrong_use(format!("cannot read the kubeconfig {}: {error}", path.display()))
-        }
-        error => wrong_use(format!("cannot use the kubeconfig {file}: {error}")),
-    }
 }
 
 /// ` of context kind-dev`, or nothing in a pod.

@@ -22,14 +22,14 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::args::{Cli, Command, CompletionsArgs};
 use crate::exit::Status;
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         // Also what `--help` and `--version` are to clap; a reader that is gone is none of our worry.
         Err(said) => {

@@ -17,9 +17,9 @@ pub(crate) struct Scope {
 impl Scope {
     /// What the flags say; where they name no namespace, the context's.
     pub(crate) fn new(args: &ScopeArgs, link: &Link) -> Self {
-        let named = || args.namespace.clone().unwrap_or_else(|| link.namespace.clone());
+        let named = || args.place.namespace.clone().unwrap_or_else(|| link.namespace.clone());
         Self {
-            namespace: (!args.all_namespaces).then(named),
+            namespace: (!args.place.all_namespaces).then(named),
             selector: args.selector.clone().unwrap_or_default(),
         }
     }

@@ -1,10 +1,7 @@
-use clap::CommandFactory;
-use clap::error::ErrorKind;
-
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace())
+    Cli::read(line.split_whitespace())
 }
 
 fn tail(line: &str) -> TailArgs {
@@ -23,14 +20,14 @@ fn the_declaration_is_consistent() {
 fn tail_takes_what_kubectl_users_type() {
     let args = tail("rewitness tail widgets,gadgets svc -n team-a -l app=web -o json");
     assert_eq!(args.types, ["widgets", "gadgets", "svc"]);
-    assert_eq!(args.scope.namespace.as_deref(), Some("team-a"));
+    assert_eq!(args.scope.place.namespace.as_deref(), Some("team-a"));
     assert_eq!(args.scope.selector.unwrap().to_string(), "app=web");
     assert_eq!(args.output, Format::Json);
     assert_eq!(args.timeout, Duration::from_secs(60));
     assert!(!args.until_replayed && !args.gone && args.command.is_empty());
 
     let args = tail("rewitness tail widgets -A --hold demo --timeout 1m30s -- ./clean -x --hold y");
-    assert!(args.scope.all_namespaces);
+    assert!(args.scope.place.all_namespaces);
     assert_eq!(args.hold.unwrap().to_string(), "demo");
     assert_eq!(args.timeout, Duration::from_secs(90));
     assert_eq!(args.command, ["./clean", "-x", "--hold", "y"], "what follows -- is the command's");
@@ -51,6 +48,23 @@ fn global_flags_go_before_and_after_the_command() {
 }
 
 #[test]
+fn the_place_goes_before_and_after_the_command_and_the_later_one_is_meant() {
+    for (line, namespace, everywhere) in [
+        ("rewitness -n a tail widgets", Some("a"), false),
+        ("rewitness --namespace=a tail widgets -n b", Some("b"), false),
+        ("rewitness -A tail widgets", None, true),
+        ("rewitness -A tail widgets -A", None, true),
+    ] {
+        let place = tail(line).scope.place;
+        assert_eq!((place.namespace.as_deref(), place.all_namespaces), (namespace, everywhere), "{line}");
+    }
+    let Command::Unhold(args) = parse("rewitness -n a unhold demo widgets").unwrap().command else {
+        panic!()
+    };
+    assert_eq!(args.scope.place.namespace.as_deref(), Some("a"));
+}
+
+#[test]
 fn a_command_is_given_fewer_places_than_printing() {
     assert_eq!(tail("rewitness tail widgets").concurrency(), 128);
     assert_eq!(tail("rewitness tail widgets -- x").concurrency(), 4);
@@ -64,6 +78,10 @@ fn wrong_use_has_status_2_and_names_what_is_wrong() {
         ("rewitness tail", "<TYPE>"),
         ("rewitness tale widgets", "tail"),
         ("rewitness tail widgets -n a -A", "--all-namespaces"),
+        ("rewitness -n a tail widgets -A", "--all-namespaces"),
+        ("rewitness -A tail widgets -n a", "--all-namespaces"),
+        ("rewitness -A -n a tail widgets", "--all-namespaces"),
+        ("rewitness -n a completions bash", "say nothing to this command"),
         ("rewitness tail widgets -n Team_A", "lower-case letters"),
         ("rewitness tail widgets -l app=web,=x", "`=x` is not a label requirement"),
         ("rewitness tail widgets -o yaml", "text, json, name"),
