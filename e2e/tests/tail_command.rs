@@ -47,7 +47,7 @@ async fn a_failing_command_is_retried_until_it_succeeds() -> Result<()> {
     for (cause, attempt) in [("replay", " 1 "), ("retry", " 2 "), ("retry", " 3 ")] {
         tail.says(&[cause, attempt, "live", "/web"]).await?;
     }
-    tail.warns(&["failed: widget", "/web (try 2): exit status 3"]).await?;
+    tail.warns(&["failed: widget", "/web (try 2): exit status 3; comes back within 1 s"]).await?;
     let ended = tail.interrupt().await?;
     assert_eq!((ended.status, ended.stdout.len()), (Some(0), 3), "{ended:?}");
     Ok(())

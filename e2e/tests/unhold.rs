@@ -3,8 +3,11 @@
 #[path = "program/support.rs"]
 mod support;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use kube::ResourceExt;
+use rewitness_controlplane::{Fault, FaultProxy, Match};
 use serde_json::json;
 use support::World;
 
@@ -28,9 +31,8 @@ async fn finalizers(world: &World, name: &str) -> Result<Vec<String>> {
 #[tokio::test]
 async fn only_that_finalizer_is_taken_off() -> Result<()> {
     let world = world().await?;
-    let mut ended = world.run(&["unhold", "demo", &world.widgets(), "-n", &world.namespace]).await?;
+    let ended = world.run(&["unhold", "demo", &world.widgets(), "-n", &world.namespace]).await?;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    ended.stdout.sort();
     let line = |name: &str| format!("widget.{}/{name} in {} released", world.group, world.namespace);
     assert_eq!(ended.stdout, [line("a"), line("b")]);
     assert_eq!(ended.warnings(), format!("2 resources released from {HOLD}"));
@@ -41,6 +43,19 @@ async fn only_that_finalizer_is_taken_off() -> Result<()> {
     let again = world.run(&["unhold", HOLD, &world.widgets(), "-A"]).await?;
     assert_eq!((again.status, again.stdout.len()), (Some(0), 0), "{again:?}");
     assert_eq!(again.warnings(), format!("nothing here carries {HOLD}"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_released_is_told_in_the_order_of_names() -> Result<()> {
+    let mut world = world().await?;
+    let proxy = FaultProxy::start(world.plane)?;
+    world.through(&proxy);
+    let _late =
+        proxy.rule(Match::any().method("PATCH").path("/widgets/a"), Fault::Delay(Duration::from_millis(500)));
+    let ended = world.run(&["unhold", "demo", &world.widgets(), "-A"]).await?;
+    let names: Vec<_> = ended.stdout.iter().filter_map(|line| line.split(['/', ' ']).nth(1)).collect();
+    assert_eq!(names, ["a", "b"], "{ended:?}");
     Ok(())
 }
 

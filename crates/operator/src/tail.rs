@@ -112,6 +112,7 @@ impl<'a> Session<'a> {
         if let Some(heading) = printer.heading().filter(|_| io::stdout().is_terminal()) {
             output::to_stdout(heading.as_bytes())?;
         }
+        let subscription = self.subscription(kinds);
         let (output, errors) = (Arc::new(Output::new()), Arc::new(AtomicU64::new(0)));
         let tail = Tail {
             printer,
@@ -119,11 +120,12 @@ impl<'a> Session<'a> {
             output: output.clone(),
             errors: errors.clone(),
             screen: self.screen.clone(),
+            backoff: subscription.backoff,
         };
 
         let config = Config { grace: GRACE, allow_protected: self.args.allow_protected, ..Config::default() };
         let queue = KubernetesQueue::new(self.link.client.clone(), config);
-        let handle = queue.subscribe(self.subscription(kinds), tail)?;
+        let handle = queue.subscribe(subscription, tail)?;
         let stop = Arc::new(Notify::new());
         let stopping = stop.clone();
         let mut running = std::pin::pin!(queue.run(async move { stopping.notified().await }));

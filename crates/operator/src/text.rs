@@ -30,6 +30,16 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// `500 ms`, `1 s`, `2 min 8 s`, `5 min`: a time that was set, and not measured.
+pub(crate) fn span(time: Duration) -> String {
+    match (time.as_secs(), time.as_secs() % 60) {
+        (0, _) => format!("{} ms", time.as_millis()),
+        (seconds @ 1..=59, _) => format!("{seconds} s"),
+        (seconds, 0) => format!("{} min", seconds / 60),
+        (seconds, rest) => format!("{} min {rest} s", seconds / 60),
+    }
+}
+
 /// A word as a POSIX shell takes it back.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+".contains(&byte);

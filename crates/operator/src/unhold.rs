@@ -83,7 +83,9 @@ impl Release<'_> {
         Ok(survey.held)
     }
 
-    async fn let_go(&mut self, held: Vec<Held>) -> anyhow::Result<()> {
+    /// Lets go of several at a time, and tells of them in the order of their names.
+    async fn let_go(&mut self, mut held: Vec<Held>) -> anyhow::Result<()> {
+        held.sort_unstable_by(|one, other| name_of(one).cmp(&name_of(other)));
         let (holds, finalizer, dry_run) = (self.holds.clone(), self.finalizer, self.dry_run);
         let mut answers = futures::stream::iter(held)
             .map(|held| {
@@ -96,7 +98,7 @@ impl Release<'_> {
                     (held, answer)
                 }
             })
-            .buffer_unordered(AT_A_TIME);
+            .buffered(AT_A_TIME);
         while let Some((held, answer)) = answers.next().await {
             match answer {
                 Ok(()) => self.tell(&held).context("cannot write to stdout")?,
@@ -146,4 +148,8 @@ impl Release<'_> {
             _ => anyhow::bail!("{resources}; {types}"),
         }
     }
+}
+
+fn name_of(held: &Held) -> (Option<&str>, &str) {
+    (held.resource.namespace.as_deref(), &held.resource.name)
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rewitness_messaging::{Consumer, Delivery, Failure, Outcome};
+use rewitness_messaging::{Backoff, Consumer, Delivery, Failure, Outcome, Retry};
 
 use super::command::Program;
 use super::line::{Printer, qualified_name};
 use super::output::Output;
 use crate::screen::Screen;
+use crate::text::span;
 
 /// The consumer at your fingertips.
 pub(crate) struct Tail {
@@ -17,6 +18,8 @@ pub(crate) struct Tail {
     pub(crate) program: Option<Program>,
     pub(crate) screen: Screen,
     pub(crate) errors: Arc<AtomicU64>,
+    /// How the subscription spaces failures.
+    pub(crate) backoff: Backoff,
 }
 
 impl Consumer for Tail {
@@ -30,9 +33,41 @@ impl Consumer for Tail {
             let resource = &delivery.envelope.resource;
             let kind = resource.kind.kind.to_lowercase();
             let (name, attempt) = (qualified_name(resource), delivery.attempt);
-            self.screen
-                .alarm("failed", format_args!("{kind} {name} (try {attempt}): {failure}; it comes back"));
+            let again = comes_back(failure.retry(), attempt, self.backoff);
+            self.screen.alarm("failed", format_args!("{kind} {name} (try {attempt}): {failure}; {again}"));
         }
         answer
+    }
+}
+
+/// When a delivery comes back whose `attempt`-th try failed. With full jitter only the latest time is
+/// known here.
+fn comes_back(retry: Retry, attempt: u32, backoff: Backoff) -> String {
+    match retry {
+        Retry::Backoff => format!("comes back within {}", span(backoff.interval(attempt))),
+        Retry::After(after) => format!("comes back in {}", span(after)),
+        Retry::Never => "comes back when it is changed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_error_says_when_it_comes_back() {
+        let backoff = Backoff::default();
+        for (retry, attempt, expected) in [
+            (Retry::Backoff, 1, "comes back within 500 ms"),
+            (Retry::Backoff, 2, "comes back within 1 s"),
+            (Retry::Backoff, 9, "comes back within 2 min 8 s"),
+            (Retry::Backoff, 50, "comes back within 5 min"),
+            (Retry::After(Duration::from_secs(7)), 3, "comes back in 7 s"),
+            (Retry::Never, 1, "comes back when it is changed"),
+        ] {
+            assert_eq!(comes_back(retry, attempt, backoff), expected);
+        }
     }
 }

@@ -81,6 +81,9 @@ impl HoldPlan<'_> {
                 "--hold writes to the cluster, and there is no terminal to ask on\nadd --yes",
             ));
         }
+        if counts.iter().all(|count| count.to_mark == 0) {
+            return Ok(true);
+        }
         let answer = screen.ask("Continue? [y/N] ").await?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
@@ -148,16 +151,25 @@ impl HoldPlan<'_> {
 
 /// What is said before anything is written.
 fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: bool) -> String {
-    let total = counted(counts.iter().map(|count| count.to_mark).sum(), "resource", "resources");
-    let mut text = format!("{total} will be marked with the finalizer {finalizer} on {place}:\n");
+    let marking = format!("marked with the finalizer {finalizer} on {place}");
+    let (mut text, so) = match counts.iter().map(|count| count.to_mark).sum() {
+        0 => (
+            format!("nothing is there now that has to be {marking}:\n"),
+            "What is created from now on will be.",
+        ),
+        total => {
+            let total = counted(total, "resource", "resources");
+            (format!("{total} will be {marking}:\n"), "So will be those that are created meanwhile.")
+        }
+    };
     let width = counts.iter().map(|count| count.kind.len()).max().unwrap_or_default();
     for count in counts {
         text += &format!("  {:width$}  {:>9}{}\n", count.kind, thousands(count.to_mark), count.besides());
     }
-    text += "So will be those that are created meanwhile. ";
+    text += so;
     text += match has_command {
-        true => "A deleted one stays until the command has\nanswered for it with exit status 0.",
-        false => "Without a command, printing is Done:\na deletion is let go as soon as its line is out.",
+        true => " A deleted one stays until the command has\nanswered for it with exit status 0.",
+        false => " Without a command, printing is Done:\na deletion is let go as soon as its line is out.",
     };
     text
 }

@@ -19,6 +19,19 @@ answered for it with exit status 0."
 }
 
 #[test]
+fn where_nothing_has_to_be_marked_no_number_is_said_to_be() {
+    let text = announcement("f", "s", &[count("widgets", 0, 3, 0)], true);
+    assert!(
+        text.starts_with("nothing is there now that has to be marked with the finalizer f on s:\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  0  (3 marked already)\nWhat is created from now on will be. A deleted one"),
+        "{text}"
+    );
+}
+
+#[test]
 fn without_a_command_it_is_said_that_nothing_is_kept() {
     let text = announcement("f", "s", &[count("widgets", 1, 0, 0)], false);
     assert!(text.starts_with("1 resource will be"), "{text}");
