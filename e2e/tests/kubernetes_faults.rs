@@ -524,13 +524,19 @@ async fn a_kind_without_namespaces_is_watched_whole_and_not_in_several() -> Resu
     let (one, several) = (Recorder::default(), Recorder::default());
     let kind = Kind::new(group.as_str(), "Planet");
     let _one = queue.subscribe(Subscription::new("one", [kind.clone()]).in_namespaces(["x"]), one.clone())?;
-    let subscription = Subscription::new("several", [kind]).in_namespaces(["a", "b"]);
+    let subscription = Subscription::new("several", [kind.clone()]).in_namespaces(["a", "b"]);
     let handle = queue.subscribe(subscription, several.clone())?;
     let running = run(&queue);
     let delivered = one.until("earth", State::Live).await?;
     assert_eq!(delivered.envelope.resource.namespace, None);
     until_failing(&handle, "live in no namespace").await?;
     assert!(several.all().is_empty());
+    // What was one of several is not for ever.
+    drop(handle);
+    let alone = Recorder::default();
+    let subscription = Subscription::new("alone", [kind]).in_namespaces(["a"]);
+    let _alone = queue.subscribe(subscription, alone.clone())?;
+    alone.until("earth", State::Live).await?;
     running.stop().await?;
     Ok(())
 }

@@ -77,7 +77,7 @@ async fn who_holds_is_asked_first() -> Result<()> {
         );
     }
     // All is marked, so there is nothing to agree to.
-    let mut tail = on_terminal(&world, &["--hold", "demo", "--until-replayed", "--", "true"], true)?;
+    let tail = on_terminal(&world, &["--hold", "demo", "--until-replayed", "--", "true"], true)?;
     tail.shows("nothing is there now that has to be marked").await?;
     assert_eq!(tail.end().await?, Some(0));
     Ok(())

@@ -9,10 +9,9 @@ mod pace;
 mod plan;
 mod source;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use rewitness_messaging::Source;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
 use tokio::sync::{Notify, Semaphore};
@@ -32,26 +31,12 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// Bounds how many lists are under way.
     pub(crate) lists: Semaphore,
-    several: Mutex<HashSet<Source>>,
 }
 
 impl Context {
     pub(crate) fn new(server: Server, catalog: Arc<Catalog>, config: Config) -> Self {
         let lists = Semaphore::new(config.concurrent_lists.max(1));
-        Self { server, catalog, config, lists, several: Mutex::default() }
-    }
-
-    /// Notes sources of one kind that one subscription has in several namespaces. Should the kind
-    /// turn out to have no namespaces, each of them would show all of it.
-    pub(crate) fn note_several(&self, sources: Vec<Source>) {
-        let kinds: Vec<_> = sources.iter().map(|source| source.kind.clone()).collect();
-        let several =
-            sources.into_iter().filter(|one| kinds.iter().filter(|kind| **kind == one.kind).count() > 1);
-        self.several.lock().unwrap_or_else(PoisonError::into_inner).extend(several);
-    }
-
-    fn is_one_of_several(&self, source: &Source) -> bool {
-        self.several.lock().unwrap_or_else(PoisonError::into_inner).contains(source)
+        Self { server, catalog, config, lists }
     }
 }
 

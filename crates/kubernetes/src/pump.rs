@@ -13,7 +13,7 @@ use crate::reconcile::Reconciles;
 /// that has rung already, and that waits for room.
 const FULL_LANE: Duration = Duration::from_millis(50);
 
-/// One run of the queue: opens sources, begins adoptions and deliveries as the desk says, until
+/// One run of the queue, which has begun: opens sources, begins adoptions and deliveries as the desk says, until
 /// `stop` completes.
 ///
 /// It is one loop for all three, because whatever happens rings the desk's one bell.
@@ -28,7 +28,6 @@ pub(crate) async fn run(
     let mut sources = Sources::new(desk.clone(), intake);
     let mut reconciles = Reconciles::new(desk.clone(), finalizers);
     let mut stop = std::pin::pin!(stop);
-    desk.start();
     loop {
         // Registered first, so that what happens from here on is heard.
         let rung = desk.rung();

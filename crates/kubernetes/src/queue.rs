@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rewitness_messaging::desk::{Desk, DeskConfig};
 use rewitness_messaging::{
@@ -62,7 +61,6 @@ struct Shared {
     desk: Desk,
     intake: Arc<Context>,
     finalizers: Arc<Finalizers>,
-    running: AtomicBool,
 }
 
 impl KubernetesQueue {
@@ -79,7 +77,7 @@ impl KubernetesQueue {
         let catalog = Arc::new(Catalog::new(server.clone()));
         let finalizers = Arc::new(Finalizers { server: server.clone(), catalog: catalog.clone() });
         let intake = Arc::new(Context::new(server, catalog, config));
-        Self(Arc::new(Shared { desk, intake, finalizers, running: AtomicBool::new(false) }))
+        Self(Arc::new(Shared { desk, intake, finalizers }))
     }
 
     fn config(&self) -> &Config {
@@ -107,7 +105,6 @@ impl Queue for KubernetesQueue {
 
     fn subscribe(&self, subscription: Subscription, consumer: impl Consumer) -> Result<Handle, Error> {
         self.check_hold(&subscription)?;
-        self.0.intake.note_several(subscription.sources());
         self.0.desk.subscribe(subscription, consumer)
     }
 
@@ -120,26 +117,8 @@ impl Queue for KubernetesQueue {
     }
 
     async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
-        let Shared { desk, intake, finalizers, running } = &*self.0;
-        let _running = Running::begin(running)?;
+        let Shared { desk, intake, finalizers } = &*self.0;
+        let _running = desk.start()?;
         Ok(pump::run(desk.clone(), intake.clone(), finalizers.clone(), stop).await)
-    }
-}
-
-/// That a queue runs, until this is dropped.
-struct Running<'a>(&'a AtomicBool);
-
-impl<'a> Running<'a> {
-    fn begin(running: &'a AtomicBool) -> Result<Self, Error> {
-        match running.swap(true, Ordering::AcqRel) {
-            true => Err(Error::Running),
-            false => Ok(Self(running)),
-        }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }

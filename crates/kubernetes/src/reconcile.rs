@@ -61,9 +61,15 @@ impl Reconciles {
         }
     }
 
-    /// Waits until a reconcile is complete, and frees its slot and those of all that are complete.
+    /// Waits until a reconcile is complete, and frees its slot and those of all that are complete; or,
+    /// if there was no room for all that is due, until there is.
     pub(crate) async fn completed(&mut self) {
-        let mut completed = self.completions.next().await;
+        let mut completed = tokio::select! {
+            biased;
+            completed = self.completions.next() => completed,
+            // What has begun may go on for long, and the next that is due may be another's (Q5).
+            () = self.window.room(), if !self.window.has_room() => return,
+        };
         while let Some(completion) = completed {
             if let Some(slot) = slot_of(&completion) {
                 self.window.free(slot);
@@ -110,3 +116,6 @@ fn slot_of(completion: &Completion) -> Option<usize> {
         Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

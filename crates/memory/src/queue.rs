@@ -4,7 +4,6 @@ mod run;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rewitness_messaging::desk::{Desk, DeskConfig};
@@ -71,7 +70,6 @@ struct Inner {
     store: Store,
     desk: Desk,
     config: Config,
-    running: AtomicBool,
 }
 
 impl MemoryQueue {
@@ -83,7 +81,7 @@ impl MemoryQueue {
     /// A queue on this store.
     pub fn with_config(store: Store, config: Config) -> Self {
         let desk = Desk::new(config.desk);
-        Self(Arc::new(Inner { store, desk, config, running: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { store, desk, config }))
     }
 }
 
@@ -111,8 +109,8 @@ impl Queue for MemoryQueue {
     }
 
     async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
-        let _running = Running::begin(&self.0.running)?;
-        let Inner { store, desk, config, .. } = &*self.0;
+        let Inner { store, desk, config } = &*self.0;
+        let _running = desk.start()?;
         let mut run = Run::begin(store, desk, config);
         run.until(stop).await;
         Ok(run.drain().await)
@@ -122,24 +120,6 @@ impl Queue for MemoryQueue {
 impl fmt::Debug for MemoryQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryQueue").field("config", &self.0.config).finish_non_exhaustive()
-    }
-}
-
-/// That the queue runs. Ends when it is dropped, so that a killed run can be followed by another.
-struct Running<'a>(&'a AtomicBool);
-
-impl<'a> Running<'a> {
-    fn begin(flag: &'a AtomicBool) -> Result<Self, Error> {
-        match flag.swap(true, Ordering::AcqRel) {
-            false => Ok(Self(flag)),
-            true => Err(Error::Running),
-        }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -60,6 +60,22 @@ struct DeskState {
     schedule: Schedule,
     consumers: HashMap<SubscriberId, Arc<dyn DynConsumer>>,
     changes: Vec<SourceChange>,
+    running: bool,
+}
+
+/// A run that is under way. It ends when this is dropped, so that one that is killed can be followed
+/// by another; nothing is in flight then.
+#[must_use = "the run ends when this is dropped"]
+pub struct Run(Desk);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.schedule.stop();
+        state.running = false;
+        drop(state);
+        self.0.ring();
+    }
 }
 
 /// One delivery or marker that is due, with the consumer that it is for.
@@ -119,6 +135,7 @@ impl Desk {
                 schedule: Schedule::new(config),
                 consumers: HashMap::new(),
                 changes: Vec::new(),
+                running: false,
             }),
             work: Event::new(),
             progress: Event::new(),
@@ -158,12 +175,21 @@ impl Desk {
         Ok(Handle::new(Arc::new(Subscribed { desk: self.clone(), id })))
     }
 
-    /// A run begins (Q1). The next [`Desk::source_changes`] opens every source there is.
-    pub fn start(&self) {
+    /// A run begins (Q1), and goes on until what is returned is dropped. The next
+    /// [`Desk::source_changes`] opens every source there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Running`] if one is under way.
+    pub fn start(&self) -> Result<Run, Error> {
         let mut state = self.state();
+        if std::mem::replace(&mut state.running, true) {
+            return Err(Error::Running);
+        }
         state.changes = state.schedule.start();
         drop(state);
         self.ring();
+        Ok(Run(self.clone()))
     }
 
     /// What is to be opened, listed again or closed, since the last call.
@@ -214,6 +240,11 @@ impl Desk {
     /// [`Schedule::poisoned`].
     pub fn poisoned(&self, id: SourceId, count: u64) {
         self.change(|schedule| schedule.poisoned(id, count));
+    }
+
+    /// [`Schedule::is_one_of_several`].
+    pub fn is_one_of_several(&self, id: SourceId) -> bool {
+        self.state().schedule.is_one_of_several(id)
     }
 
     /// [`Schedule::admit`].

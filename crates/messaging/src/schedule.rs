@@ -29,6 +29,7 @@ mod delivery;
 mod intake;
 mod lanes;
 mod names;
+mod run;
 mod subscriber;
 mod table;
 mod timers;
@@ -106,7 +107,7 @@ pub enum Work {
     Listed(Listed),
 }
 
-/// Names one admission. Used once; one from before the last [`Schedule::start`] is ignored.
+/// Names one admission. Used once; one of a run that has ended is ignored.
 #[derive(Debug)]
 pub struct Ticket {
     run: u32,
@@ -232,39 +233,6 @@ impl Schedule {
             in_flight: 0,
             config,
         }
-    }
-
-    /// A run begins (Q1): every list is to be made anew, and everything is to be delivered again.
-    /// What was in flight is forgotten. Every source there is counts as just opened.
-    pub fn start(&mut self) -> Vec<SourceChange> {
-        self.run += 1;
-        self.in_flight = 0;
-        self.leaving.clear();
-        self.draining = false;
-        self.timers.clear();
-        self.wakes = Wakes::default();
-        self.adoptions.clear();
-        for watched in self.watched.values_mut() {
-            watched.listed = false;
-            watched.failing = None;
-            // While nothing ran, the system of record may have been restored from a backup. The first
-            // list of a run is consistent, and is believed.
-            watched.accept_older = true;
-            let indexes: Vec<Index> = watched.table.indexes().collect();
-            for index in indexes {
-                watched.table.set_adoption_queued(index, false);
-                watched.table.set_adopting(index, false);
-            }
-        }
-        for subscriber in self.subscribers.values_mut() {
-            subscriber.restart(|source| &self.watched[&source].table);
-        }
-        let mut open: Vec<SourceChange> =
-            self.watched.iter().map(|(id, watched)| watched.open(*id)).collect();
-        open.sort_by_key(|change| match change {
-            SourceChange::Open { id, .. } | SourceChange::Relist { id } | SourceChange::Close { id } => *id,
-        });
-        open
     }
 
     /// Adds a subscription.
@@ -430,16 +398,6 @@ impl Schedule {
     /// Holds back what `pause` says.
     pub fn pause(&mut self, pause: Pause) {
         self.pause = pause;
-    }
-
-    /// From now on nothing is admitted or adopted (Q10).
-    pub fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// How many admissions have not been answered.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
     }
 
     /// When something may become due by itself.

@@ -89,7 +89,7 @@ impl SourceTask {
         let effects = match found {
             Ok(Some(endpoint)) => {
                 self.endpoint = endpoint;
-                let misfit = !self.endpoint.namespaced && self.context.is_one_of_several(&self.source);
+                let misfit = !self.endpoint.namespaced && self.desk.is_one_of_several(self.id);
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
             }
             Ok(None) => plan.hear(Heard::Absent),

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use super::context::Context;
 use super::slot::Slot;
 
-/// More than can be requested between two polls of the applier: it takes all that there is.
+/// How many can be requested between two polls of the applier, which takes all that there is. What
+/// is due beyond that is requested after the next.
 const REQUESTS: usize = 1024;
 
 /// The admission window: a slot is requested for each admission, and is free again only when the
@@ -42,6 +43,12 @@ impl Window {
     /// Whether another request can be made now.
     pub(super) fn has_room(&self) -> bool {
         self.requests.capacity() > 0
+    }
+
+    /// Waits until another request can be made.
+    pub(super) async fn room(&self) {
+        // The applier holds the other end as long as it lives, and so as long as this does.
+        let _permit = self.requests.reserve().await;
     }
 
     /// Whether a slot is in use.

@@ -27,7 +27,6 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn begin(store: &'a Store, desk: &'a Desk, config: &'a Config) -> Self {
-        desk.start();
         Self {
             store,
             desk,

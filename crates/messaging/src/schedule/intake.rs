@@ -24,6 +24,19 @@ pub(super) enum Origin {
 }
 
 impl Schedule {
+    /// Whether one subscription has the kind of this source in other namespaces, too. Should the kind
+    /// turn out to have no namespaces, each of them would show all of it.
+    pub fn is_one_of_several(&self, id: SourceId) -> bool {
+        let Some(watched) = self.watched.get(&id) else { return false };
+        let of_kind = |source: &SourceId| {
+            self.watched.get(source).is_some_and(|other| other.source.kind == watched.source.kind)
+        };
+        let attached = watched.attached.iter().filter_map(|(id, _)| self.subscribers.get(id));
+        let mut sources = attached
+            .map(|subscriber| subscriber.attachments.iter().filter(|one| of_kind(&one.source)).count());
+        sources.any(|count| count > 1)
+    }
+
     /// A list begins. What it does not show until [`Schedule::list_finished`] is gone.
     pub fn list_started(&mut self, id: SourceId) {
         if let Some(watched) = self.watched.get_mut(&id) {

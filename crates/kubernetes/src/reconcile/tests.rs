@@ -1,0 +1,79 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rewitness_messaging::desk::DeskConfig;
+use rewitness_messaging::schedule::{Observation, SourceChange, Via};
+use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Version};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::api::Server;
+use crate::discovery::Catalog;
+
+/// Never asked here: nothing is held.
+fn finalizers() -> Arc<Finalizers> {
+    let client = crate::client(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    let server = Server::new(client, Duration::from_secs(1));
+    Arc::new(Finalizers { server: server.clone(), catalog: Arc::new(Catalog::new(server)) })
+}
+
+/// As many as this are due at once, which is more than one poll of the applier takes.
+const DUE: usize = 1500;
+
+#[tokio::test]
+async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
+    let desk = Desk::new(DeskConfig::default());
+    let (begun, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let consumer = {
+        let (begun, all) = (begun.clone(), all.clone());
+        move |_: Delivery| {
+            let (begun, all) = (begun.clone(), all.clone());
+            async move {
+                let gate = all.notified();
+                if begun.fetch_add(1, Ordering::Relaxed) + 1 < DUE {
+                    gate.await;
+                } else {
+                    all.notify_waiters();
+                }
+                Ok::<_, Failure>(Outcome::Done)
+            }
+        }
+    };
+    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")]).with_concurrency(DUE);
+    let handle = desk.subscribe(wants, consumer).unwrap();
+    let run = desk.start().unwrap();
+    let changes = desk.source_changes();
+    let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
+    let names: Vec<String> = (0..DUE).map(|number| format!("web-{number}")).collect();
+    desk.list_started(id);
+    desk.observe(id, Via::List, names.iter().map(|name| observation(name)));
+    desk.list_finished(id);
+
+    let mut reconciles = Reconciles::new(desk.clone(), finalizers());
+    let answered = async {
+        while desk.in_flight() > 0 || begun.load(Ordering::Relaxed) < DUE {
+            reconciles.begin_due(Instant::now());
+            reconciles.completed().await;
+        }
+    };
+    timeout(Duration::from_secs(30), answered).await.unwrap_or_else(|_| {
+        panic!("{} of {DUE} begun", begun.load(Ordering::Relaxed));
+    });
+    assert_eq!(begun.load(Ordering::Relaxed), DUE, "each once");
+    let progress = handle.progress();
+    assert_eq!((progress.delivered, progress.failing), (DUE as u64, 0), "and none was dropped");
+    assert_eq!(reconciles.finish(Duration::from_secs(1)).await, 0);
+    drop(run);
+}
+
+fn observation(name: &str) -> Observation<'_> {
+    Observation {
+        namespace: Some("a".into()),
+        name: name.into(),
+        uid: name.into(),
+        version: Version::parse("1"),
+        generation: 1,
+        deletion_timestamp: None,
+        labels: Vec::new(),
+        holds: Vec::new(),
+    }
+}
