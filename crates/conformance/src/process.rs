@@ -17,11 +17,13 @@ pub(crate) struct Process<Q> {
     /// The run, and nothing else.
     run: JoinSet<std::result::Result<Stopped, Error>>,
     stop: Option<oneshot::Sender<()>>,
+    /// Told once the queue has taken note of the stop.
+    heard: Option<oneshot::Receiver<()>>,
 }
 
 impl<Q: Queue> Process<Q> {
     pub(crate) fn new(queue: Q, deadline: Duration) -> Self {
-        Self { queue, handles: Vec::new(), deadline, run: JoinSet::new(), stop: None }
+        Self { queue, handles: Vec::new(), deadline, run: JoinSet::new(), stop: None, heard: None }
     }
 
     pub(crate) fn subscribe(&mut self, subscription: Subscription, witness: &Witness) -> Result {
@@ -33,23 +35,33 @@ impl<Q: Queue> Process<Q> {
 
     pub(crate) fn start(&mut self) {
         let (stop, stopped) = oneshot::channel::<()>();
+        let (hear, heard) = oneshot::channel();
         let queue = self.queue.clone();
-        self.stop = Some(stop);
+        (self.stop, self.heard) = (Some(stop), Some(heard));
         self.run.spawn(async move {
-            // A sender that is dropped stops the queue as well.
-            queue.run(async move { drop(stopped.await) }).await
+            let stopped = async move {
+                // A sender that is dropped stops the queue as well.
+                drop(stopped.await);
+                let _ = hear.send(());
+            };
+            queue.run(stopped).await
         });
     }
 
-    pub(crate) fn ask_to_stop(&mut self) {
+    /// Asks it to stop, and waits until it has taken note: from here on nothing new begins.
+    pub(crate) async fn begin_to_stop(&mut self) -> Result {
         self.stop = None;
+        let heard = self.heard.take().ok_or_else(|| Failed::new("the queue was not running"))?;
+        let deadline = self.deadline;
+        let late = |_| Failed::new(format!("the queue took no note of the stop within {deadline:?}"));
+        tokio::time::timeout(deadline, heard).await.map_err(late)?.map_err(Into::into)
     }
 
     /// Stops, and waits for it. A run that had ended before is an error: whatever happens, it goes
     /// on until it is stopped (Q12).
     pub(crate) async fn stop(&mut self) -> Result<Stopped> {
         self.expect_running()?;
-        self.ask_to_stop();
+        self.stop = None;
         self.stopped().await
     }
 
@@ -71,11 +83,10 @@ impl<Q: Queue> Process<Q> {
         }
     }
 
-    /// Ends it at once, as SIGKILL would.
+    /// Ends it at once, as SIGKILL would. Tasks of it that are at work on another thread at this very
+    /// moment end a moment later.
     pub(crate) async fn kill(mut self) {
         self.run.shutdown().await;
-        // Tasks that are aborted on another thread are dropped a moment later.
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     pub(crate) fn handle(&self, name: &str) -> Result<&Handle> {

@@ -200,6 +200,7 @@ pub(super) async fn q1_a_kill_during_the_replay_is_made_good_by_the_next_start<D
     let process = world.run([(world.wants("one").with_concurrency(1), &one)])?;
     one.until("a third delivery", |record| record.handings.len() == 3).await?;
     process.kill().await;
+    one.until("nothing in flight", |record| record.in_flight() == 0).await?;
 
     one.answer(|_, _| Reply::Done);
     let _process = world.run([(world.wants("one"), &one)])?;

@@ -72,6 +72,7 @@ pub(super) async fn q6_a_deletion_that_a_killed_queue_had_begun_is_begun_again<D
     world.delete(&web).await?;
     one.until_handed(&web, State::Deleting).await?;
     process.kill().await;
+    one.until("nothing in flight", |record| record.in_flight() == 0).await?;
 
     ensure!(world.see(&web).await?.is_held_by(&hold("one")), "the hold went with the process");
     one.answer(|_, _| Reply::Done);

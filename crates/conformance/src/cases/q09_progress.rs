@@ -39,14 +39,10 @@ pub(super) async fn q9_any_number_of_waiters_is_woken<D: Driver>(world: World<D>
     let process = world.run([(world.wants("one"), &one)])?;
     one.until("three deliveries", |record| record.in_flight() == 3).await?;
     let handle = process.handle("one")?;
-    let waiters = futures::future::join_all((0..16).map(|_| handle.replayed()));
-    let open = async {
-        // So that all of them wait by then.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        gate.open();
-    };
-    let all = async { tokio::join!(waiters, open) };
-    let woken = tokio::time::timeout(world.clock().deadline(), all).await;
+    let mut waiters = futures::future::join_all((0..16).map(|_| handle.replayed()));
+    ensure!(futures::poll!(&mut waiters).is_pending(), "the wait ended before anything was answered");
+    gate.open();
+    let woken = tokio::time::timeout(world.clock().deadline(), waiters).await;
     ensure!(woken.is_ok(), "not every waiter was woken");
     // Who comes late does not wait at all.
     process.replayed().await

@@ -11,8 +11,7 @@ pub(super) async fn q10_a_stop_lets_what_is_in_flight_finish_and_starts_nothing<
     let one = world.witness("one").answering(move |_, _| Reply::behind(&behind));
     let mut process = world.run([(world.wants("one").with_concurrency(2), &one)])?;
     one.until("two in flight", |record| record.in_flight() == 2).await?;
-    process.ask_to_stop();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    process.begin_to_stop().await?;
     process.expect_running()?;
     gate.open();
     let stopped = process.stopped().await?;
@@ -32,12 +31,12 @@ pub(super) async fn q10_what_is_done_within_the_grace_period_counts<D: Driver>(w
         State::Deleting => Reply::behind(&behind),
         _ => Reply::Done,
     });
-    let mut process = world.run([(world.wants_held("one")?, &one)])?;
+    let mut process = world.run_with_grace(YEAR, [(world.wants_held("one")?, &one)])?;
     one.until_answered(&web, 1).await?;
     world.delete(&web).await?;
     one.until_handed(&web, State::Deleting).await?;
-    process.ask_to_stop();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    process.begin_to_stop().await?;
+    world.quiet().await;
     gate.open();
     process.stopped().await?;
     world.until_gone(&web).await
@@ -57,6 +56,8 @@ pub(super) async fn q10_the_grace_period_is_the_limit_and_what_is_cut_off_comes_
     ensure!(stopped.cut_off == 1, "{stopped:?}");
     ensure!(took + ROUNDING >= grace && took <= grace + world.clock().slack(), "it took {took:?}");
     one.expect("nothing in flight", |record| record.in_flight() == 0)?;
+    let progress = process.handle("one")?.progress();
+    ensure!(progress.in_flight == 0, "nothing runs, but {progress:?}");
 
     process.start();
     let record = one.until_answered(&web, 1).await?;
@@ -101,7 +102,7 @@ pub(super) async fn q10_a_killed_queue_does_nothing_more<D: Driver>(world: World
     let process = world.run([(world.wants("one").with_concurrency(2), &one)])?;
     one.until("two in flight", |record| record.in_flight() == 2).await?;
     process.kill().await;
-    one.expect("nothing in flight", |record| record.in_flight() == 0)?;
+    one.until("nothing in flight", |record| record.in_flight() == 0).await?;
     world.update(&made[0]).await?;
     world.quiet().await;
     one.expect("nothing after the kill", |record| record.handings.len() == 2)?;
