@@ -3,8 +3,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DENY_VERSION := 0.20.2
 # What third parties depend on: published, and built by the compiler that Cargo.toml promises.
-LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes rewitness-crds \
-	rewitness-consumers rewitness
+LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
+	rewitness-crds rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export CARGO_TERM_COLOR ?= auto
 

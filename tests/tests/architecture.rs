@@ -52,9 +52,10 @@ fn dependencies_point_down_only() {
         ("rewitness-messaging", &[][..]),
         ("rewitness-memory", &["rewitness-messaging"]),
         ("rewitness-conformance", &["rewitness-messaging"]),
-        ("rewitness-kubernetes", &["rewitness-messaging"]),
+        ("rewitness-api", &["rewitness-messaging"]),
+        ("rewitness-kubernetes", &["rewitness-messaging", "rewitness-api"]),
         ("rewitness-crds", &[]),
-        ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds"]),
+        ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds", "rewitness-api"]),
         ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
         ("rewitness-operator", &["rewitness-messaging", "rewitness-kubernetes"]),
     ]);

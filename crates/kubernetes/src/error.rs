@@ -1,9 +1,8 @@
 use std::time::Duration;
 
+use rewitness_api::Refusal;
 use rewitness_messaging::{Failure, Kind, ResourceId, Retry};
 use thiserror::Error;
-
-use crate::api::Refusal;
 
 /// What went wrong, and at which step.
 ///

@@ -23,10 +23,11 @@ mod release;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rewitness_api::{Endpoint, Refusal, Server};
 use rewitness_messaging::{ResourceId, Uid};
+use serde_json::Value;
 
 use crate::Error;
-use crate::api::{Endpoint, Refusal, Server};
 use crate::discovery::Catalog;
 
 pub use holds::{Held, Holds, Survey, TakenOff};
@@ -53,8 +54,8 @@ struct Live {
 impl Finalizers {
     /// The resource now; `None` if it has gone, or its name is another's.
     async fn read(&self, endpoint: &Endpoint, resource: &ResourceId) -> Result<Option<Live>, Refusal> {
-        let request = endpoint.read(resource.namespace.as_deref(), &resource.name);
-        let body = match self.server.call(request).await {
+        let request = endpoint.get(resource.namespace.as_deref(), &resource.name);
+        let body = match self.server.bytes(request).await {
             Ok(body) => body,
             Err(Refusal::NoObject) => return Ok(None),
             Err(refusal) => return Err(refusal),
@@ -67,10 +68,10 @@ impl Finalizers {
         &self,
         endpoint: &Endpoint,
         resource: &ResourceId,
-        patch: Vec<u8>,
+        patch: Value,
     ) -> Result<Bytes, Refusal> {
-        let request = endpoint.patch(resource.namespace.as_deref(), &resource.name, patch);
-        self.server.call(request).await
+        let request = endpoint.json_patch(resource.namespace.as_deref(), &resource.name, &patch);
+        self.server.bytes(request).await
     }
 
     /// The path of a kind; looked for anew if the former one is not there any more.

@@ -12,13 +12,13 @@ mod source;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rewitness_api::Server;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use crate::Config;
-use crate::api::Server;
 use crate::discovery::Catalog;
 use crate::tasks::Tasks;
 use source::SourceTask;

@@ -31,7 +31,6 @@
 //! kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here: the program
 //! does that by its features.
 
-mod api;
 mod client;
 mod config;
 mod discovery;
@@ -45,10 +44,10 @@ mod reconciler;
 mod tasks;
 mod wire;
 
-pub use api::Refusal;
 pub use client::client;
 pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
 pub use queue::KubernetesQueue;
 pub use reconciler::{Reconciler, kind_of};
+pub use rewitness_api::Refusal;

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use rewitness_api::Server;
 use rewitness_messaging::desk::{Desk, DeskConfig};
 use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
 };
 
-use crate::api::Server;
 use crate::discovery::Catalog;
 use crate::finalizer::{self, Finalizers, is_protected_namespace};
 use crate::intake::{Context, dice};

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Resource;
+use rewitness_api::{Endpoint, Refusal, Server};
 use rewitness_messaging::{Consumer, Delivery, Failure, Kind, Outcome, ResourceId, State, Uid};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::api::{Endpoint, Refusal, Server};
 
 /// A reconcile function of a kube-rs user, as a consumer.
 ///
@@ -109,8 +109,8 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
     where
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
-        let request = self.endpoint.read_whole(resource.namespace.as_deref(), &resource.name);
-        let body = match self.server.call(request).await {
+        let request = self.endpoint.get_whole(resource.namespace.as_deref(), &resource.name);
+        let body = match self.server.bytes(request).await {
             Ok(body) => body,
             Err(Refusal::NoObject) => return Ok(None),
             Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),

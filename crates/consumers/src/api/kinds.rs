@@ -3,11 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rewitness_messaging::Kind;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::endpoint::{api_root, get_document};
 use super::{Endpoint, Refusal, Server};
 
 /// A kind, and the version by which somebody knows it.
@@ -37,32 +34,6 @@ pub(crate) struct Kinds {
 /// answer to a list.
 const FRESH: Duration = Duration::from_secs(60);
 
-#[derive(Deserialize)]
-struct Group {
-    #[serde(default)]
-    versions: Vec<GroupVersion>,
-}
-
-#[derive(Deserialize)]
-struct GroupVersion {
-    version: String,
-}
-
-#[derive(Deserialize)]
-struct Resources {
-    #[serde(default)]
-    resources: Vec<Resource>,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    name: String,
-    kind: String,
-    namespaced: bool,
-    #[serde(default)]
-    verbs: Vec<String>,
-}
-
 impl Kinds {
     pub(crate) fn new(server: Server) -> Self {
         Self { server, found: Mutex::default() }
@@ -77,7 +48,7 @@ impl Kinds {
         if let Some(endpoint) = self.look(wanted, &wanted.version).await? {
             return Ok(Served::By(endpoint));
         }
-        for version in self.versions(&wanted.kind.group).await? {
+        for version in self.server.versions(&wanted.kind.group).await? {
             if let Some(endpoint) = self.look(wanted, &version).await? {
                 return Ok(Served::By(endpoint));
             }
@@ -97,38 +68,12 @@ impl Kinds {
     }
 
     async fn look(&self, wanted: &KindRef, version: &str) -> Result<Option<Arc<Endpoint>>, Refusal> {
-        let group = &*wanted.kind.group;
-        let Some(served) = self.get::<Resources>(api_root(group, version)).await? else { return Ok(None) };
-        let is_wanted = |resource: &&Resource| {
-            let listed = resource.verbs.iter().any(|verb| verb == "list");
-            resource.kind == *wanted.kind.kind && !resource.name.contains('/') && listed
+        let Some(endpoint) = self.server.find(&wanted.kind, version, &["list"]).await? else {
+            return Ok(None);
         };
-        let Some(resource) = served.resources.iter().find(is_wanted) else { return Ok(None) };
-        let endpoint = Arc::new(Endpoint {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            plural: resource.name.clone(),
-            namespaced: resource.namespaced,
-        });
+        let endpoint = Arc::new(endpoint);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.insert(wanted.clone(), (Instant::now(), endpoint.clone()));
         Ok(Some(endpoint))
-    }
-
-    async fn versions(&self, group: &str) -> Result<Vec<String>, Refusal> {
-        if group.is_empty() {
-            return Ok(vec!["v1".to_owned()]);
-        }
-        let group: Option<Group> = self.get(format!("/apis/{group}")).await?;
-        let versions = group.into_iter().flat_map(|group| group.versions);
-        Ok(versions.map(|version| version.version).collect())
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: String) -> Result<Option<T>, Refusal> {
-        match self.server.call(get_document(path)).await {
-            Ok(document) => Ok(Some(document)),
-            Err(Refusal::NoPath | Refusal::NoObject) => Ok(None),
-            Err(refusal) => Err(refusal),
-        }
     }
 }

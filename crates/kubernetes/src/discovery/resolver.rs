@@ -1,12 +1,12 @@
 use std::time::Duration;
 
+use rewitness_api::{Endpoint, Server};
 use rewitness_messaging::Kind;
 
 use super::catalog::is_watchable;
 use super::near::nearest;
 use super::served::Served;
 use crate::Error;
-use crate::api::{Endpoint, Server};
 
 /// Finds kinds by the names that people type, as kubectl does.
 ///

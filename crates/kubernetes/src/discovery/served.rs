@@ -2,12 +2,12 @@
 
 use http::header::HeaderValue;
 use kube::client::APIGroupDiscoveryList;
+use rewitness_api::{Refusal, Server, get, get_document, root};
 use rewitness_messaging::Kind;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::catalog::parse;
 use super::resolver::ResolvedKind;
-use crate::api::{Refusal, Server, get};
 
 /// Aggregated discovery (KEP-3352): everything in two answers. Older servers answer with the
 /// plain list of groups, which is the last choice.
@@ -15,7 +15,6 @@ const AGGREGATED: HeaderValue = HeaderValue::from_static(
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json",
 );
-const PLAIN: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is served, in the server's order of preference, and which group versions cannot be read.
 #[derive(Debug, Default)]
@@ -33,17 +32,15 @@ impl Served {
         Ok(served)
     }
 
-    async fn read_root(&mut self, server: &Server, root: &str) -> Result<(), Refusal> {
-        let body = server.call(get(root.to_owned(), AGGREGATED)).await?;
+    async fn read_root(&mut self, server: &Server, path: &str) -> Result<(), Refusal> {
+        let body = server.bytes(get(path.to_owned(), AGGREGATED)).await?;
         let answer: Root = parse(&body)?;
         if answer.kind == "APIGroupDiscoveryList" {
             self.add_aggregated(parse(&body)?);
             return Ok(());
         }
         for (group, version) in answer.group_versions() {
-            let path =
-                if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-            match server.call(get(path, PLAIN)).await.and_then(|body| parse::<Resources>(&body)) {
+            match server.call::<Resources>(get_document(root(&group, &version))).await {
                 Ok(resources) => self.add_plain(&group, &version, resources),
                 // One API service that is down must not hide the others.
                 Err(_) => self.broken.push(format!("{group}/{version}")),
@@ -152,4 +149,8 @@ impl Root {
         });
         core.chain(groups).collect()
     }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })
 }

@@ -1,10 +1,10 @@
 use bytes::Bytes;
+use rewitness_api::Refusal;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Adoption;
 
 use super::{Finalizers, Seen, TRIES};
 use crate::Error;
-use crate::api::Refusal;
 
 /// What became of an adoption.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rewitness_api::{Refusal, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::release::From;
 use super::{Finalizers, is_protected_namespace};
 use crate::Error;
-use crate::api::{ListAsk, Refusal, Server};
 use crate::discovery::{Catalog, ResolvedKind};
 use crate::wire::{Entry, decode_page};
 
@@ -87,11 +87,12 @@ impl Holds {
     ) -> Result<Survey, Error> {
         let endpoint = kind.endpoint();
         let failed = |refusal| Error::List { plural: endpoint.to_string(), refusal };
+        let selector = selector.to_string();
         let mut survey = Survey::default();
         let mut token: Option<String> = None;
         loop {
-            let ask = ListAsk { limit: PAGE, continue_token: token.as_deref(), selector };
-            let body = match self.0.server.call(endpoint.list(namespace, ask)).await {
+            let request = endpoint.list(namespace, &selector, PAGE, token.as_deref().unwrap_or_default());
+            let body = match self.0.server.bytes(request).await {
                 Ok(body) => body,
                 // The list took longer than its token lives: anew.
                 Err(Refusal::Expired) if token.is_some() => {

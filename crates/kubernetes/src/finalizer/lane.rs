@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rewitness_api::Refusal;
 use rewitness_messaging::Kind;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};
@@ -10,7 +11,6 @@ use tokio::time::Instant;
 use super::Finalizers;
 use super::adopt::Adopting;
 use crate::Error;
-use crate::api::Refusal;
 use crate::tasks::Tasks;
 use crate::wire::{Entry, decode_object};
 

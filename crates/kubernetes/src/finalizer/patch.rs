@@ -61,7 +61,7 @@ impl Seen {
     ///
     /// It tests all that it was made from: the uid, whether the resource is being deleted, and the
     /// whole list, for which `null` stands when there is none.
-    pub(super) fn change(&self, add: &[impl AsRef<str>], remove: &[impl AsRef<str>]) -> Option<Vec<u8>> {
+    pub(super) fn change(&self, add: &[impl AsRef<str>], remove: &[impl AsRef<str>]) -> Option<Value> {
         let mut wanted: Vec<&str> = self.finalizers.iter().flatten().map(String::as_str).collect();
         let before = wanted.clone();
         wanted.retain(|one| !remove.iter().any(|removed| removed.as_ref() == *one));
@@ -87,7 +87,7 @@ impl Seen {
         ];
         let operations: Vec<Operation<'_>> = pin.chain(operations).collect();
         // Values of these types always serialize.
-        serde_json::to_vec(&operations).ok()
+        serde_json::to_value(&operations).ok()
     }
 }
 
@@ -134,8 +134,7 @@ mod tests {
             (seen(Some(&["x/a"]), None), &["x/a"], &["x/b"], None),
             (seen(None, None), &none, &["x/b"], None),
         ] {
-            let patch =
-                seen.change(add, remove).map(|patch| serde_json::from_slice::<Value>(&patch).unwrap());
+            let patch = seen.change(add, remove);
             let expected = expected.map(|(deletion, list, wanted)| {
                 json!([
                     {"op": "test", "path": "/metadata/uid", "value": "u1"},

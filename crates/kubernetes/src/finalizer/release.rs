@@ -1,8 +1,8 @@
+use rewitness_api::Refusal;
 use rewitness_messaging::ResourceId;
 
 use super::{Finalizers, TRIES, TakenOff};
 use crate::Error;
-use crate::api::Refusal;
 
 /// From which resources a finalizer may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,10 @@ impl Finalizers {
                 Ok(_) => return Ok(TakenOff::Now),
                 Err(Refusal::NoObject) => return Ok(TakenOff::Gone),
                 Err(
-                    refusal
-                    @ (Refusal::Overloaded { .. } | Refusal::Forbidden { .. } | Refusal::Unauthorized),
+                    refusal @ (Refusal::Overloaded { .. }
+                    | Refusal::Forbidden { .. }
+                    | Refusal::Status { status: 403, .. }
+                    | Refusal::Unauthorized),
                 ) => {
                     return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
                 }

@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
+use rewitness_api::Refusal;
 use rewitness_messaging::Kind;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{Observation, SourceId, Via};
 
-use crate::api::Refusal;
 use crate::wire::{Entry, Event};
 
 /// What one source shows, handed to the desk a page or a burst of events at a time.

@@ -17,10 +17,10 @@
 
 use std::time::Duration;
 
+use rewitness_api::Refusal;
 use rewitness_messaging::{Backoff, Version};
 
 use super::pace::Pace;
-use crate::api::Refusal;
 
 /// After so many failures in a row of one page, the list is begun anew: what the continue token
 /// stands for may be gone in a way that the server does not call expired.

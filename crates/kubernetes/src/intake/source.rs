@@ -9,9 +9,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use kube::client::Body;
+use rewitness_api::{Endpoint, Refusal};
+use rewitness_messaging::Source;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::SourceId;
-use rewitness_messaging::{Selector, Source};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -19,7 +20,6 @@ use super::Context;
 use super::feed::Feed;
 use super::lines::Lines;
 use super::plan::{Ask, Effect, Heard, Plan, Step, Why};
-use crate::api::{Endpoint, ListAsk, Refusal};
 use crate::wire::{decode_event, decode_page};
 
 /// How long the server is asked to keep a watch open, at least; client-go asks for 5 to 10 min.
@@ -145,23 +145,22 @@ impl SourceTask {
     }
 
     fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, Refusal>> {
-        let ask = ListAsk {
-            limit: self.context.config.page_size,
-            continue_token: continue_token.as_deref(),
-            selector: &self.source.selector,
-        };
-        let request = self.endpoint.list(self.source.namespace.as_deref(), ask);
+        let request = self.endpoint.list(
+            self.source.namespace.as_deref(),
+            &self.source.selector.to_string(),
+            self.context.config.page_size,
+            continue_token.as_deref().unwrap_or_default(),
+        );
         let server = self.context.server.clone();
-        async move { server.call(request).await }.boxed()
+        async move { server.bytes(request).await }.boxed()
     }
 
     /// At which version the server is. Whether a selector matches anything is not asked: that can
     /// be costly, and the version is the same.
     fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, Refusal>> {
-        let ask = ListAsk { limit: 1, continue_token: None, selector: &Selector::default() };
-        let request = self.endpoint.list(self.source.namespace.as_deref(), ask);
+        let request = self.endpoint.list(self.source.namespace.as_deref(), "", 1, "");
         let server = self.context.server.clone();
-        async move { server.call(request).await }.boxed()
+        async move { server.bytes(request).await }.boxed()
     }
 
     async fn check(&mut self, plan: &mut Plan) {
@@ -175,8 +174,8 @@ impl SourceTask {
 
     async fn watch(&mut self, plan: &mut Plan, from: &str) {
         let lasting = WATCH + Duration::from_secs(dice() % WATCH_JITTER_SECONDS);
-        let request =
-            self.endpoint.watch(self.source.namespace.as_deref(), &self.source.selector, from, lasting);
+        let (namespace, selector) = (self.source.namespace.as_deref(), self.source.selector.to_string());
+        let request = self.endpoint.watch(namespace, &selector, from, lasting);
         match self.context.server.open(request).await {
             Ok(body) => {
                 let effects = plan.hear(Heard::Opened);

@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rewitness_api::Server;
 use rewitness_messaging::desk::DeskConfig;
 use rewitness_messaging::schedule::{Observation, SourceChange, Via};
 use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Version};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::api::Server;
 use crate::discovery::Catalog;
 
 /// Never asked here: nothing is held.

@@ -1,8 +1,8 @@
+use rewitness_api::Refusal;
 use serde::de::{IgnoredAny, MapAccess};
 
 use super::lenient::{Field, Key, Read, Text};
 use super::object::{Entry, Object};
-use crate::api::Refusal;
 
 /// One event of a watch.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(crate) fn decode_event(line: &[u8]) -> Event<'_> {
         "ERROR" => {
             let status = object.code.value().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
             let message = object.message.value().unwrap_or_default().into_owned();
-            Event::Failed(Refusal::from_status(status, message, false, None))
+            Event::Failed(Refusal::from_watch(status, message))
         }
         _ => Event::Unreadable,
     }

@@ -1,9 +1,9 @@
+use rewitness_api::Refusal;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Observation;
 use serde_json::{Value, json};
 
 use super::{Entry, Event, decode_event, decode_object, decode_page};
-use crate::api::Refusal;
 
 fn object(name: &str) -> Value {
     json!({

@@ -6,6 +6,12 @@ use http::StatusCode;
 use serde::Deserialize;
 
 /// Why a call to the API server did not do what it asked for.
+///
+/// ```
+/// use rewitness_api::Refusal;
+///
+/// assert_eq!(Refusal::from_watch(410, "too old resource version".to_owned()), Refusal::Expired);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -15,7 +21,8 @@ pub enum Refusal {
     /// 401.
     #[error("the server does not accept the credentials")]
     Unauthorized,
-    /// 403, with the server's words: who may not do what.
+    /// 403 of the authorizer, with the server's words: who may not do what. What admission denies is
+    /// a [`Status`](Self::Status).
     #[error("missing right: {message}")]
     Forbidden {
         /// The server's words.
@@ -27,7 +34,7 @@ pub enum Refusal {
     /// 404, about the path: this kind, or this version of it, is not served.
     #[error("the server does not serve it")]
     NoPath,
-    /// 409: somebody changed the object meanwhile.
+    /// 409: a precondition does not hold, or somebody changed the object meanwhile.
     #[error("somebody else changed it meanwhile")]
     Conflict,
     /// 422: a `test` of a patch failed, or the outcome would not be valid.
@@ -42,7 +49,7 @@ pub enum Refusal {
         /// When to come back.
         after: Option<Duration>,
     },
-    /// Any other status.
+    /// Any other status; a webhook's refusal too, with its words.
     #[error("the server answered {status}: {message}")]
     Status {
         /// The HTTP status.
@@ -78,6 +85,7 @@ pub enum Refusal {
 #[serde(default)]
 struct Status {
     message: String,
+    reason: String,
     details: Details,
 }
 
@@ -96,28 +104,28 @@ fn believable(after: Duration) -> Option<Duration> {
 }
 
 impl Refusal {
-    /// What an answer that is no success means.
+    /// What an answer that is no success means. `retry_after` is the header.
     pub(crate) fn from_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let said: Status = serde_json::from_slice(body).unwrap_or_default();
-        let named = !said.details.name.is_empty();
-        let said_after = || Some(Duration::from_secs(said.details.retry_after_seconds));
-        let after = retry_after.or_else(said_after).and_then(believable);
-        Self::from_status(status.as_u16(), said.message, named, after)
+        Self::from_status(status.as_u16(), said, retry_after)
     }
 
-    /// What a status means, be it of an answer or in a watch.
-    pub(crate) fn from_status(
-        status: u16,
-        message: String,
-        names_object: bool,
-        after: Option<Duration>,
-    ) -> Self {
-        let message = status_message(status, message);
+    /// What the error that ends a watch means.
+    pub fn from_watch(status: u16, message: String) -> Self {
+        Self::from_status(status, Status { message, ..Status::default() }, None)
+    }
+
+    fn from_status(status: u16, said: Status, retry_after: Option<Duration>) -> Self {
+        let Status { message, reason, details } = said;
+        let said_after = || Some(Duration::from_secs(details.retry_after_seconds));
+        let after = retry_after.or_else(said_after).and_then(believable);
+        let message = words(status, message);
         match status {
             401 => Self::Unauthorized,
-            403 => Self::Forbidden { message },
-            404 if names_object => Self::NoObject,
-            404 => Self::NoPath,
+            // A webhook refuses with 403 too, but says so in other words and without a reason.
+            403 if reason == "Forbidden" && message.contains("cannot") => Self::Forbidden { message },
+            404 if details.name.is_empty() => Self::NoPath,
+            404 => Self::NoObject,
             409 => Self::Conflict,
             410 => Self::Expired,
             422 => Self::Unprocessable { message },
@@ -151,8 +159,8 @@ impl Refusal {
 }
 
 /// A server's words, or the status where it has none; cut, as some servers answer with a page.
-fn status_message(status: u16, message: String) -> String {
-    const LONGEST: usize = 300;
+fn words(status: u16, message: String) -> String {
+    const LONGEST: usize = 500;
     let known = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match message.char_indices().nth(LONGEST) {
         _ if message.is_empty() => known.unwrap_or("no reason given").to_owned(),
@@ -183,27 +191,38 @@ mod tests {
 
     #[test]
     fn an_answer_says_what_comes_next() {
-        let named = br#"{"kind":"Status","message":"widgets \"a\" not found","details":{"name":"a","kind":"widgets"}}"#;
-        let busy = br#"{"kind":"Status","message":"too many","details":{"retryAfterSeconds":7}}"#;
+        let named = r#"{"message":"widgets \"a\" not found","details":{"name":"a"}}"#;
+        let busy = r#"{"message":"too many","details":{"retryAfterSeconds":7}}"#;
+        let right =
+            r#"{"reason":"Forbidden","message":"clusters is forbidden: User \"x\" cannot list resource"}"#;
+        let webhook = r#"{"message":"admission webhook \"w\" denied the request: no"}"#;
+        let forbidden = "clusters is forbidden: User \"x\" cannot list resource".to_owned();
+        let denied = "admission webhook \"w\" denied the request: no".to_owned();
         let seconds = Duration::from_secs;
+        let overloaded = |after| Refusal::Overloaded { after };
         for (status, header, body, expected) in [
-            (404, None, &named[..], Refusal::NoObject),
-            (404, None, b"404 page not found", Refusal::NoPath),
-            (410, None, b"", Refusal::Expired),
-            (429, Some(seconds(3)), &busy[..], Refusal::Overloaded { after: Some(seconds(3)) }),
-            (429, None, &busy[..], Refusal::Overloaded { after: Some(seconds(7)) }),
-            (429, None, b"", Refusal::Overloaded { after: None }),
-            (503, Some(seconds(1)), b"", Refusal::Overloaded { after: Some(seconds(1)) }),
-            (503, None, b"", Refusal::Status { status: 503, message: "Service Unavailable".to_owned() }),
-            (401, None, b"{}", Refusal::Unauthorized),
+            (401, None, "{}", Refusal::Unauthorized),
+            (403, None, right, Refusal::Forbidden { message: forbidden }),
+            (403, None, webhook, Refusal::Status { status: 403, message: denied }),
+            (404, None, named, Refusal::NoObject),
+            (404, None, "404 page not found", Refusal::NoPath),
+            (409, None, named, Refusal::Conflict),
+            (410, None, "", Refusal::Expired),
+            (429, Some(seconds(3)), busy, overloaded(Some(seconds(3)))),
+            (429, None, busy, overloaded(Some(seconds(7)))),
+            (429, None, "", overloaded(None)),
+            (429, Some(seconds(0)), "", overloaded(None)),
+            (429, Some(seconds(9999)), "", overloaded(Some(seconds(300)))),
+            (503, Some(seconds(1)), "", overloaded(Some(seconds(1)))),
+            (503, None, "", Refusal::Status { status: 503, message: "Service Unavailable".to_owned() }),
         ] {
-            let answer = Refusal::from_answer(StatusCode::from_u16(status).unwrap(), header, body);
-            assert_eq!(answer, expected, "{status} {}", String::from_utf8_lossy(body));
+            let answer = Refusal::from_answer(StatusCode::from_u16(status).unwrap(), header, body.as_bytes());
+            assert_eq!(answer, expected, "{status} {body}");
         }
     }
 
     #[test]
     fn a_page_of_words_is_cut() {
-        assert_eq!(status_message(500, "é".repeat(1000)).chars().count(), 301);
+        assert_eq!(words(500, "é".repeat(1000)).chars().count(), 501);
     }
 }
