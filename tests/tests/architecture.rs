@@ -57,7 +57,10 @@ fn dependencies_point_down_only() {
         ("rewitness-crds", &[]),
         ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds", "rewitness-api"]),
         ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
-        ("rewitness-operator", &["rewitness-messaging", "rewitness-kubernetes"]),
+        (
+            "rewitness-operator",
+            &["rewitness-messaging", "rewitness-kubernetes", "rewitness-consumers", "rewitness-crds"],
+        ),
     ]);
     for (name, depends) in &found {
         let test_package =

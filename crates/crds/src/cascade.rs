@@ -8,7 +8,10 @@ mod status;
 
 pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation, Reference, Stage};
 use kube::{CustomResource, KubeSchema};
-pub use names::{confirm_annotation, finalizer, is_finalizer, record_annotation};
+pub use names::{
+    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, confirm_annotation, finalizer, is_finalizer,
+    record_annotation,
+};
 pub use parent::{InvalidParentSelector, Parent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -28,6 +28,17 @@ pub use label_key::{InvalidLabelKey, LabelKey};
 /// The API group of all of Rewitness' resources.
 pub const GROUP: &str = "rewitness.dev";
 
+/// The name of the definition of [`Cascade`].
+pub const CASCADES: &str = "cascades.rewitness.dev";
+
+/// The annotation of the definition [`CASCADES`] by which Rewitness is asked to let go of
+/// everything, before it is uninstalled. Its value is the time of the request, by RFC 3339.
+pub const UNINSTALL_ANNOTATION: &str = "rewitness.dev/uninstall";
+
+/// The annotation of the definition [`CASCADES`] by which the operator says that nothing is held
+/// any more. Its value is the request's.
+pub const RELEASED_ANNOTATION: &str = "rewitness.dev/released";
+
 /// Every definition, as it is installed in a cluster.
 ///
 /// ```

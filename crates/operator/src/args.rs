@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use rewitness_messaging::Selector;
+use rewitness_messaging::{Kind, Selector};
 
 use crate::hold_name::HoldName;
 
@@ -33,6 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Tail(TailArgs),
+    Run(RunArgs),
     Unhold(UnholdArgs),
     Completions(CompletionsArgs),
 }
@@ -118,6 +119,27 @@ pub(crate) struct TailArgs {
     /// What to run for each delivery, without a shell.
     #[arg(last = true, value_name = "CMD ARGS", value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Follow the cluster's Cascades: deletion by reference.
+///
+/// A Cascade in mode Plan is only reported on, in its status. One in mode Enforce holds its parents;
+/// when a parent is deleted, what refers to it is deleted stage by stage, and then the parent goes.
+#[derive(Debug, Args)]
+#[command(after_help = help::RUN, after_long_help = help::RUN_LONG)]
+pub(crate) struct RunArgs {
+    /// Work off what is there, print a line per Cascade, and exit.
+    ///
+    /// The status is 0, or 1 if a Cascade is in error, or a parent is still held.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Only the Cascades that these labels select; another operator must follow the others.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<Selector>,
+    /// Kinds that may be deleted although they are protected, as Namespace or
+    /// ClusterRole.rbac.authorization.k8s.io.
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
+    pub(crate) allow_protected_kinds: Vec<Kind>,
 }
 
 /// Take the finalizer of `tail --hold NAME` off.
@@ -217,6 +239,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     match Duration::try_from(parsed) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("it must be more than nothing; {usage}")),
+    }
+}
+
+/// A kind with its group, as `Namespace` or `ClusterRole.rbac.authorization.k8s.io`.
+fn kind(text: &str) -> Result<Kind, String> {
+    let (kind, group) = text.split_once('.').unwrap_or((text, ""));
+    let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase());
+    match is_kind && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => Ok(Kind::new(group, kind)),
+        false => Err("a kind is written as Namespace or ClusterRole.rbac.authorization.k8s.io".to_owned()),
     }
 }
 

@@ -41,15 +41,22 @@ pub(crate) fn status_of(error: &anyhow::Error) -> Status {
 
 /// An error for the screen: what failed, its causes after colons. Lines after the first are advice.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
+    chain(error.as_ref()).replace('\n', "\n  ")
+}
+
+/// An error with its causes after colons.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
         // Many libraries repeat their source in their own message.
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
         }
+        source = cause.source();
     }
-    text.replace('\n', "\n  ")
+    text
 }
 
 #[cfg(test)]

@@ -12,9 +12,17 @@ const LEVELS: [&str; 3] = [
     "info,rewitness_kubernetes=debug,rewitness_messaging=debug",
 ];
 
+/// The same of the operator, whose log is all that it says.
+const OPERATOR: [&str; 3] = [
+    "warn,rewitness=info,kube_client=off,kube_runtime=off,rewitness_kubernetes::reconcile=error",
+    "warn,rewitness=debug,kube_client=off,kube_runtime=off,rewitness_kubernetes=info",
+    "info,rewitness=debug,rewitness_kubernetes=debug,rewitness_consumers=debug,rewitness_messaging=debug",
+];
+
 /// Starts the log. RUST_LOG goes before `-v`.
-pub(crate) fn start(verbose: u8, screen: &Screen) -> Result<(), String> {
-    let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
+pub(crate) fn start(verbose: u8, is_operator: bool, screen: &Screen) -> Result<(), String> {
+    let levels = if is_operator { OPERATOR } else { LEVELS };
+    let level = levels[usize::from(verbose).min(levels.len() - 1)];
     let filter = match std::env::var_os("RUST_LOG").filter(|value| !value.is_empty()) {
         Some(directives) => EnvFilter::try_new(directives.to_string_lossy())
             .map_err(|error| format!("RUST_LOG is no filter for the log: {error}"))?,
@@ -27,7 +35,7 @@ pub(crate) fn start(verbose: u8, screen: &Screen) -> Result<(), String> {
         .with_target(verbose > 1)
         .compact();
     match verbose {
-        0 => log.without_time().init(),
+        0 if !is_operator => log.without_time().init(),
         _ => log.init(),
     }
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) const A_WHILE: Duration = Duration::from_millis(1500);
 pub(crate) const FOREIGN: &str = "other.example.com/x";
 
 /// The operator's own identity, so that the audit log tells its calls from those of tests.
-async fn operator_kubeconfig() -> Result<&'static PathBuf> {
+pub(crate) async fn operator_kubeconfig() -> Result<&'static PathBuf> {
     static KUBECONFIG: OnceCell<PathBuf> = OnceCell::const_new();
     let everything = PolicyRule {
         api_groups: Some(vec!["*".to_owned()]),

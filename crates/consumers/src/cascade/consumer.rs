@@ -117,6 +117,10 @@ impl<R: Records> CascadeConsumer<R> {
         let Some(before) = before.filter(|before| before.id.uid == delivered.uid) else {
             return Ok(self.left(delivered));
         };
+        // Nobody can put it there any more, so it is not ours to report.
+        if before.deleting.is_some() && !before.finalizers.iter().any(|one| **one == *rule.finalizer) {
+            return Ok(self.left(delivered));
+        }
         let revision = match self.revision(&rule, &before) {
             Ok(revision) => revision,
             Err(refused) => return Ok(self.refused(&before, refused)),

@@ -141,6 +141,21 @@ impl Rule {
         &self.parent.kind
     }
 
+    /// Whether it deletes, or only plans.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether nothing is done for the time being, not even holding parents.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The finalizer by which it holds its parents.
+    pub fn finalizer(&self) -> &str {
+        &self.finalizer
+    }
+
     /// The hash of what it says now.
     pub fn revision(&self) -> &str {
         &self.current.hash

@@ -27,6 +27,9 @@ pub struct Facts<'a> {
     pub parents: u64,
     /// Why the parents are not listed and watched; `None` if they are.
     pub unsynced: Option<&'a str>,
+    /// Why the operator does not follow the rule at all, whatever its check says: a word from a
+    /// fixed set, and a text for people.
+    pub withheld: Option<(&'static str, &'a str)>,
 }
 
 /// The status of a Cascade, from what is known and from what it was before; equal to what it was if
@@ -98,6 +101,9 @@ fn ready(facts: &Facts<'_>) -> Verdict {
         Err(invalid) => return Verdict::new("False", "InvalidSpec", invalid.to_string()),
         Ok(rule) => rule,
     };
+    if let Some((reason, why)) = facts.withheld {
+        return Verdict::new("False", reason, why);
+    }
     let check = match facts.check {
         None => return Verdict::new("Unknown", "Checking", "its kinds and rights are being looked up"),
         Some(Err(why)) => return Verdict::new("Unknown", "CheckFailed", why),
@@ -231,12 +237,22 @@ mod tests {
         let poor =
             RuleCheck { missing: vec![Right::new("delete", "", "configmaps")], ..RuleCheck::default() };
         let facts =
-            Facts { generation: 3, rule: Ok(&rule), check: Some(Ok(&fine)), parents: 7, unsynced: None };
+            Facts {
+                generation: 3,
+                rule: Ok(&rule),
+                check: Some(Ok(&fine)),
+                parents: 7,
+                unsynced: None,
+                withheld: None,
+            };
         let mut ledger = Ledger::default();
         let first = status(&CascadeStatus::default(), &facts, &ledger, time(0));
         assert_eq!(of(&first, "Ready").1, "Enforced");
         assert_eq!((first.counts.parents, first.observed_generation), (7, Some(3)));
         assert_eq!(status(&first, &facts, &ledger, time(9)), first, "nothing has changed");
+        let withheld = Facts { withheld: Some(("Uninstalling", "all is let go")), ..facts };
+        let withheld = status(&first, &withheld, &ledger, time(9));
+        assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is let go"));
 
         let facts = Facts { check: Some(Ok(&poor)), ..facts };
         let later = status(&first, &facts, &ledger, time(9));

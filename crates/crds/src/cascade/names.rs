@@ -1,6 +1,13 @@
 /// What stands before the slash of every Cascade's finalizer.
 const FINALIZER_PREFIX: &str = "cascade.rewitness.dev/";
 
+/// The finalizer by which the operator holds a Cascade itself, until its parents are held no more.
+pub const CASCADE_FINALIZER: &str = "rewitness.dev/cascade";
+
+/// The annotation of a Cascade that says which parents it may hold: put there before the first of
+/// them is held, so that an operator that starts anew knows which to let go after an edit.
+pub const HELD_PARENTS_ANNOTATION: &str = "rewitness.dev/held-parents";
+
 /// The finalizer by which the Cascade of this name holds its parents.
 ///
 /// ```

@@ -6,6 +6,7 @@ Examples:
   rewitness tail deploy,svc -A -o json            everywhere, as JSON lines
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
   rewitness unhold demo widgets -A                let go what the line above still holds
+  rewitness run                                   follow the cluster's Cascades
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
@@ -57,6 +58,40 @@ Holding (--hold NAME):
 
 Stopping:
   Ctrl-C or SIGTERM: no new delivery starts, commands that run have 10 s. A second one ends at once.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  rewitness run                                   follow all Cascades until Ctrl-C or SIGTERM
+  rewitness run --once                            work off what is there, then exit
+  rewitness run -l stage=canary                   only the Cascades with this label
+
+More with --help.";
+
+pub(super) const RUN_LONG: &str = "\
+Examples:
+  kubectl apply -f deploy/crds                    what a Cascade is; before the first start
+  rewitness run                                   follow all Cascades until Ctrl-C or SIGTERM
+  rewitness run --once                            work off what is there, then exit
+  rewitness run -l stage=canary                   only the Cascades with this label
+  kubectl get casc -o wide                        what became of each
+
+One operator at a time follows a Cascade.
+
+Output of --once, a line per Cascade:
+  cascade/project ready=True reason=Enforced parents=3 held=0 blocked=0
+
+Leaving:
+  Deleting a Cascade, narrowing its parents or setting it to Plan takes our finalizers off, also
+  from deletions under way. Before the operator itself is uninstalled, ask it to let go of
+  everything, and wait until it says so:
+    kubectl annotate crd cascades.rewitness.dev rewitness.dev/uninstall=$(date -u +%FT%TZ)
+    kubectl get crd cascades.rewitness.dev -o yaml | grep rewitness.dev/released
+
+Stopping:
+  Ctrl-C or SIGTERM: nothing new begins, what runs has 30 s. A second one ends at once. What is held
+  stays held, and the next start goes on with it.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 

@@ -1,0 +1,177 @@
+//! `rewitness run`: the operator, which follows the cluster's Cascades.
+//!
+//! In reading order: [`definition`] is Cascade's own definition and the uninstall mark on it;
+//! [`controller`] watches the Cascades and takes each in; [`course`] decides what is to be done
+//! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is what is known
+//! of one, [`records`] what its deletions are counted by, [`scribe`] the one writer of its status;
+//! [`reporter`] is who else hears of its deletions.
+
+mod controller;
+mod course;
+mod definition;
+mod error;
+mod followed;
+mod once;
+mod own_finalizer;
+mod parents;
+mod records;
+mod release;
+mod reporter;
+mod rules;
+mod scribe;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Api;
+use rewitness_consumers::cascade::{self, Cascades, Protection};
+use rewitness_kubernetes::finalizer::Holds;
+use rewitness_kubernetes::{Config, KubernetesQueue};
+use rewitness_messaging::Queue;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::args::{GlobalArgs, RunArgs};
+use crate::connect::{self, Link};
+use crate::exit::Status;
+use crate::screen::Screen;
+use crate::signals::Signals;
+use reporter::Silent;
+use rules::Rules;
+
+/// How long what runs may go on after the first Ctrl-C.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let mut signals = Signals::catch()?;
+    let link = connect::connect(global).await?;
+    let cascades = Api::all(link.client.clone());
+    if args.once {
+        let is_served = definition::is_served(&cascades).await?;
+        anyhow::ensure!(is_served, "the server does not serve Cascade\n{}", definition::WAY_OUT);
+    }
+    tracing::info!(server = link.server, "started");
+    tokio::select! {
+        () = definition::served(&cascades) => {}
+        () = signals.next() => return Ok(Status::Done),
+    }
+    let (mark, marked) = watch::channel(definition::mark(&link.client).await);
+    let operator = Operator {
+        rules: Arc::new(rules(&link, args, cascades, marked)),
+        selector: args.selector.as_ref().map(ToString::to_string).unwrap_or_default(),
+        once: args.once,
+    };
+    operator.run(mark, &mut signals, screen).await
+}
+
+fn rules(
+    link: &Link,
+    args: &RunArgs,
+    api: Api<rewitness_crds::Cascade>,
+    uninstall: watch::Receiver<Option<String>>,
+) -> Rules {
+    let config = Config { grace: GRACE, ..Config::default() };
+    Rules {
+        client: link.client.clone(),
+        api,
+        queue: KubernetesQueue::new(link.client.clone(), config),
+        cascades: Cascades::new(link.client.clone(), following(link, args)),
+        holds: Holds::new(link.client.clone()),
+        reporter: |_| Arc::new(Silent),
+        uninstall,
+        recheck: Arc::new(Notify::new()),
+        taken_in: Notify::new(),
+        followed: Mutex::new(BTreeMap::new()),
+        scribes: Mutex::new(JoinSet::new()),
+    }
+}
+
+fn following(link: &Link, args: &RunArgs) -> cascade::Config {
+    let allowed = args.allow_protected_kinds.iter().cloned();
+    let protection = allowed.fold(Protection::default(), Protection::allowing);
+    let mut config = cascade::Config::default();
+    // In a pod the namespace is the operator's own.
+    config.protection = match &link.context {
+        None => protection.with_namespace(link.namespace.clone()),
+        Some(_) => protection,
+    };
+    config
+}
+
+struct Operator {
+    rules: Arc<Rules>,
+    selector: String,
+    once: bool,
+}
+
+impl Operator {
+    async fn run(
+        &self,
+        mark: watch::Sender<Option<String>>,
+        signals: &mut Signals,
+        screen: &Screen,
+    ) -> anyhow::Result<Status> {
+        let rules = &self.rules;
+        let (stop, stopping) = watch::channel(false);
+        let stopped = || {
+            let mut stopping = stopping.clone();
+            async move { drop(stopping.wait_for(|stopping| *stopping).await) }
+        };
+        let mut queue = std::pin::pin!(rules.queue.run(stopped()));
+        let mut controller = std::pin::pin!(controller::run(rules.clone(), &self.selector, stopped()));
+        let mut departure = std::pin::pin!(async {
+            tokio::join!(definition::follow_mark(rules.client.clone(), mark), definition::acknowledge(rules))
+        });
+        let verdict = tokio::select! {
+            ended = &mut queue => anyhow::bail!("the queue ended by itself: {:?}", ended?),
+            () = &mut controller => anyhow::bail!("the watch of Cascades ended by itself"),
+            _ = &mut departure => anyhow::bail!("the watch of the definition ended by itself"),
+            () = signals.next() => if self.once { Status::Failed } else { Status::Done },
+            verdict = self.once() => verdict?,
+        };
+        tracing::info!("stopping");
+        stop.send_replace(true);
+        let drained = async {
+            let (stopped, _) = tokio::join!(&mut queue, timeout(GRACE, &mut controller));
+            stopped
+        };
+        tokio::select! {
+            stopped = drained => {
+                let cut_off = stopped?.cut_off;
+                if cut_off > 0 {
+                    tracing::warn!(cut_off, "deliveries were cut off; the next start goes on with them");
+                }
+            }
+            () = signals.next() => {
+                screen.note("ended at once; the next start goes on");
+                return Ok(Status::Failed);
+            }
+        }
+        self.last_words().await;
+        Ok(verdict)
+    }
+
+    /// Completes once what is there is worked off, if that is all that was asked for.
+    async fn once(&self) -> anyhow::Result<Status> {
+        if !self.once {
+            return std::future::pending().await;
+        }
+        once::worked_off(&self.rules, &self.selector).await?;
+        let is_clean = once::tell(&self.rules.all())?;
+        Ok(if is_clean { Status::Done } else { Status::Failed })
+    }
+
+    /// Writes what is still to be written.
+    async fn last_words(&self) {
+        self.rules.all().iter().for_each(|followed| followed.end());
+        let scribes = std::mem::take(&mut *self.rules.scribes.lock().unwrap_or_else(PoisonError::into_inner));
+        if timeout(LAST_WORDS, scribes.join_all()).await.is_err() {
+            tracing::warn!("not every status could be written");
+        }
+    }
+}

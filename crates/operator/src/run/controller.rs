@@ -1,0 +1,184 @@
+//! The Cascades of the cluster, watched by kube-runtime's `Controller`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, Stream};
+use kube::runtime::controller::{self, Action};
+use kube::runtime::reflector::Store;
+use kube::runtime::{Controller, watcher};
+use rewitness_consumers::cascade::RuleCheck;
+use rewitness_crds::Cascade;
+use rewitness_messaging::Error as Refusal;
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval};
+
+use super::course::Course;
+use super::error::Error;
+use super::followed::{Followed, Withheld};
+use super::rules::Rules;
+
+/// How many Cascades are taken in at a time.
+const AT_A_TIME: u16 = 8;
+
+/// How often the rights and kinds of a rule are looked up, give or take a sixth.
+const CHECK: Duration = Duration::from_secs(180);
+
+/// The same while a kind is not served, or it could not be found out.
+const CHECK_SOON: Duration = Duration::from_secs(15);
+
+/// How often those that have gone without a word are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Takes Cascades in until `stop`; returns once those under way have been.
+pub(crate) async fn run(
+    rules: Arc<Rules>,
+    selector: &str,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let config = watcher::Config::default().labels(selector);
+    let mut uninstall = rules.uninstall.clone();
+    let marks = stream::once(async move {
+        // The first value is known before any Cascade is.
+        uninstall.mark_unchanged();
+        uninstall
+    });
+    let marks = marks.flat_map(|uninstall| {
+        stream::unfold(uninstall, |mut uninstall| async move {
+            uninstall.changed().await.ok().map(|()| ((), uninstall))
+        })
+    });
+    let controller = Controller::new(rules.api.clone(), config)
+        .with_config(controller::Config::default().concurrency(AT_A_TIME))
+        .reconcile_all_on(rings(rules.recheck.clone()))
+        .reconcile_all_on(marks)
+        .graceful_shutdown_on(stop);
+    let store = controller.store();
+    let taken_in = controller.run(reconcile, on_error, rules.clone()).for_each(|result| {
+        if let Err(controller::Error::QueueError(error)) = result {
+            tracing::warn!(%error, "Cascades cannot be watched");
+        }
+        rules.taken_in.notify_waiters();
+        std::future::ready(())
+    });
+    let mut taken_in = std::pin::pin!(taken_in);
+    let mut sweeps = interval(SWEEP);
+    loop {
+        tokio::select! {
+            () = &mut taken_in => return,
+            _ = sweeps.tick() => sweep(&rules, &store).await,
+        }
+    }
+}
+
+fn rings(bell: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(bell, |bell| async move {
+        bell.notified().await;
+        Some(((), bell))
+    })
+}
+
+/// Load, plan, apply, record.
+async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Error> {
+    let Some(followed) = rules.load(&seen).await? else { return Ok(Action::await_change()) };
+    let made = followed.rule_of(&seen);
+    let is_new = followed.observe(&seen, made.clone());
+    let rule = match made {
+        Ok(rule) => rule,
+        Err(invalid) => {
+            tracing::warn!(cascade = %followed.name, %invalid, "the Cascade makes no rule");
+            return Ok(Action::await_change());
+        }
+    };
+    let course = Course::of(&seen, &rule, rules.is_uninstalling());
+    let is_left = course == Course::Leave;
+    if !is_left && Instant::now() >= followed.check_due() {
+        check(&rules, &followed, &rule).await;
+    }
+    let applied = rules.apply(&seen, &rule, &followed, course).await;
+    let result = record(&followed, applied, is_left);
+    if is_new {
+        rules.wake(&followed);
+    }
+    result.map(|()| match is_left {
+        true => Action::await_change(),
+        false => Action::requeue(followed.check_due().saturating_duration_since(Instant::now())),
+    })
+}
+
+/// Notes what became of an attempt. What a person alone can mend is no error.
+fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Result<(), Error> {
+    let withheld: Option<Withheld> = match &applied {
+        Err(Error::Subscribe { source: source @ Refusal::ProtectedKind { .. } }) => {
+            Some(("ProtectedKind", source.to_string()))
+        }
+        Err(Error::Subscribe { source }) => Some(("NotFollowed", source.to_string())),
+        Ok(()) if is_left => {
+            Some(("Uninstalling", "Rewitness is being uninstalled: nothing is held any more".to_owned()))
+        }
+        _ => None,
+    };
+    let is_final = withheld.is_some();
+    followed.withhold(withheld);
+    followed.trouble(applied.as_ref().err().filter(|_| !is_final).map(Error::describe));
+    if is_final { Ok(()) } else { applied }
+}
+
+fn on_error(cascade: Arc<Cascade>, error: &Error, _: Arc<Rules>) -> Action {
+    tell(cascade.metadata.name.as_deref().unwrap_or_default(), error);
+    Action::requeue(error.retry_after())
+}
+
+fn tell(cascade: &str, error: &Error) {
+    tracing::warn!(cascade, error = %error.describe(), "failed, and will be tried again");
+}
+
+/// Looks up whether a rule can be followed, and tells whoever waits for that.
+async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::cascade::Rule) {
+    let found = rules.cascades.check(rule).await.map_err(|error| error.to_string());
+    let is_well = |check: &RuleCheck| check.not_served.is_empty();
+    let next = if found.as_ref().is_ok_and(is_well) { jittered(CHECK) } else { CHECK_SOON };
+    let missing: Vec<String> =
+        found.iter().flat_map(|check| &check.missing).map(ToString::to_string).collect();
+    if !followed.checked(found, next) {
+        return;
+    }
+    match &*missing {
+        [] => tracing::info!(cascade = %followed.name, "all rights are there"),
+        missing => tracing::warn!(cascade = %followed.name, missing = missing.join(", "), "rights are missing"),
+    }
+    followed.rights_changed(missing);
+    rules.wake(followed);
+}
+
+/// Ends what the Cascades are gone of, however they went: nobody tells a `Controller`.
+async fn sweep(rules: &Rules, store: &Store<Cascade>) {
+    for followed in rules.all() {
+        let is_there = |cascade: &Arc<Cascade>| {
+            cascade.metadata.name.as_ref() == Some(&followed.name)
+        };
+        if store.state().iter().any(is_there) {
+            continue;
+        }
+        match rules.api.get_opt(&followed.name).await {
+            // It has left the selector, and is for another operator to follow.
+            Ok(Some(live)) if live.metadata.uid.as_ref() == Some(&followed.uid) => rules.forget(&followed),
+            Ok(_) => {
+                tracing::info!(cascade = %followed.name, "the Cascade has gone");
+                if let Err(error) = rules.abandon(&followed).await {
+                    tell(&followed.name, &error);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "whether a Cascade is there could not be read"),
+        }
+    }
+}
+
+/// Five to seven sixths of a time, so that many rules are not checked all at once.
+fn jittered(time: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    // The keys of a fresh hasher are random, which is all the chance that is needed.
+    let dice = RandomState::new().hash_one(0) % 1000;
+    time.mul_f64(5.0 / 6.0 + dice as f64 / 3000.0)
+}

@@ -1,0 +1,43 @@
+//! What goes wrong when a Cascade is taken in, and how soon that is tried again.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// What went wrong, by the step.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("read the Cascade")]
+    Read { source: kube::Error },
+    #[error("hold the Cascade itself")]
+    Hold { source: kube::Error },
+    #[error("let the Cascade itself go")]
+    LetGo { source: kube::Error },
+    #[error("let parents go")]
+    Release { source: Box<rewitness_kubernetes::Error> },
+    #[error("let parents go: the server cannot say at present what it serves as {group_version}")]
+    Broken { group_version: String },
+    #[error("let parents go: what is remembered of them cannot be read")]
+    Remembered,
+    #[error("record what the Cascade says: {reason}")]
+    Record { reason: String },
+    #[error("deliveries of what the Cascade said before are still in flight")]
+    Busy,
+    #[error("follow the Cascade")]
+    Subscribe { source: rewitness_messaging::Error },
+}
+
+impl Error {
+    /// How soon it is tried again.
+    pub(super) fn retry_after(&self) -> Duration {
+        match self {
+            Self::Busy => Duration::from_millis(500),
+            _ => Duration::from_secs(5),
+        }
+    }
+
+    /// The error with its causes, for a person to act on.
+    pub(super) fn describe(&self) -> String {
+        crate::exit::chain(self)
+    }
+}

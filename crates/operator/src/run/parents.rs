@@ -1,0 +1,77 @@
+//! The parents of a rule, counted as they pass by.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, State, Uid};
+use tokio::sync::Notify;
+
+/// The parents that are there, and how many deliveries of them are in flight.
+#[derive(Default)]
+pub(crate) struct Parents {
+    there: Mutex<HashSet<Uid>>,
+    in_flight: AtomicUsize,
+    ended: Notify,
+}
+
+impl Parents {
+    pub(crate) fn count(&self) -> u64 {
+        self.there().len() as u64
+    }
+
+    /// Waits until no delivery is in flight; once the subscription has ended, for good.
+    pub(crate) async fn idle(&self) {
+        loop {
+            // Before the look, so that no end between the two is missed.
+            let ended = self.ended.notified();
+            if self.in_flight.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn there(&self) -> MutexGuard<'_, HashSet<Uid>> {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A delivery in flight, until this is dropped.
+struct InFlight<'a>(&'a Parents);
+
+impl<'a> InFlight<'a> {
+    fn begin(parents: &'a Parents) -> Self {
+        parents.in_flight.fetch_add(1, Ordering::AcqRel);
+        Self(parents)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_waiters();
+    }
+}
+
+/// A consumer whose parents are counted.
+pub(crate) struct Counted<C> {
+    pub(crate) consumer: C,
+    pub(crate) parents: Arc<Parents>,
+}
+
+impl<C: Consumer> Consumer for Counted<C> {
+    async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
+        let (uid, state) = (delivery.envelope.resource.uid.clone(), delivery.state);
+        let _in_flight = InFlight::begin(&self.parents);
+        match state {
+            State::Gone => self.parents.there().remove(&uid),
+            State::Live | State::Deleting => self.parents.there().insert(uid.clone()),
+        };
+        let outcome = self.consumer.consume(delivery).await;
+        if state == State::Deleting && matches!(outcome, Ok(Outcome::Done)) {
+            self.parents.there().remove(&uid);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,117 @@
+//! Letting parents go that a rule is about no longer (C10).
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use rewitness_kubernetes::finalizer::Holds;
+use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_messaging::{Kind, ResourceId, Selector, Uid};
+use tokio::time::{Instant, sleep};
+
+use super::course::HeldParents;
+use super::error::Error;
+
+/// Patches under way at a time.
+const AT_A_TIME: usize = 16;
+
+/// How long after a subscription has ended a parent may still be marked by a patch that was under
+/// way then.
+const MARKS_END: Duration = Duration::from_secs(1);
+
+/// Parents that are to be let go.
+pub(super) struct Release<'a> {
+    pub(super) client: &'a kube::Client,
+    pub(super) holds: &'a Holds,
+    pub(super) kind: &'a Kind,
+    pub(super) finalizer: &'a str,
+    /// Among these …
+    pub(super) among: &'a HeldParents,
+    /// … but for these.
+    pub(super) but: Option<&'a HeldParents>,
+    /// When the subscription that held them ended, if this process had one.
+    pub(super) ended: Option<Instant>,
+}
+
+impl Release<'_> {
+    /// Takes our finalizer off, also from deletions under way, until none is left that has it;
+    /// `each` hears of every parent. None is left either if the kind is served no longer.
+    pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<u64, Error> {
+        let Some(kind) = self.resolve().await? else { return Ok(0) };
+        let mut released = 0;
+        loop {
+            let began = Instant::now();
+            let parents = self.find(&kind).await?;
+            if parents.is_empty() && self.ended.is_none_or(|ended| began >= ended + MARKS_END) {
+                return Ok(released);
+            }
+            if parents.is_empty() {
+                sleep(MARKS_END).await;
+            }
+            let takes = parents.into_iter().map(|parent| async {
+                let taken = self.holds.take_off(&parent, self.finalizer).await;
+                (parent, taken)
+            });
+            let mut taken = futures::stream::iter(takes).buffer_unordered(AT_A_TIME);
+            let mut failed = None;
+            // One that fails stops no other.
+            while let Some((parent, taken)) = taken.next().await {
+                match taken {
+                    Ok(_) => {
+                        released += 1;
+                        each(parent);
+                    }
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if let Some(source) = failed {
+                return Err(Error::Release { source: Box::new(source) });
+            }
+        }
+    }
+
+    async fn resolve(&self) -> Result<Option<ResolvedKind>, Error> {
+        let failed = |source| Error::Release { source: Box::new(source) };
+        let resolver = Resolver::new(self.client).await.map_err(failed)?;
+        let found = resolver.kinds().iter().find(|kind| kind.kind == *self.kind && kind.is_watchable());
+        let is_of_group = |version: &&String| version.split('/').next() == Some(&*self.kind.group);
+        match (found, resolver.broken().iter().find(is_of_group)) {
+            (Some(kind), _) => Ok(Some(kind.clone())),
+            (None, Some(broken)) => Err(Error::Broken { group_version: broken.clone() }),
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn find(&self, kind: &ResolvedKind) -> Result<Vec<ResourceId>, Error> {
+        let held = self.held(kind, self.among, &Selector::default()).await?;
+        let kept: HashSet<Uid> = match self.but {
+            // What carries the finalizer is listed first, so that what comes meanwhile is kept.
+            Some(but) => {
+                let selector = but.selector.parse().map_err(|_| Error::Remembered)?;
+                self.held(kind, but, &selector).await?.into_iter().map(|parent| parent.uid).collect()
+            }
+            None => HashSet::new(),
+        };
+        Ok(held.into_iter().filter(|parent| !kept.contains(&parent.uid)).collect())
+    }
+
+    async fn held(
+        &self,
+        kind: &ResolvedKind,
+        parents: &HeldParents,
+        selector: &Selector,
+    ) -> Result<Vec<ResourceId>, Error> {
+        let everywhere = [None];
+        let named: Vec<Option<&str>> = match &parents.namespaces {
+            Some(names) if kind.namespaced => names.iter().map(|name| Some(&**name)).collect(),
+            _ => everywhere.to_vec(),
+        };
+        let mut held = Vec::new();
+        for namespace in named {
+            let survey = self.holds.survey(kind, namespace, selector, self.finalizer).await;
+            let survey = survey.map_err(|source| Error::Release { source: Box::new(source) })?;
+            held.extend(survey.held.into_iter().map(|held| held.resource));
+        }
+        Ok(held)
+    }
+}

@@ -1,0 +1,289 @@
+//! What all Cascades of this process share, and those that it follows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::Api;
+use rewitness_consumers::cascade::{Cascades, Rule, RuleHandle, wake_key};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::Mode;
+use rewitness_kubernetes::KubernetesQueue;
+use rewitness_kubernetes::finalizer::Holds;
+use rewitness_messaging::{Delivery, Failure, Outcome, Queue, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::course::{Course, Grip, HeldParents};
+use super::error::Error;
+use super::followed::{Followed, Following};
+use super::own_finalizer;
+use super::parents::{Counted, Parents};
+use super::records::StatusRecords;
+use super::release::Release;
+use super::reporter::Reporter;
+use super::scribe::Scribe;
+
+/// How long deliveries that began before an edit may go on after it.
+const LAST_DELIVERIES: Duration = Duration::from_secs(60);
+
+/// The Cascades that this process follows, and what they share.
+pub(crate) struct Rules {
+    pub(crate) client: kube::Client,
+    pub(crate) api: Api<Cascade>,
+    pub(crate) queue: KubernetesQueue,
+    pub(crate) cascades: Cascades,
+    pub(crate) holds: Holds,
+    /// Who hears where the deletions of a Cascade stand.
+    pub(crate) reporter: fn(&Cascade) -> Arc<dyn Reporter>,
+    /// The uninstall mark, while there is one.
+    pub(crate) uninstall: watch::Receiver<Option<String>>,
+    /// Rings when rules are to be looked at before their time.
+    pub(crate) recheck: Arc<Notify>,
+    /// Rings when a Cascade has been taken in.
+    pub(crate) taken_in: Notify,
+    pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
+    pub(crate) scribes: Mutex<JoinSet<()>>,
+}
+
+impl Rules {
+    pub(crate) fn is_uninstalling(&self) -> bool {
+        self.uninstall.borrow().is_some()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Followed>> {
+        self.followed().values().cloned().collect()
+    }
+
+    fn followed(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Followed>>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a Cascade; of one that was not seen before, its status as it is now. `None`
+    /// if there is no such Cascade any more.
+    pub(super) async fn load(&self, seen: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
+        let (name, uid) = (seen.metadata.name.clone().unwrap_or_default(), seen.metadata.uid.clone());
+        let known = self.followed().get(&name).cloned();
+        if let Some(known) = known {
+            if Some(&known.uid) == uid.as_ref() {
+                return Ok(Some(known));
+            }
+            self.abandon(&known).await?;
+        }
+        let live = self.api.get_opt(&name).await.map_err(|source| Error::Read { source })?;
+        // One that goes, and holds nothing, is none of our business any more.
+        let is_ours = |live: &Cascade| {
+            live.metadata.uid == uid
+                && (live.metadata.deletion_timestamp.is_none() || HeldParents::remembered(live).is_some())
+        };
+        let Some(live) = live.filter(is_ours) else { return Ok(None) };
+        let followed = Arc::new(Followed::new(&live, (self.reporter)(&live), self.recheck.clone()));
+        let scribe = Scribe::new(followed.clone(), self.api.clone(), live.status);
+        self.scribes.lock().unwrap_or_else(PoisonError::into_inner).spawn(scribe.run());
+        self.followed().insert(name, followed.clone());
+        Ok(Some(followed))
+    }
+
+    /// Does what a Cascade says now.
+    pub(super) async fn apply(
+        &self,
+        cascade: &Cascade,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+        course: Course,
+    ) -> Result<(), Error> {
+        match course {
+            Course::Leave => self.leave(cascade, rule, followed).await,
+            Course::Follow(grip, parents) => self.follow(cascade, rule, followed, grip, parents).await,
+        }
+    }
+
+    /// Lets everything go: the parents, and then the Cascade itself.
+    async fn leave(
+        &self,
+        cascade: &Cascade,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+    ) -> Result<(), Error> {
+        let ended = self.stop(cascade, followed).await?;
+        if let Some(parents) = self.held_by(cascade, &ended) {
+            self.release(rule, followed, &parents, None, &ended).await?;
+            self.let_go(followed).await?;
+        }
+        if cascade.metadata.deletion_timestamp.is_some() {
+            self.forget(followed);
+        }
+        Ok(())
+    }
+
+    async fn follow(
+        &self,
+        cascade: &Cascade,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+        grip: Grip,
+        parents: HeldParents,
+    ) -> Result<(), Error> {
+        if rule.mode() == Mode::Enforce && !followed.keeps(rule) {
+            let recorded = followed.written(0, Timestamp::now()).await;
+            recorded.map_err(|reason| Error::Record { reason })?;
+        }
+        let following = followed.following();
+        if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
+            same.rule.set((**rule).clone());
+            return Ok(());
+        }
+        let ended = self.stop(cascade, followed).await?;
+        let remembered = self.held_by(cascade, &ended);
+        match (grip, remembered) {
+            (Grip::Plan, Some(former)) => {
+                self.release(rule, followed, &former, None, &ended).await?;
+                self.let_go(followed).await?;
+            }
+            (Grip::Plan, None) | (Grip::Keep, None) => {}
+            (Grip::Hold | Grip::Keep, former) => {
+                if let Some(former) = former.filter(|former| *former != parents) {
+                    self.release(rule, followed, &former, Some(&parents), &ended).await?;
+                }
+                let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
+                if !put.map_err(|source| Error::Hold { source })? {
+                    return Ok(());
+                }
+            }
+        }
+        self.subscribe(rule, followed, grip, parents)
+    }
+
+    /// Which parents may be held.
+    fn held_by(&self, cascade: &Cascade, ended: &Option<Ended>) -> Option<HeldParents> {
+        let by_us = ended.as_ref().and_then(|ended| ended.parents.clone());
+        by_us.or_else(|| HeldParents::remembered(cascade))
+    }
+
+    /// Ends a subscription: no delete is sent any more, and no delivery is in flight.
+    async fn stop(&self, cascade: &Cascade, followed: &Followed) -> Result<Option<Ended>, Error> {
+        let Some(Following { rule, parents, grip, counted, .. }) = followed.following() else {
+            return Ok(None);
+        };
+        let mut planning = cascade.clone();
+        planning.spec.mode = Mode::Plan;
+        if let Ok(planning) = followed.rule_of(&planning) {
+            rule.set((*planning).clone());
+        }
+        followed.follow(None);
+        let ended = Ended { parents: (grip != Grip::Plan).then_some(parents), at: Instant::now() };
+        timeout(LAST_DELIVERIES, counted.idle()).await.map_err(|_| Error::Busy)?;
+        Ok(Some(ended))
+    }
+
+    async fn release(
+        &self,
+        rule: &Rule,
+        followed: &Followed,
+        among: &HeldParents,
+        but: Option<&HeldParents>,
+        ended: &Option<Ended>,
+    ) -> Result<(), Error> {
+        let release = Release {
+            client: &self.client,
+            holds: &self.holds,
+            kind: rule.parent_kind(),
+            finalizer: rule.finalizer(),
+            among,
+            but,
+            ended: ended.as_ref().map(|ended| ended.at),
+        };
+        let released = release.run(|parent| followed.left(parent)).await?;
+        tracing::info!(cascade = %followed.name, parents = released, "let go");
+        Ok(())
+    }
+
+    async fn let_go(&self, followed: &Followed) -> Result<(), Error> {
+        let done = own_finalizer::take_off(&self.api, &followed.name, &followed.uid).await;
+        done.map_err(|source| Error::LetGo { source })
+    }
+
+    fn subscribe(
+        &self,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+        grip: Grip,
+        parents: HeldParents,
+    ) -> Result<(), Error> {
+        let mut subscription = rule.subscription().with_gone();
+        if grip != Grip::Hold {
+            subscription.hold = None;
+        }
+        let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
+        handle.set_missing_rights(followed.missing());
+        let subscribed = match grip {
+            Grip::Plan => self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() }),
+            Grip::Keep | Grip::Hold => {
+                let consumer = self.cascades.consumer(handle.clone(), StatusRecords(followed.clone()));
+                self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
+            }
+        };
+        let queue = match subscribed {
+            Ok(queue) => queue,
+            Err(rewitness_messaging::Error::NameTaken { .. } | rewitness_messaging::Error::HoldTaken { .. }) => {
+                return Err(Error::Busy);
+            }
+            Err(source) => return Err(Error::Subscribe { source }),
+        };
+        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?grip, "followed");
+        followed.follow(Some(Following {
+            handle: Arc::new(queue),
+            rule: handle,
+            parents,
+            grip,
+            counted,
+            since: Instant::now(),
+        }));
+        Ok(())
+    }
+
+    /// Wakes the parents that wait, because their rule has changed.
+    pub(super) fn wake(&self, followed: &Followed) {
+        for parent in followed.held() {
+            self.queue.wake(&wake_key(&parent.uid));
+        }
+    }
+
+    /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
+    pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
+        if let Some(Following { rule, parents, grip, counted, .. }) = followed.following() {
+            let rule = rule.current();
+            followed.follow(None);
+            timeout(LAST_DELIVERIES, counted.idle()).await.map_err(|_| Error::Busy)?;
+            if grip != Grip::Plan {
+                let ended = Some(Ended { parents: None, at: Instant::now() });
+                self.release(&rule, followed, &parents, None, &ended).await?;
+            }
+        }
+        self.forget(followed);
+        Ok(())
+    }
+
+    /// A Cascade is followed no more. What it holds stays held.
+    pub(super) fn forget(&self, followed: &Followed) {
+        followed.follow(None);
+        followed.end();
+        let mut all = self.followed();
+        if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {
+            all.remove(&followed.name);
+        }
+    }
+}
+
+/// A subscription that has ended.
+struct Ended {
+    /// Which parents it held, if any.
+    parents: Option<HeldParents>,
+    at: Instant,
+}
+
+/// Plan does nothing to parents.
+async fn nothing(_: Delivery) -> Result<Outcome, Failure> {
+    Ok(Outcome::Done)
+}

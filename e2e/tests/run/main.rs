@@ -1,0 +1,11 @@
+//! `rewitness run` on a real API server: the operator as it is started, and what it makes of
+//! Cascades that people write, change and delete.
+
+mod cascades;
+#[path = "../cascade/lab.rs"]
+#[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]
+mod lab;
+mod office;
+#[path = "../program/running.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod running;

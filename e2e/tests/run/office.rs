@@ -1,0 +1,146 @@
+//! A platform of its own for each test, and the program that follows its Cascades, and no others.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use rewitness_controlplane::{shared, until};
+use rewitness_crds::cascade::finalizer;
+use rewitness_crds::{Cascade, CascadeStatus};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::lab::{Lab, SOON, operator_kubeconfig};
+use crate::running::Running;
+
+/// The label by which a test's operator knows the Cascades that are its own.
+const OFFICE: &str = "office";
+
+/// A lab with Cascades as objects.
+pub(crate) struct Office {
+    pub(crate) lab: Lab,
+    pub(crate) cascades: Api<Cascade>,
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Office {
+    pub(crate) async fn new() -> Result<Self> {
+        install().await?;
+        let lab = Lab::new().await?;
+        let cascades = Api::all(lab.client.clone());
+        Ok(Self { lab, cascades, kubeconfig: operator_kubeconfig().await?.clone() })
+    }
+
+    /// The operator of this office, with these further arguments.
+    pub(crate) fn operator(&self, args: &[&str]) -> Result<Running> {
+        let mut command = std::process::Command::new(rewitness_e2e::program()?);
+        let selector = format!("{OFFICE}={}", self.lab.group);
+        command.args(["run", "-l", &selector]).args(args).env("KUBECONFIG", &self.kubeconfig);
+        command.env("RUST_LOG", "warn,rewitness=debug,rewitness_consumers=debug,rewitness_kubernetes=info");
+        Running::start(command)
+    }
+
+    /// Writes a Cascade for this office's operator; answers its name.
+    pub(crate) async fn write(&self, mut cascade: Cascade) -> Result<String> {
+        cascade.metadata.labels = Some([(OFFICE.to_owned(), self.lab.group.clone())].into());
+        let written = self.cascades.create(&PostParams::default(), &cascade).await?;
+        written.metadata.name.context("a name")
+    }
+
+    /// Changes fields of the spec.
+    pub(crate) async fn edit(&self, name: &str, spec: Value) -> Result<()> {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        self.cascades.patch(name, &PatchParams::default(), &patch).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        self.cascades.delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// Waits until the status is as wanted.
+    pub(crate) async fn status<T>(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&CascadeStatus) -> Option<T>,
+    ) -> Result<T> {
+        let mut last = None;
+        let what = format!("{name}: {what}");
+        let found = until(&what, SOON, async || {
+            let cascade = self.cascades.get(name).await?;
+            last = cascade.status.filter(|status| status.observed_generation == cascade.metadata.generation);
+            Ok(last.as_ref().and_then(&wanted))
+        })
+        .await;
+        found.with_context(|| format!("{last:#?}"))
+    }
+
+    /// Waits until a condition has this value and reason; answers its message.
+    pub(crate) async fn condition(&self, name: &str, kind: &str, value: &str, reason: &str) -> Result<String> {
+        let what = format!("{kind}={value}/{reason}");
+        let is = |one: &&Condition| one.type_ == kind && one.status == value && one.reason == reason;
+        self.status(name, &what, |status| {
+            status.conditions.iter().find(is).map(|one| one.message.clone())
+        })
+        .await
+    }
+
+    /// Waits until a Cascade is in force.
+    pub(crate) async fn enforced(&self, name: &str) -> Result<()> {
+        self.condition(name, "Ready", "True", "Enforced").await.map(drop)
+    }
+
+    /// Waits until a Cascade has gone.
+    pub(crate) async fn left(&self, name: &str) -> Result<()> {
+        until(&format!("{name} has gone"), SOON, async || {
+            Ok(self.cascades.get_opt(name).await?.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// A parent that a Cascade holds.
+    pub(crate) async fn parent(&self, kind: &str, parent: &str, cascade: &str) -> Result<DynamicObject> {
+        self.lab.create(kind, parent, None).await?;
+        self.held(kind, parent, cascade).await
+    }
+
+    /// Waits until a parent is held by a Cascade.
+    pub(crate) async fn held(&self, kind: &str, parent: &str, cascade: &str) -> Result<DynamicObject> {
+        let api = self.lab.api(kind);
+        until(&format!("{parent} is held by {cascade}"), SOON, async || {
+            let object = api.get(parent).await?;
+            Ok(is_held(&object, cascade).then_some(object))
+        })
+        .await
+    }
+
+    /// Waits until a parent is not held by a Cascade, or has gone.
+    pub(crate) async fn let_go(&self, kind: &str, parent: &str, cascade: &str) -> Result<()> {
+        let api = self.lab.api(kind);
+        until(&format!("{parent} is not held by {cascade}"), SOON, async || {
+            let object = api.get_opt(parent).await?;
+            Ok(object.is_none_or(|object| !is_held(&object, cascade)).then_some(()))
+        })
+        .await
+    }
+}
+
+/// Whether a Cascade's finalizer is on a parent.
+pub(crate) fn is_held(parent: &DynamicObject, cascade: &str) -> bool {
+    parent.metadata.finalizers.iter().flatten().any(|one| *one == finalizer(cascade))
+}
+
+/// Installs the definition of Cascade, once for all tests.
+async fn install() -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let install = async || {
+        let definition = rewitness_crds::definitions().into_iter().next().context("a definition")?;
+        shared().await?.apply_crd(serde_json::to_value(definition)?).await?;
+        anyhow::Ok(())
+    };
+    INSTALLED.get_or_try_init(install).await.map(drop)
+}
