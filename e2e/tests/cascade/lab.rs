@@ -58,7 +58,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn new() -> Result<Self> {
-        let plane = shared().await?;
+        Self::on(shared().await?).await
+    }
+
+    /// On a control plane that is not shared with other tests.
+    pub(crate) async fn on(plane: &'static ControlPlane) -> Result<Self> {
         let (ns, group) = (plane.namespace("cascade").await?, format!("{}.test", unique("g")));
         let crd = async |plural: &str, kind: &'static str, namespaced| {
             anyhow::Ok((kind, plane.crd(&group, plural, kind, namespaced, &[]).await?))

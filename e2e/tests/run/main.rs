@@ -2,10 +2,15 @@
 //! Cascades that people write, change and delete.
 
 mod cascades;
+mod crashes;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]
 mod lab;
+mod leaving;
 mod office;
+mod once;
+mod rights;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;
+mod status;

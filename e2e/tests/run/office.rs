@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use rewitness_controlplane::{shared, until};
+use rewitness_controlplane::{Config, ControlPlane, FaultProxy, shared, until};
 use rewitness_crds::cascade::finalizer;
 use rewitness_crds::{Cascade, CascadeStatus};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::lab::{Lab, SOON, operator_kubeconfig};
+use crate::lab::{FOREIGN, Lab, SOON, operator_kubeconfig};
 use crate::running::Running;
 
 /// The label by which a test's operator knows the Cascades that are its own.
@@ -27,10 +28,58 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn new() -> Result<Self> {
-        install().await?;
-        let lab = Lab::new().await?;
+        static INSTALLED: OnceCell<()> = OnceCell::const_new();
+        let plane = shared().await?;
+        INSTALLED.get_or_try_init(|| install(plane)).await?;
+        Self::with(Lab::new().await?, operator_kubeconfig().await?.clone())
+    }
+
+    /// On a control plane of its own, where Cascade is not installed yet.
+    pub(crate) async fn apart() -> Result<Self> {
+        // It ends with the process, as the shared one does.
+        let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start(Config::default()).await?));
+        Self::with(Lab::on(plane).await?, plane.kubeconfig())
+    }
+
+    fn with(lab: Lab, kubeconfig: PathBuf) -> Result<Self> {
         let cascades = Api::all(lab.client.clone());
-        Ok(Self { lab, cascades, kubeconfig: operator_kubeconfig().await?.clone() })
+        Ok(Self { lab, cascades, kubeconfig })
+    }
+
+    /// The operator's calls go through a proxy.
+    pub(crate) fn proxied(&mut self) -> Result<FaultProxy> {
+        let proxy = self.lab.proxy()?;
+        self.kubeconfig = proxy.kubeconfig_for(&self.kubeconfig)?;
+        Ok(proxy)
+    }
+
+    /// The operator acts by an account that may do only this.
+    pub(crate) async fn as_account(&mut self, rules: Vec<PolicyRule>) -> Result<()> {
+        self.kubeconfig = self.lab.plane.service_account(&self.lab.ns, "operator", rules).await?;
+        Ok(())
+    }
+
+    /// A Cascade in force from Projects to Clusters, with these further fields of the spec.
+    pub(crate) async fn projects(&self, more: Value) -> Result<String> {
+        self.write(self.lab.cascade_of("Project", &[&[self.lab.dependents("Cluster")]], more)).await
+    }
+
+    /// A parent whose deletion waits for a dependent that somebody else keeps.
+    pub(crate) async fn stuck(&self, kind: &str, parent: &str, cascade: &str) -> Result<()> {
+        self.parent(kind, parent, cascade).await?;
+        self.lab.create("Cluster", &format!("of-{parent}"), Some(parent)).await?;
+        self.lab.patch("Cluster", &format!("of-{parent}"), json!({ "finalizers": [FOREIGN] })).await?;
+        self.lab.delete(kind, parent).await?;
+        self.status(cascade, "it waits", |status| {
+            let held = status.held_parents.iter().find(|held| held.name == parent)?;
+            held.waits_for.iter().any(|wait| wait.cause == "Finalizers").then_some(())
+        })
+        .await
+    }
+
+    /// Somebody else lets the dependent of a stuck parent go.
+    pub(crate) async fn unstick(&self, parent: &str) -> Result<()> {
+        self.lab.patch("Cluster", &format!("of-{parent}"), json!({ "finalizers": null })).await
     }
 
     /// The operator of this office, with these further arguments.
@@ -80,13 +129,17 @@ impl Office {
     }
 
     /// Waits until a condition has this value and reason; answers its message.
-    pub(crate) async fn condition(&self, name: &str, kind: &str, value: &str, reason: &str) -> Result<String> {
+    pub(crate) async fn condition(
+        &self,
+        name: &str,
+        kind: &str,
+        value: &str,
+        reason: &str,
+    ) -> Result<String> {
         let what = format!("{kind}={value}/{reason}");
         let is = |one: &&Condition| one.type_ == kind && one.status == value && one.reason == reason;
-        self.status(name, &what, |status| {
-            status.conditions.iter().find(is).map(|one| one.message.clone())
-        })
-        .await
+        self.status(name, &what, |status| status.conditions.iter().find(is).map(|one| one.message.clone()))
+            .await
     }
 
     /// Waits until a Cascade is in force.
@@ -134,13 +187,8 @@ pub(crate) fn is_held(parent: &DynamicObject, cascade: &str) -> bool {
     parent.metadata.finalizers.iter().flatten().any(|one| *one == finalizer(cascade))
 }
 
-/// Installs the definition of Cascade, once for all tests.
-async fn install() -> Result<()> {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    let install = async || {
-        let definition = rewitness_crds::definitions().into_iter().next().context("a definition")?;
-        shared().await?.apply_crd(serde_json::to_value(definition)?).await?;
-        anyhow::Ok(())
-    };
-    INSTALLED.get_or_try_init(install).await.map(drop)
+/// Installs the definition of Cascade.
+pub(crate) async fn install(plane: &ControlPlane) -> Result<()> {
+    let definition = rewitness_crds::definitions().into_iter().next().context("a definition")?;
+    plane.apply_crd(serde_json::to_value(definition)?).await.map(drop)
 }

@@ -236,15 +236,14 @@ mod tests {
         let fine = RuleCheck::default();
         let poor =
             RuleCheck { missing: vec![Right::new("delete", "", "configmaps")], ..RuleCheck::default() };
-        let facts =
-            Facts {
-                generation: 3,
-                rule: Ok(&rule),
-                check: Some(Ok(&fine)),
-                parents: 7,
-                unsynced: None,
-                withheld: None,
-            };
+        let facts = Facts {
+            generation: 3,
+            rule: Ok(&rule),
+            check: Some(Ok(&fine)),
+            parents: 7,
+            unsynced: None,
+            withheld: None,
+        };
         let mut ledger = Ledger::default();
         let first = status(&CascadeStatus::default(), &facts, &ledger, time(0));
         assert_eq!(of(&first, "Ready").1, "Enforced");

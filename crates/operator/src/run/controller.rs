@@ -25,7 +25,7 @@ const AT_A_TIME: u16 = 8;
 /// How often the rights and kinds of a rule are looked up, give or take a sixth.
 const CHECK: Duration = Duration::from_secs(180);
 
-/// The same while a kind is not served, or it could not be found out.
+/// The same while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
 
 /// How often those that have gone without a word are looked for.
@@ -137,7 +137,7 @@ fn tell(cascade: &str, error: &Error) {
 /// Looks up whether a rule can be followed, and tells whoever waits for that.
 async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::cascade::Rule) {
     let found = rules.cascades.check(rule).await.map_err(|error| error.to_string());
-    let is_well = |check: &RuleCheck| check.not_served.is_empty();
+    let is_well = |check: &RuleCheck| check.not_served.is_empty() && check.missing.is_empty();
     let next = if found.as_ref().is_ok_and(is_well) { jittered(CHECK) } else { CHECK_SOON };
     let missing: Vec<String> =
         found.iter().flat_map(|check| &check.missing).map(ToString::to_string).collect();
@@ -146,7 +146,9 @@ async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::c
     }
     match &*missing {
         [] => tracing::info!(cascade = %followed.name, "all rights are there"),
-        missing => tracing::warn!(cascade = %followed.name, missing = missing.join(", "), "rights are missing"),
+        missing => {
+            tracing::warn!(cascade = %followed.name, missing = missing.join(", "), "rights are missing")
+        }
     }
     followed.rights_changed(missing);
     rules.wake(followed);
@@ -155,9 +157,7 @@ async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::c
 /// Ends what the Cascades are gone of, however they went: nobody tells a `Controller`.
 async fn sweep(rules: &Rules, store: &Store<Cascade>) {
     for followed in rules.all() {
-        let is_there = |cascade: &Arc<Cascade>| {
-            cascade.metadata.name.as_ref() == Some(&followed.name)
-        };
+        let is_there = |cascade: &Arc<Cascade>| cascade.metadata.name.as_ref() == Some(&followed.name);
         if store.state().iter().any(is_there) {
             continue;
         }

@@ -29,7 +29,7 @@ pub(crate) const WAY_OUT: &str = "install the definition: kubectl apply -f deplo
 pub(crate) async fn is_served(api: &Api<Cascade>) -> kube::Result<bool> {
     match api.list(&ListParams::default().limit(1)).await {
         Ok(_) => Ok(true),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(false),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -181,11 +181,10 @@ impl Followed {
         self.change(|state| {
             let now = Instant::now();
             (state.checked, state.check_due) = (Some(now), now + next);
-            let missing =
-                |check: &Option<Result<RuleCheck, String>>| match check {
-                    Some(Ok(check)) => check.missing.clone(),
-                    _ => Vec::new(),
-                };
+            let missing = |check: &Option<Result<RuleCheck, String>>| match check {
+                Some(Ok(check)) => check.missing.clone(),
+                _ => Vec::new(),
+            };
             let before = missing(&state.check);
             state.check = Some(check);
             before != missing(&state.check)
@@ -355,10 +354,8 @@ impl State {
     }
 
     fn is_settled(&self) -> bool {
-        let is_known = self.check.is_some()
-            || self.withheld.is_some()
-            || self.rule.is_err()
-            || self.trouble.is_some();
+        let is_known =
+            self.check.is_some() || self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
         let is_replayed = self.following.as_ref().is_none_or(|following| {
             following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed
         });
@@ -387,12 +384,7 @@ impl State {
     }
 
     /// Only an enforced rule begins deletions, which go by a revision.
-    fn revisions(
-        &self,
-        before: &CascadeStatus,
-        rule: &Rule,
-        progress: Option<&Progress>,
-    ) -> Vec<Revision> {
+    fn revisions(&self, before: &CascadeStatus, rule: &Rule, progress: Option<&Progress>) -> Vec<Revision> {
         if rule.mode() != Mode::Enforce {
             return before.revisions.clone();
         }
@@ -410,12 +402,13 @@ impl State {
             return Some(trouble.clone());
         }
         let Some(progress) = progress else { return Some("the parents are not watched".to_owned()) };
-        let state = |source: &rewitness_messaging::SourceProgress| match (&source.state, &source.holds_failing) {
-            (SourceState::Failing { reason }, _) => Some(reason.to_string()),
-            (SourceState::Synced, Some(reason)) => Some(format!("parents cannot be held: {reason}")),
-            (SourceState::Synced, None) => None,
-            (SourceState::Listing, _) => Some("the parents are being listed".to_owned()),
-        };
+        let state =
+            |source: &rewitness_messaging::SourceProgress| match (&source.state, &source.holds_failing) {
+                (SourceState::Failing { reason }, _) => Some(reason.to_string()),
+                (SourceState::Synced, Some(reason)) => Some(format!("parents cannot be held: {reason}")),
+                (SourceState::Synced, None) => None,
+                (SourceState::Listing, _) => Some("the parents are being listed".to_owned()),
+            };
         progress.sources.iter().find_map(state)
     }
 }

@@ -83,7 +83,7 @@ async fn change(
         match api.patch_metadata(name, &PatchParams::default(), &patch).await {
             Ok(_) => return Ok(true),
             Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < TRIES => {}
-            Err(kube::Error::Api(answer)) if answer.is_not_found() => return Ok(false),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
             Err(error) => return Err(error),
         }
     }

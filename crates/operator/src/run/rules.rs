@@ -218,7 +218,9 @@ impl Rules {
         let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
         handle.set_missing_rights(followed.missing());
         let subscribed = match grip {
-            Grip::Plan => self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() }),
+            Grip::Plan => {
+                self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
+            }
             Grip::Keep | Grip::Hold => {
                 let consumer = self.cascades.consumer(handle.clone(), StatusRecords(followed.clone()));
                 self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
@@ -226,7 +228,9 @@ impl Rules {
         };
         let queue = match subscribed {
             Ok(queue) => queue,
-            Err(rewitness_messaging::Error::NameTaken { .. } | rewitness_messaging::Error::HoldTaken { .. }) => {
+            Err(
+                rewitness_messaging::Error::NameTaken { .. } | rewitness_messaging::Error::HoldTaken { .. },
+            ) => {
                 return Err(Error::Busy);
             }
             Err(source) => return Err(Error::Subscribe { source }),

@@ -55,7 +55,9 @@ impl Scribe {
             match status {
                 Some(status) if differs && is_due => self.write(status).await,
                 // It says already whatever somebody waits for.
-                Some(_) if !differs => self.followed.end_writing(self.followed.begin_writing(), Ok(&self.written)),
+                Some(_) if !differs => {
+                    self.followed.end_writing(self.followed.begin_writing(), Ok(&self.written))
+                }
                 _ => {}
             }
             if has_ended {

@@ -1,0 +1,187 @@
+//! C10: in whichever way a Cascade lets its parents go, they are let go at once, also those that are
+//! being deleted.
+
+use anyhow::Result;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use rewitness_controlplane::until;
+use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::lab::SOON;
+use crate::office::{Office, install, is_held};
+
+/// A parent that is held, and one whose deletion waits.
+async fn held(office: &Office) -> Result<String> {
+    let cascade = office.projects(json!({})).await?;
+    office.parent("Project", "live", &cascade).await?;
+    office.stuck("Project", "going", &cascade).await?;
+    Ok(cascade)
+}
+
+async fn both_are_let_go(office: &Office, cascade: &str) -> Result<()> {
+    office.let_go("Project", "live", cascade).await?;
+    office.lab.gone("Project", "going").await?;
+    assert!(office.lab.exists("Project", "live").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_a_cascade_that_is_deleted_goes_after_its_parents_were_let_go() -> Result<()> {
+    let office = Office::new().await?;
+    let _operator = office.operator(&[])?;
+    let cascade = held(&office).await?;
+    assert!(office.cascades.get(&cascade).await?.metadata.finalizers.is_some(), "it waits for its parents");
+    office.delete(&cascade).await?;
+    office.left(&cascade).await?;
+    assert!(!is_held(&office.lab.api("Project").get("live").await?, &cascade), "they went before it");
+    both_are_let_go(&office, &cascade).await
+}
+
+#[tokio::test]
+async fn c10_a_cascade_that_is_set_to_plan_lets_its_parents_go() -> Result<()> {
+    let office = Office::new().await?;
+    let _operator = office.operator(&[])?;
+    let cascade = held(&office).await?;
+    office.edit(&cascade, json!({ "mode": "Plan" })).await?;
+    both_are_let_go(&office, &cascade).await?;
+    office.condition(&cascade, "Ready", "True", "Planned").await?;
+    office.status(&cascade, "nothing is held", |status| (status.counts.held == 0).then_some(())).await?;
+    office.edit(&cascade, json!({ "mode": "Enforce" })).await?;
+    office.held("Project", "live", &cascade).await.map(drop)
+}
+
+#[tokio::test]
+async fn c10_a_cascade_with_a_narrower_selector_lets_go_whom_it_does_not_select() -> Result<()> {
+    let office = Office::new().await?;
+    let _operator = office.operator(&[])?;
+    let cascade = held(&office).await?;
+    office.parent("Project", "gold", &cascade).await?;
+    office.lab.patch("Project", "gold", json!({ "labels": { "tier": "gold" } })).await?;
+    let parent = |more: Value| {
+        let mut parent = json!({ "labelSelector": null });
+        parent["labelSelector"] = more;
+        json!({ "parent": parent })
+    };
+    office.edit(&cascade, parent(json!({ "matchLabels": { "tier": "gold" } }))).await?;
+    both_are_let_go(&office, &cascade).await?;
+    assert!(is_held(&office.lab.api("Project").get("gold").await?, &cascade), "it was never let go");
+    office.status(&cascade, "one is left", |status| (status.counts.parents == 1).then_some(())).await?;
+    office.edit(&cascade, parent(Value::Null)).await?;
+    office.held("Project", "live", &cascade).await.map(drop)
+}
+
+#[tokio::test]
+async fn c10_a_cascade_of_fewer_namespaces_lets_go_who_lives_in_the_others() -> Result<()> {
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    let (ours, other) = (lab.ns.clone(), lab.plane.namespace("other").await?);
+    let parent = json!({
+        "apiVersion": format!("{}/v1", lab.group), "kind": "Space", "namespaces": [&ours, &other],
+    });
+    let mut operator = office.operator(&[])?;
+    let spaces = lab.cascade_of("Space", &[&[lab.dependents("Cluster")]], json!({ "parent": parent }));
+    let cascade = office.write(spaces).await?;
+    office.parent("Space", "stays", &cascade).await?;
+    lab.create_in("Space", &other, "goes", None).await?;
+    let goes = lab.api_in("Space", &other);
+    until("it is held", SOON, async || Ok(is_held(&goes.get("goes").await?, &cascade).then_some(()))).await?;
+    // It is noticed by an operator that has not seen the rule as it was before, too.
+    operator.warns(&["followed"]).await?;
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+    office.edit(&cascade, json!({ "parent": { "namespaces": [&ours] } })).await?;
+    let _operator = office.operator(&[])?;
+    until("it is let go", SOON, async || Ok((!is_held(&goes.get("goes").await?, &cascade)).then_some(())))
+        .await?;
+    assert!(is_held(&lab.api("Space").get("stays").await?, &cascade));
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_what_was_asked_while_no_operator_ran_is_done_by_the_next_one() -> Result<()> {
+    let office = Office::new().await?;
+    let operator = office.operator(&[])?;
+    let cascade = held(&office).await?;
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+    office.delete(&cascade).await?;
+    let _operator = office.operator(&[])?;
+    office.left(&cascade).await?;
+    both_are_let_go(&office, &cascade).await
+}
+
+#[tokio::test]
+async fn c10_a_cascade_that_is_made_again_under_its_name_is_another_rule() -> Result<()> {
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    let _operator = office.operator(&[])?;
+    let cascade = held(&office).await?;
+    let mut again = office.cascades.get(&cascade).await?;
+    // By force: nobody is asked.
+    let force = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    office.cascades.patch(&cascade, &PatchParams::default(), &force).await?;
+    office.cascades.delete(&cascade, &DeleteParams::default()).await?;
+    again.metadata = serde_json::from_value(json!({ "name": cascade, "labels": again.metadata.labels }))?;
+    again.status = None;
+    again.spec.stages = lab.cascade(&[&[lab.dependents("Disk")]]).spec.stages;
+    until("it is made again", SOON, async || {
+        Ok(office.cascades.create(&PostParams::default(), &again).await.ok())
+    })
+    .await?;
+    lab.gone("Project", "going").await?;
+    office.enforced(&cascade).await?;
+    office.held("Project", "live", &cascade).await?;
+    lab.create("Cluster", "a", Some("live")).await?;
+    lab.create("Disk", "b", Some("live")).await?;
+    lab.delete("Project", "live").await?;
+    lab.gone("Project", "live").await?;
+    assert!(lab.exists("Cluster", "a").await? && !lab.exists("Disk", "b").await?, "by the new rule alone");
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is_marked() -> Result<()> {
+    let office = Office::apart().await?;
+    let ended = office.operator(&["--once"])?.end().await?;
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.warnings().contains("kubectl apply -f deploy/crds"), "{ended:?}");
+    let mut operator = office.operator(&[])?;
+    operator.warns(&["does not serve Cascade", "kubectl apply -f deploy/crds"]).await?;
+    install(office.lab.plane).await?;
+    let cascade = held(&office).await?;
+
+    let definitions = Api::<CustomResourceDefinition>::all(office.lab.client.clone());
+    let mark = async |at: Value| {
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: at } } }));
+        definitions.patch(CASCADES, &PatchParams::default(), &patch).await
+    };
+    let released = async |at: &str| {
+        until("it is acknowledged", SOON, async || {
+            let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
+            Ok(annotations.get(RELEASED_ANNOTATION).is_some_and(|value| value == at).then_some(()))
+        })
+        .await
+    };
+    let first = "2026-01-01T00:00:00Z";
+    mark(json!(first)).await?;
+    released(first).await?;
+    assert!(!is_held(&office.lab.api("Project").get("live").await?, &cascade), "that was promised");
+    both_are_let_go(&office, &cascade).await?;
+    office.condition(&cascade, "Ready", "False", "Uninstalling").await?;
+
+    // The mark outlasts the operator.
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+    let second = "2026-01-02T00:00:00Z";
+    mark(json!(second)).await?;
+    office.lab.create("Project", "late", None).await?;
+    let _operator = office.operator(&[])?;
+    released(second).await?;
+    assert!(!is_held(&office.lab.api("Project").get("late").await?, &cascade));
+    mark(Value::Null).await?;
+    office.held("Project", "late", &cascade).await?;
+    office.enforced(&cascade).await
+}

@@ -1,0 +1,62 @@
+//! C12: rights that are missing are named, and noticed once they are given.
+
+use anyhow::Result;
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde_json::json;
+
+use crate::office::Office;
+
+fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resources.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    }
+}
+
+/// What the operator needs, and these verbs on clusters.
+fn rights(group: &str, on_clusters: &[&str]) -> Vec<PolicyRule> {
+    let watch = &["get", "list", "watch", "patch"];
+    vec![
+        rule("rewitness.dev", "cascades", watch),
+        rule("rewitness.dev", "cascades/status", &["patch"]),
+        rule("apiextensions.k8s.io", "customresourcedefinitions", watch),
+        rule(group, "projects", watch),
+        rule(group, "clusters", on_clusters),
+    ]
+}
+
+#[tokio::test]
+async fn c12_rights_that_are_taken_away_are_named_and_noticed_when_they_are_given_back() -> Result<()> {
+    let mut office = Office::new().await?;
+    let group = office.lab.group.clone();
+    let (some, all) = (["get", "list", "watch"], ["get", "list", "watch", "delete"]);
+    office.as_account(rights(&group, &some)).await?;
+    let lab = &office.lab;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    let message = office.condition(&cascade, "Authorized", "False", "MissingRights").await?;
+    assert!(message.contains(&format!("delete clusters.{group}")), "{message}");
+    office.parent("Project", "first", &cascade).await?;
+    lab.create("Cluster", "a", Some("first")).await?;
+    lab.delete("Project", "first").await?;
+    office
+        .status(&cascade, "it says so", |status| {
+            status.held_parents.iter().any(|held| held.reason == "MissingRights").then_some(())
+        })
+        .await?;
+    lab.plane.service_account(&lab.ns, "operator", rights(&group, &all)).await?;
+    office.condition(&cascade, "Authorized", "True", "Granted").await?;
+    lab.gone("Project", "first").await?;
+
+    // A refusal tells sooner than the next check in some minutes.
+    office.parent("Project", "second", &cascade).await?;
+    lab.create("Cluster", "b", Some("second")).await?;
+    lab.plane.service_account(&lab.ns, "operator", rights(&group, &some)).await?;
+    lab.delete("Project", "second").await?;
+    office.condition(&cascade, "Authorized", "False", "MissingRights").await?;
+    lab.plane.service_account(&lab.ns, "operator", rights(&group, &all)).await?;
+    office.condition(&cascade, "Authorized", "True", "Granted").await?;
+    lab.gone("Project", "second").await
+}
