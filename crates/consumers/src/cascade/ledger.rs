@@ -6,7 +6,7 @@ use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::hour::HourWindow;
 use super::report::{Report, Standing};
-use super::waits::Cause;
+use super::waits::{Cause, Wait};
 
 /// How many finished deletions are kept.
 const FINISHED: usize = 20;
@@ -109,13 +109,18 @@ impl Ledger {
 fn is_blocked(report: &Report, now: Timestamp) -> bool {
     match &report.standing {
         Standing::Refused(_) => true,
-        Standing::Waiting { waits, .. } => waits.iter().any(|wait| match wait.cause {
-            Cause::Finalizers { .. } => {
-                wait.since.is_some_and(|since| now.as_second() - since.as_second() > PATIENCE_SECONDS)
-            }
-            _ => !wait.cause.passes(),
-        }),
+        Standing::Waiting { waits, .. } => waits.iter().any(|wait| blocks(wait, now)),
         _ => false,
+    }
+}
+
+/// Whether what is waited for does not go by itself, as far as can be seen by now.
+pub(super) fn blocks(wait: &Wait, now: Timestamp) -> bool {
+    match wait.cause {
+        Cause::Finalizers { .. } => {
+            wait.since.is_some_and(|since| now.as_second() - since.as_second() > PATIENCE_SECONDS)
+        }
+        _ => !wait.cause.passes(),
     }
 }
 
