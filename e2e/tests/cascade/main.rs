@@ -3,6 +3,9 @@
 
 mod admission;
 mod crashes;
+#[path = "../../../crates/operator/src/run/events.rs"]
+mod event_writer;
+mod events;
 mod faults;
 mod lab;
 mod limits;
