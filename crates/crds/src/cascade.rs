@@ -16,8 +16,8 @@ pub use parent::{InvalidParentSelector, Parent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use status::{
-    CascadeStatus, Confirmation, Counts, FinishedCascade, HeldParent, HourBucket, Remaining, Revision,
-    StageCount, condition,
+    CascadeStatus, Confirmation, Counts, FinishedCascade, HeldParent, HourBucket, Planned, PlannedDependents,
+    PlannedStage, Remaining, Revision, StageCount, condition,
 };
 
 /// When an object of the parent's kind is deleted: which objects go with it, stage by stage.

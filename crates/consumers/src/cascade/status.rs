@@ -1,10 +1,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use rewitness_crds::CascadeStatus;
-use rewitness_crds::cascade::{Limits, Mode, Revision, Stage, condition};
+use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage, condition};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
 use super::ledger::Ledger;
+use super::planned::planned;
 use super::report::{Report, Standing};
 use super::rule::{InvalidRule, Rule};
 
@@ -30,6 +31,9 @@ pub struct Facts<'a> {
     /// Why the operator does not follow the rule at all, whatever its check says: a word from a
     /// fixed set, and a text for people.
     pub withheld: Option<(&'static str, &'a str)>,
+    /// What refers to the parents, as [`CountTables::planned`](super::CountTables::planned) has it;
+    /// `None` while that is not known. It is shown in mode Plan.
+    pub planned: Option<&'a Planned>,
 }
 
 /// The status of a Cascade, from what is known and from what it was before; equal to what it was if
@@ -38,6 +42,10 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
     let mut status = before.clone();
     status.observed_generation = Some(facts.generation);
     status.counts.parents = facts.parents;
+    status.planned = match facts.rule {
+        Ok(rule) if rule.mode == Mode::Plan => planned(before.planned.as_ref(), facts.planned, now),
+        _ => None,
+    };
     ledger.write(&mut status, now);
     let verdicts = [
         (condition::READY, ready(facts)),
@@ -243,6 +251,7 @@ mod tests {
             parents: 7,
             unsynced: None,
             withheld: None,
+            planned: None,
         };
         let mut ledger = Ledger::default();
         let first = status(&CascadeStatus::default(), &facts, &ledger, time(0));
@@ -281,6 +290,27 @@ mod tests {
             message.contains("312 would be deleted") && message.contains("9f86d081884c7d65"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn c11_a_plan_is_shown_by_a_rule_that_plans_and_by_no_other() {
+        let mut cascade = cascade(100);
+        let counted = Planned { at: time(0), parents: 7, over_limit: 1, stages: Vec::new() };
+        let mut written = |mode, before: &CascadeStatus, planned| {
+            cascade.spec.mode = mode;
+            let rule = Rule::new(&cascade).unwrap();
+            let facts =
+                Facts { generation: 3, rule: Ok(&rule), check: None, parents: 7, unsynced: None, planned };
+            status(before, &facts, &Ledger::default(), time(9))
+        };
+        let first = written(Mode::Plan, &CascadeStatus::default(), Some(&counted));
+        assert_eq!(first.planned.as_ref(), Some(&counted));
+        assert_eq!(
+            written(Mode::Plan, &first, None).planned,
+            Some(counted.clone()),
+            "a restart shows what was known"
+        );
+        assert_eq!(written(Mode::Enforce, &first, None).planned, None);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct CascadeStatus {
     pub conditions: Vec<Condition>,
     /// How many parents there are, and how many of them are being deleted.
     pub counts: Counts,
+    /// In mode Plan: what would be deleted if all parents were, approximately.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Planned>,
     /// The parents that have been held the longest, and what they wait for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -69,6 +72,50 @@ pub struct Counts {
     /// Those whose name or reference is too long for a label's value: they can have no dependents.
     #[schemars(with = "i64")]
     pub unreferable: u64,
+}
+
+/// What refers to the parents that there are, counted from watches: approximate, and some seconds
+/// old. The exact list is made when a parent is deleted.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// When it was counted.
+    #[schemars(with = "Time")]
+    pub at: Timestamp,
+    /// How many parents were asked about.
+    #[schemars(with = "i64")]
+    pub parents: u64,
+    /// How many of them have more dependents than `maxDependents`, and would need a confirmation.
+    #[schemars(with = "i64")]
+    pub over_limit: u64,
+    /// What each stage would delete, or wait for.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub stages: Vec<PlannedStage>,
+}
+
+/// What one stage would delete, or wait for.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStage {
+    /// The stage's name.
+    pub name: String,
+    /// By kind, as the rule has them.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub dependents: Vec<PlannedDependents>,
+}
+
+/// Dependents of one kind, of all parents together.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedDependents {
+    /// Their kind, with its group.
+    pub kind: String,
+    /// How many, approximately; absent while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
+    pub approximate_count: Option<u64>,
+    /// The newest version of any object of the kind that was counted, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
 }
 
 /// A parent that is being deleted.

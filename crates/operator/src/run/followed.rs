@@ -372,6 +372,7 @@ impl State {
             parents,
             unsynced: unsynced.as_deref(),
             withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
+            planned: None,
         };
         let mut ledger = self.ledger.clone();
         let counted = self.pending.iter().filter(|pending| pending.count > 0);
