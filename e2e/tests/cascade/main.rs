@@ -2,6 +2,9 @@
 //! that they are made for.
 
 mod admission;
+#[path = "../../../crates/operator/src/run/counts.rs"]
+mod count_watches;
+mod counts;
 mod crashes;
 #[path = "../../../crates/operator/src/run/events.rs"]
 mod event_writer;
