@@ -2,6 +2,10 @@
 
 mod program;
 mod table;
+mod terminal;
+mod widgets;
 
 pub use program::{program, target_dir};
 pub use table::{Align, table};
+pub use terminal::Terminal;
+pub use widgets::{SOON, Widgets};

@@ -2,23 +2,22 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kube::Api;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use rewitness_controlplane::{ControlPlane, FaultProxy, unique, until};
+use rewitness_controlplane::{ControlPlane, FaultProxy, until};
+use rewitness_e2e::Widgets;
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{
     Backoff, Consumer, Delivery, Failure, Handle, Kind, Outcome, Queue, SourceState, State, Stopped,
 };
-use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = rewitness_e2e::SOON;
 
 /// A queue's configuration with short times.
 pub(crate) fn quick() -> Config {
@@ -32,34 +31,24 @@ pub(crate) fn quick() -> Config {
     }
 }
 
-/// A kind of its own, in a namespace of its own.
-pub(crate) struct World<'p> {
-    pub(crate) plane: &'p ControlPlane,
-    pub(crate) namespace: String,
-    pub(crate) group: String,
-    pub(crate) resource: ApiResource,
-    pub(crate) api: Api<DynamicObject>,
+/// The widgets of a test of the queue.
+pub(crate) struct World<'p>(Widgets<'p>);
+
+impl<'p> Deref for World<'p> {
+    type Target = Widgets<'p>;
+
+    fn deref(&self) -> &Widgets<'p> {
+        &self.0
+    }
 }
 
 impl<'p> World<'p> {
     pub(crate) async fn new(plane: &'p ControlPlane) -> Result<Self> {
-        let namespace = plane.namespace("queue").await?;
-        let group = format!("{}.test", unique("g"));
-        let resource = plane.crd(&group, "widgets", "Widget", true, &[]).await?;
-        let api = Api::namespaced_with(plane.client().await?, &namespace, &resource);
-        Ok(Self { plane, namespace, group, resource, api })
+        Ok(Self(Widgets::new(plane, "queue").await?))
     }
 
     pub(crate) fn kind(&self) -> Kind {
         Kind::new(self.group.as_str(), "Widget")
-    }
-
-    pub(crate) fn object(&self, name: &str) -> DynamicObject {
-        DynamicObject::new(name, &self.resource).within(&self.namespace).data(json!({"spec": {"n": 0}}))
-    }
-
-    pub(crate) async fn create(&self, name: &str) -> Result<DynamicObject> {
-        Ok(self.api.create(&PostParams::default(), &self.object(name)).await?)
     }
 
     pub(crate) async fn create_many(&self, count: usize) -> Result<()> {
@@ -69,29 +58,6 @@ impl<'p> World<'p> {
             .buffer_unordered(16)
             .try_collect::<()>()
             .await
-    }
-
-    /// Changes the spec, and so the generation.
-    pub(crate) async fn change(&self, name: &str) -> Result<()> {
-        let patch = json!({"spec": {"n": unique("n")}});
-        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
-        self.api.delete(name, &DeleteParams::default()).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn finalizers(&self, name: &str) -> Result<Option<Vec<String>>> {
-        Ok(self.api.get_opt(name).await?.map(|object| object.metadata.finalizers.unwrap_or_default()))
-    }
-
-    pub(crate) async fn until_gone(&self, name: &str) -> Result<()> {
-        until("the resource is gone", SOON, async || {
-            Ok(self.api.get_opt(name).await?.is_none().then_some(()))
-        })
-        .await
     }
 }
 

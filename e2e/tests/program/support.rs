@@ -2,45 +2,44 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use kube::Api;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use rewitness_controlplane::{ControlPlane, FaultProxy, shared, unique, until};
-use serde_json::{Value, json};
+use rewitness_controlplane::{FaultProxy, shared, unique};
+use rewitness_e2e::Widgets;
+use serde_json::Value;
 
 #[path = "running.rs"]
 mod running;
 pub(crate) use running::{Ended, Running};
 
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = rewitness_e2e::SOON;
 
 /// A kind of its own in a namespace of its own, and the program pointed at it.
 pub(crate) struct World {
-    pub(crate) plane: &'static ControlPlane,
-    pub(crate) namespace: String,
-    pub(crate) group: String,
-    pub(crate) resource: ApiResource,
-    pub(crate) api: Api<DynamicObject>,
+    own: Widgets<'static>,
     /// Scripts and what they note.
     pub(crate) folder: tempfile::TempDir,
     kubeconfig: PathBuf,
 }
 
+impl Deref for World {
+    type Target = Widgets<'static>;
+
+    fn deref(&self) -> &Widgets<'static> {
+        &self.own
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Result<Self> {
-        let plane = shared().await?;
-        let namespace = plane.namespace("program").await?;
-        let group = format!("{}.test", unique("g"));
-        let resource = plane.crd(&group, "widgets", "Widget", true, &["wd"]).await?;
-        let api = Api::namespaced_with(plane.client().await?, &namespace, &resource);
-        let folder = tempfile::tempdir()?;
-        let kubeconfig = plane.kubeconfig();
-        Ok(Self { plane, namespace, group, resource, api, folder, kubeconfig })
+        let own = Widgets::new(shared().await?, "program").await?;
+        let kubeconfig = own.plane.kubeconfig();
+        Ok(Self { own, folder: tempfile::tempdir()?, kubeconfig })
     }
 
     /// `widgets.GROUP`: the plural alone would be whichever test's group comes first.
@@ -101,51 +100,6 @@ impl World {
             verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
             ..PolicyRule::default()
         }
-    }
-
-    pub(crate) async fn create(&self, name: &str) -> Result<DynamicObject> {
-        self.create_with(name, json!({})).await
-    }
-
-    /// Creates a widget with this further metadata.
-    pub(crate) async fn create_with(&self, name: &str, metadata: Value) -> Result<DynamicObject> {
-        let mut object = DynamicObject::new(name, &self.resource).data(json!({"spec": {"n": 0}}));
-        let mut merged = serde_json::to_value(&object.metadata)?;
-        for (key, value) in metadata.as_object().context("metadata is an object")? {
-            merged[key] = value.clone();
-        }
-        object.metadata = serde_json::from_value(merged)?;
-        Ok(self.api.create(&PostParams::default(), &object).await?)
-    }
-
-    /// Changes the spec, and so the generation.
-    pub(crate) async fn change(&self, name: &str) -> Result<()> {
-        let patch = json!({"spec": {"n": unique("n")}});
-        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
-        self.api.delete(name, &DeleteParams::default()).await?;
-        Ok(())
-    }
-
-    /// The finalizers of a widget; `None` if it has gone.
-    pub(crate) async fn finalizers(&self, name: &str) -> Result<Option<Vec<String>>> {
-        Ok(self.api.get_opt(name).await?.map(|object| object.metadata.finalizers.unwrap_or_default()))
-    }
-
-    pub(crate) async fn until_gone(&self, name: &str) -> Result<()> {
-        let probe = async || Ok(self.finalizers(name).await?.is_none().then_some(()));
-        until(&format!("{name} is gone"), SOON, probe).await
-    }
-
-    pub(crate) async fn until_held(&self, name: &str, hold: &str) -> Result<()> {
-        let probe = async || {
-            let finalizers = self.finalizers(name).await?.unwrap_or_default();
-            Ok(finalizers.iter().any(|one| one == hold).then_some(()))
-        };
-        until(&format!("{name} is held"), SOON, probe).await
     }
 
     /// An executable script in the folder where the program runs; the path to type.

@@ -1,11 +1,7 @@
 //! The program on a terminal of its own: it looks as it does to a person, and can be answered.
 
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,11 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rewitness_controlplane::until;
-use rustix::fs::OFlags;
-use rustix::io::{FdFlags, fcntl_setfd};
+use rewitness_e2e::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use tokio::process::Child;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +24,7 @@ pub(crate) struct OnTerminal {
 
 impl OnTerminal {
     pub(crate) fn start(mut command: Command) -> Result<Self> {
-        let (mut ours, theirs) = open(100)?;
+        let Terminal { mut ours, theirs } = Terminal::open(100)?;
         command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
         let (keyboard, shown) = (ours.try_clone()?, Arc::new(Mutex::new(String::new())));
@@ -70,24 +63,4 @@ impl OnTerminal {
     pub(crate) async fn end(mut self) -> Result<Option<i32>> {
         Ok(tokio::time::timeout(PATIENCE, self.child.wait()).await.with_context(|| self.shown())??.code())
     }
-}
-
-/// The two ends of a terminal with so many columns: ours and the program's.
-fn open(columns: u16) -> Result<(File, File)> {
-    let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("open a terminal")?;
-    // If the program inherited this end, its own would never be closed.
-    fcntl_setfd(&ours, FdFlags::CLOEXEC)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let name = ptsname(&ours, Vec::new()).context("find the terminal's name")?;
-    let theirs = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-        .open(OsStr::from_bytes(name.as_bytes()))?;
-    let mut settings = tcgetattr(&theirs)?;
-    settings.make_raw();
-    tcsetattr(&theirs, OptionalActions::Now, &settings)?;
-    tcsetwinsize(&theirs, Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })?;
-    Ok((ours.into(), theirs))
 }

@@ -19,7 +19,6 @@ mod session;
 mod signals;
 mod stage;
 mod steps;
-mod terminal;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();

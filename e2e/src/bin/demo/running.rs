@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rewitness_e2e::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -15,7 +16,6 @@ use tokio::time::timeout;
 
 use crate::line::Line;
 use crate::screen::Screen;
-use crate::terminal::Terminal;
 
 /// How the program marks a change of its status line.
 const CLEAR_LINE: &str = "\r\x1b[2K";

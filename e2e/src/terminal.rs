@@ -14,16 +14,19 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 /// The two ends of a terminal.
-pub(crate) struct Terminal {
+pub struct Terminal {
     /// Where we read.
-    pub(crate) ours: File,
+    pub ours: File,
     /// Where the program writes.
-    pub(crate) theirs: File,
+    pub theirs: File,
 }
 
 impl Terminal {
     /// Opens a terminal with so many columns.
-    pub(crate) fn open(columns: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The system has no terminals to give.
+    pub fn open(columns: usize) -> Result<Self> {
         let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("open a terminal")?;
         // If a program inherited this end, its own would never be closed.
         fcntl_setfd(&ours, FdFlags::CLOEXEC)?;
