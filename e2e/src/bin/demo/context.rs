@@ -91,24 +91,25 @@ impl Context {
             bail!(
                 "{} is there already ({}), and was not left by a demo of this checkout.\nIf it is a demo's, and that \
                  demo does not run any more, remove it yourself:\n  rewitness unhold demo clusters.{GROUP} -A\n  \
-                 kubectl delete crd,namespace -l {SESSION}",
+                 kubectl delete crd,namespace -l '{}'",
                 found.what(),
-                self.server
+                self.server,
+                of_sessions(found.sessions.iter().flatten())
             );
         }
         screen.line("An earlier demo was cut off here. What it left is removed first.");
-        self.clean(program).await?;
-        cut_off
-            .into_iter()
-            .filter(|session| found.sessions.contains(&Some(session.id())))
-            .for_each(Session::forget);
+        let left: Vec<Session> =
+            cut_off.into_iter().filter(|session| found.sessions.contains(&Some(session.id()))).collect();
+        let ids: Vec<String> = left.iter().map(Session::id).collect();
+        self.clean(&ids, program).await?;
+        left.into_iter().for_each(Session::forget);
         Ok(())
     }
 
-    /// Removes everything of the demo, and waits until it is gone.
-    pub(crate) async fn clean(&self, program: &Path) -> Result<()> {
+    /// Removes everything of these runs of the demo, and waits until it is gone.
+    pub(crate) async fn clean(&self, sessions: &[String], program: &Path) -> Result<()> {
         self.unhold(program).await?;
-        let ours = ListParams::default().labels(SESSION);
+        let ours = ListParams::default().labels(&of_sessions(sessions));
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         remove(&definitions, &ours).await?;
@@ -182,6 +183,12 @@ impl Found {
 /// Whether a context is one of a local cluster that is made to be thrown away.
 fn is_a_playground(context: &str) -> bool {
     context.starts_with("kind-") || context.starts_with("k3d-") || context == "minikube"
+}
+
+/// Selects what these runs created, and nothing that carries the label for another reason.
+fn of_sessions<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
+    let ids: Vec<&str> = ids.into_iter().map(String::as_str).collect();
+    format!("{SESSION} in ({})", ids.join(","))
 }
 
 fn session_of<K>(object: &PartialObjectMeta<K>) -> Option<String> {

@@ -120,8 +120,9 @@ async fn clean(
     let Some(context) = place.context() else { return Ok(true) };
     screen.line("");
     screen.line("Removing everything from the cluster …");
+    let ours = [session.id()];
     tokio::select! {
-        cleaned = context.clean(program) => cleaned?,
+        cleaned = context.clean(&ours, program) => cleaned?,
         () = signals.next() => {
             screen.failure("cut off: the next demo in this cluster removes the rest");
             return Ok(false);
