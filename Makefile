@@ -22,8 +22,11 @@ generate: ## What is generated: deploy/crds from the types
 demo: ## Watch real objects being replayed, retried and held, on a real API server (CONTEXT=… for yours)
 	@e2e/demo.sh
 
-test: controlplane ## Everything that needs no root, no JVM and no Node
-	$(CARGO) build --locked -p rewitness-operator
+# One selection of packages, so that every crate is compiled once, with one set of features; the
+# program and the control plane's builder are among what it builds.
+test: ## Everything that needs no root, no JVM and no Node
+	$(CARGO) test --locked --workspace --no-run
+	@$(TARGET)/debug/controlplane build
 	$(CARGO) test --locked --workspace
 
 check: format lint doc deny picture package ## What needs no server: format, lints, docs, dependencies, packages

@@ -10,25 +10,6 @@ use anyhow::Result;
 use serde_json::json;
 use support::{Ended, World};
 
-#[tokio::test]
-async fn it_tells_its_version_its_help_and_its_completions() -> Result<()> {
-    let world = World::new().await?;
-    for (args, expected) in [
-        (&["--version"][..], "rewitness 0."),
-        (&["--help"], "Examples:"),
-        (&["tail", "--help"], "REWITNESS_CAUSE"),
-        (&["unhold", "-h"], "--dry-run"),
-        (&["completions", "bash"], "complete -F _rewitness"),
-        (&["completions", "zsh"], "#compdef rewitness"),
-        (&["completions", "fish"], "complete -c rewitness"),
-    ] {
-        let ended = world.run(args).await?;
-        assert_eq!((ended.status, ended.warnings().as_str()), (Some(0), ""), "{args:?}");
-        assert!(ended.stdout.join("\n").contains(expected), "{args:?} does not say {expected}");
-    }
-    Ok(())
-}
-
 /// The first word of the first line of stderr is `error:`, and it says all of this.
 fn assert_error(ended: &Ended, status: i32, expected: &[&str]) {
     assert_eq!(ended.status, Some(status), "{ended:?}");
