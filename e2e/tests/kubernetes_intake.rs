@@ -5,16 +5,11 @@
 #[path = "kubernetes/support.rs"]
 mod support;
 
-use std::sync::{Arc, Mutex};
-
 use anyhow::Result;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, ObjectMeta, PostParams};
-use kube::{Api, ResourceExt};
-use rewitness_controlplane::{shared, until};
-use rewitness_kubernetes::{KubernetesQueue, Reconciler, kind_of};
-use rewitness_messaging::{Cause, Hold, HoldState, Outcome, Queue, State, Subscription};
-use support::{Recorder, SOON, World, quick, run, until_replayed};
+use rewitness_controlplane::shared;
+use rewitness_kubernetes::KubernetesQueue;
+use rewitness_messaging::{Cause, Hold, HoldState, Queue, State, Subscription};
+use support::{Recorder, World, quick, run, until_replayed};
 
 #[tokio::test]
 async fn every_page_is_replayed_and_changes_follow() -> Result<()> {
@@ -69,48 +64,6 @@ async fn a_deletion_is_held_until_its_consumer_is_done() -> Result<()> {
     recorder.until("a", State::Deleting).await?;
     world.until_gone("a").await?;
     assert!(!recorder.has("a", State::Live));
-    running.stop().await?;
-    Ok(())
-}
-
-/// A kube-rs user's reconcile function: it is handed the resource of its delivery, live and deleting.
-#[tokio::test]
-async fn a_reconcile_function_reads_the_resource_of_its_delivery() -> Result<()> {
-    struct Ctx(Mutex<Vec<(String, Option<String>, bool)>>);
-
-    async fn reconcile(map: Arc<ConfigMap>, ctx: Arc<Ctx>) -> Result<Outcome, kube::Error> {
-        let value = map.data.as_ref().and_then(|data| data.get("key").cloned());
-        let deleting = map.metadata.deletion_timestamp.is_some();
-        ctx.0.lock().unwrap().push((map.name_any(), value, deleting));
-        Ok(Outcome::Done)
-    }
-
-    let plane = shared().await?;
-    let client = plane.client().await?;
-    let namespace = plane.namespace("maps").await?;
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
-    let map = |value: &str| ConfigMap {
-        metadata: ObjectMeta { name: Some("a".to_owned()), ..ObjectMeta::default() },
-        data: Some([("key".to_owned(), value.to_owned())].into()),
-        ..ConfigMap::default()
-    };
-    maps.create(&PostParams::default(), &map("one")).await?;
-
-    let queue = KubernetesQueue::new(client.clone(), quick());
-    let ctx = Arc::new(Ctx(Mutex::default()));
-    let subscription = Subscription::new("maps", [kind_of::<ConfigMap>()])
-        .in_namespaces([namespace])
-        .matching("!kubernetes.io/legacy".parse()?)
-        .holding(Hold::new("hold.rewitness.dev/maps"));
-    let handle = queue.subscribe(subscription, Reconciler::new(client, ctx.clone(), reconcile))?;
-    let running = run(&queue);
-    until_replayed(&handle).await?;
-    maps.delete("a", &DeleteParams::default()).await?;
-    until("it is gone", SOON, async || Ok(maps.get_opt("a").await?.is_none().then_some(()))).await?;
-    maps.create(&PostParams::default(), &map("two")).await?;
-    let seen = |value: &str, deleting: bool| ("a".to_owned(), Some(value.to_owned()), deleting);
-    let wanted = [seen("one", false), seen("one", true), seen("two", false)];
-    until("each is seen once", SOON, async || Ok((*ctx.0.lock().unwrap() == wanted).then_some(()))).await?;
     running.stop().await?;
     Ok(())
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
 
+#[path = "kubernetes/support.rs"]
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -9,11 +12,13 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
-use rewitness_controlplane::shared;
-use rewitness_kubernetes::{Reconciler, kind_of};
+use rewitness_controlplane::{shared, until};
+use rewitness_kubernetes::{KubernetesQueue, Reconciler, kind_of};
 use rewitness_messaging::{
-    Cause, Consumer, Delivery, Envelope, HoldState, Outcome, ResourceId, State, Version,
+    Cause, Consumer, Delivery, Envelope, Hold, HoldState, Outcome, Queue, ResourceId, State, Subscription,
+    Version,
 };
+use support::{SOON, quick, run, until_replayed};
 
 fn config_map(value: &str) -> ConfigMap {
     ConfigMap {
@@ -41,34 +46,58 @@ fn delivery_of(map: &ConfigMap) -> Delivery {
     }
 }
 
+type Seen = (String, bool);
+
+/// What it is handed: the value, and whether it is going.
+#[derive(Default)]
+struct Ctx(Mutex<Vec<Seen>>);
+
+impl Ctx {
+    fn seen(&self) -> Vec<Seen> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+async fn reconcile(map: Arc<ConfigMap>, ctx: Arc<Ctx>) -> Result<Outcome, kube::Error> {
+    let value = map.data.as_ref().unwrap()["key"].clone();
+    ctx.0.lock().unwrap().push((value, map.metadata.deletion_timestamp.is_some()));
+    Ok(Outcome::Done)
+}
+
 #[tokio::test]
 async fn a_reconcile_function_sees_the_resource_as_it_is_now_and_never_a_namesake() -> Result<()> {
     let plane = shared().await?;
     let namespace = plane.namespace("reconciler").await?;
     let client = plane.client().await?;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
-    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-    let reconcile =
-        async |map: Arc<ConfigMap>, seen: Arc<Mutex<Vec<String>>>| -> Result<Outcome, kube::Error> {
-            seen.lock().unwrap().push(map.data.as_ref().unwrap()["key"].clone());
-            Ok(Outcome::Done)
-        };
-    let reconcile =
-        move |map, seen| Box::pin(reconcile(map, seen)) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>;
-    let consumer = Reconciler::new(client, seen.clone(), reconcile);
+    let (ctx, alone) = (Arc::new(Ctx::default()), Arc::new(Ctx::default()));
+    let seen = |value: &str, deleting: bool| (value.to_owned(), deleting);
 
     let first = maps.create(&PostParams::default(), &config_map("first")).await?;
-    let delivery = delivery_of(&first);
+    let stale = delivery_of(&first);
     let mut changed = first.clone();
     changed.data.as_mut().unwrap().insert("key".into(), "changed".into());
     maps.replace("web", &PostParams::default(), &changed).await?;
-    assert_eq!(consumer.consume(delivery.clone()).await.unwrap(), Outcome::Done);
-    assert_eq!(*seen.lock().unwrap(), ["changed"], "a live read, not what was delivered");
+    let by_hand = Reconciler::new(client.clone(), alone.clone(), reconcile);
+    assert_eq!(by_hand.consume(stale.clone()).await.unwrap(), Outcome::Done);
+    assert_eq!(alone.seen(), [seen("changed", false)], "a live read, not what was delivered");
 
+    let queue = KubernetesQueue::new(client.clone(), quick());
+    let subscription = Subscription::new("maps", [kind_of::<ConfigMap>()])
+        .in_namespaces([namespace])
+        .matching("!kubernetes.io/legacy".parse()?)
+        .holding(Hold::new("hold.rewitness.dev/maps"));
+    let handle = queue.subscribe(subscription, Reconciler::new(client, ctx.clone(), reconcile))?;
+    let running = run(&queue);
+    until_replayed(&handle).await?;
     maps.delete("web", &DeleteParams::default()).await?;
-    assert_eq!(consumer.consume(delivery.clone()).await.unwrap(), Outcome::Done);
+    until("it is gone", SOON, async || Ok(maps.get_opt("web").await?.is_none().then_some(()))).await?;
+    assert_eq!(by_hand.consume(stale.clone()).await.unwrap(), Outcome::Done);
     maps.create(&PostParams::default(), &config_map("namesake")).await?;
-    assert_eq!(consumer.consume(delivery).await.unwrap(), Outcome::Done);
-    assert_eq!(seen.lock().unwrap().len(), 1, "neither for what has gone nor for another of its name (Q7)");
+    assert_eq!(by_hand.consume(stale).await.unwrap(), Outcome::Done);
+    assert_eq!(alone.seen().len(), 1, "neither for what has gone nor for another of its name (Q7)");
+    let wanted = [seen("changed", false), seen("changed", true), seen("namesake", false)];
+    until("each is seen once", SOON, async || Ok((ctx.seen() == wanted).then_some(()))).await?;
+    running.stop().await?;
     Ok(())
 }

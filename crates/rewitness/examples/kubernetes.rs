@@ -17,21 +17,32 @@ async fn clean_up(delivery: Delivery) -> Result<Outcome, Failure> {
     Ok(Outcome::Done) // only this lets a deletion finish
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let namespace = std::env::args().nth(1).context("which namespace? Name it as the only argument")?;
-    let client = client(kube::Config::infer().await?)?;
+pub(crate) async fn follow(
+    client: kube::Client,
+    namespace: String,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let queue = KubernetesQueue::new(client, Config::default());
     let wants = Subscription::new("example", [Kind::new("", "ConfigMap")])
         .in_namespaces([namespace])
         .holding(Hold::new("hold.rewitness.dev/example"));
     let handle = queue.subscribe(wants, clean_up)?;
-    let stop = async {
+    let stop = async move {
         let replayed = handle.replayed().await;
         println!("replayed {}; now following, until Ctrl-C", replayed.delivered);
-        tokio::signal::ctrl_c().await.ok();
+        stop.await;
         drop(handle);
     };
     queue.run(stop).await?;
     Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let namespace = std::env::args().nth(1).context("which namespace? Name it as the only argument")?;
+    let client = client(kube::Config::infer().await?)?;
+    let stop = async {
+        tokio::signal::ctrl_c().await.ok();
+    };
+    follow(client, namespace, stop).await
 }

@@ -26,19 +26,27 @@ async fn reconcile(map: Arc<ConfigMap>, ctx: Arc<Ctx>) -> Result<Outcome, kube::
     Ok(Outcome::Done)
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let namespace = std::env::args().nth(1).context("which namespace? Name it as the only argument")?;
-    let client = client(kube::Config::infer().await?)?;
+pub(crate) async fn follow(
+    client: kube::Client,
+    namespace: String,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let queue = KubernetesQueue::new(client.clone(), Config::default());
     let wants = Subscription::new("reconciler", [kind_of::<ConfigMap>()])
         .in_namespaces([namespace])
         .holding(Hold::new("hold.rewitness.dev/reconciler"));
     let consumer = Reconciler::new(client, Arc::new(Ctx { greeting: "hello" }), reconcile);
     let _handle = queue.subscribe(wants, consumer)?;
+    queue.run(stop).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let namespace = std::env::args().nth(1).context("which namespace? Name it as the only argument")?;
+    let client = client(kube::Config::infer().await?)?;
     let stop = async {
         tokio::signal::ctrl_c().await.ok();
     };
-    queue.run(stop).await?;
-    Ok(())
+    follow(client, namespace, stop).await
 }
