@@ -15,6 +15,7 @@
 mod adopt;
 mod holds;
 mod lane;
+mod marking;
 mod name;
 mod patch;
 mod protect;
@@ -32,6 +33,7 @@ use crate::discovery::Catalog;
 
 pub use holds::{Held, Holds, Survey, TakenOff};
 pub(crate) use lane::AdoptionLane;
+pub(crate) use marking::Marking;
 pub use name::check_name;
 use patch::Seen;
 pub use protect::{is_protected_namespace, protected};
@@ -43,6 +45,7 @@ const TRIES: u32 = 5;
 pub(crate) struct Finalizers {
     pub(crate) server: Server,
     pub(crate) catalog: Arc<Catalog>,
+    pub(crate) marking: Marking,
 }
 
 /// A resource as it was just read.

@@ -7,7 +7,7 @@ use rewitness_messaging::{
 };
 
 use crate::discovery::Catalog;
-use crate::finalizer::{self, Finalizers, is_protected_namespace};
+use crate::finalizer::{self, Finalizers, Marking, is_protected_namespace};
 use crate::intake::{Context, dice};
 use crate::{Config, pump};
 
@@ -75,9 +75,19 @@ impl KubernetesQueue {
         });
         let server = Server::new(client, config.call_timeout);
         let catalog = Arc::new(Catalog::new(server.clone()));
-        let finalizers = Arc::new(Finalizers { server: server.clone(), catalog: catalog.clone() });
+        let finalizers = Arc::new(Finalizers {
+            server: server.clone(),
+            catalog: catalog.clone(),
+            marking: Marking::default(),
+        });
         let intake = Arc::new(Context::new(server, catalog, config));
         Self(Arc::new(Shared { desk, intake, finalizers }))
+    }
+
+    /// Waits until no call is under way that puts this hold on a resource. Once the subscription of
+    /// the hold has ended, none begins any more: what carries the hold then can be listed.
+    pub async fn marked(&self, hold: &str) {
+        self.0.finalizers.marking.idle(hold).await;
     }
 
     fn config(&self) -> &Config {

@@ -5,7 +5,7 @@ use rewitness_api::{Refusal, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::release::From;
-use super::{Finalizers, is_protected_namespace};
+use super::{Finalizers, Marking, is_protected_namespace};
 use crate::Error;
 use crate::discovery::{Catalog, ResolvedKind};
 use crate::wire::{Entry, decode_page};
@@ -70,7 +70,8 @@ impl Holds {
     /// Over a client; best one from [`client`](crate::client).
     pub fn new(client: kube::Client) -> Self {
         let server = Server::new(client, Duration::from_secs(30));
-        Self(Arc::new(Finalizers { catalog: Arc::new(Catalog::new(server.clone())), server }))
+        let catalog = Arc::new(Catalog::new(server.clone()));
+        Self(Arc::new(Finalizers { catalog, server, marking: Marking::default() }))
     }
 
     /// Lists a kind, in a namespace or everywhere, and says what of it has the hold.

@@ -60,7 +60,9 @@ impl AdoptionLane {
 
 /// One adoption, whose ticket is handed back in any case.
 async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, adoption: Adoption) {
+    let marks = finalizers.marking.begin(&adoption.add);
     let result = finalizers.adopt(&adoption).await;
+    drop(marks);
     let Adoption { ticket, resource, .. } = adoption;
     let back = |ticket: AdoptionTicket, result| desk.adopted(ticket, result, Instant::now().into_std());
     match result {
