@@ -33,11 +33,13 @@ impl Shared {
             ..RuleCheck::default()
         };
         let parent = self.served(&rule.parent, &mut found).await?;
+        found.refused = found.refused.or_else(|| out_of_scope(rule, &rule.parent, parent.as_ref()));
         let declared: Vec<&DependentKind> =
             rule.current.stages.iter().flat_map(|stage| &stage.dependents).collect();
         let mut dependents = Vec::new();
         for declared in declared {
             let Some(endpoint) = self.served(&declared.kind, &mut found).await? else { continue };
+            found.refused = found.refused.or_else(|| out_of_scope(rule, &declared.kind, Some(&endpoint)));
             if let Some(parent) = &parent {
                 let clear = check(declared, Scope::of(parent.namespaced), Scope::of(endpoint.namespaced));
                 found.refused = found.refused.or(clear.err().map(Refused::Unclear));
@@ -45,7 +47,8 @@ impl Shared {
             dependents.push((endpoint, declared.action));
         }
         let Some(parent) = parent else { return Ok(found) };
-        let rights = rights_for(&parent, rule.namespaces.as_deref(), &dependents);
+        let (parents, within) = (rule.parent_namespaces(), rule.within.as_deref());
+        let rights = rights_for(&parent, parents.as_deref(), &dependents, within);
         let mut asked = stream::iter(rights.into_iter().map(|right| async {
             let granted = has(&self.loader.server, &right).await;
             (right, granted)
@@ -73,4 +76,14 @@ impl Shared {
             Err(refusal) => Err(Error::Discover { kind: kind.kind.clone(), refusal }),
         }
     }
+}
+
+/// Why an operator that works in some namespaces alone cannot follow a rule with this kind.
+fn out_of_scope(rule: &Rule, kind: &KindRef, served: Option<&Endpoint>) -> Option<Refused> {
+    rule.within.as_ref()?;
+    if served.is_some_and(|served| !served.namespaced) {
+        return Some(Refused::OutOfScope(format!("{} lives in none", kind.kind)));
+    }
+    let has_no_parents = rule.parent_namespaces().is_some_and(|names| names.is_empty());
+    has_no_parents.then(|| Refused::OutOfScope("spec.parent.namespaces names none of them".to_owned()))
 }

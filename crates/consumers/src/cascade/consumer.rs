@@ -169,7 +169,7 @@ impl<R: Records> CascadeConsumer<R> {
     /// was as it is after they were made.
     async fn load(&self, rule: &Rule, revision: &Revision, delivered: &ResourceId) -> Result<Loaded, Error> {
         let loader = &self.shared.loader;
-        let listings = loader.listings(revision, delivered).await;
+        let listings = loader.listings(revision, delivered, rule.within.as_deref()).await;
         let parent = loader.parent(&rule.parent, delivered).await?;
         let begun = parent.as_ref().is_some_and(|parent| ParentRecord::of(parent, &rule.name).is_some());
         // It matters only for what has not begun.

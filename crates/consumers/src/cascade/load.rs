@@ -27,12 +27,20 @@ pub(crate) struct Loader {
 
 impl Loader {
     /// Lists the dependents of a parent, of all stages: consistently, by pages, metadata only.
-    pub(crate) async fn listings(&self, revision: &Revision, parent: &ResourceId) -> Vec<Listing> {
+    /// Those that live in namespaces are looked for `within` these alone, if there are any.
+    pub(crate) async fn listings(
+        &self,
+        revision: &Revision,
+        parent: &ResourceId,
+        within: Option<&[String]>,
+    ) -> Vec<Listing> {
         let mut lists = Vec::new();
         for (stage, declared) in revision.stages.iter().enumerate() {
             for (index, declared) in declared.dependents.iter().enumerate() {
                 let place = (stage, index);
-                lists.push(async move { Listing { place, found: self.dependents(declared, parent).await } });
+                lists.push(async move {
+                    Listing { place, found: self.dependents(declared, parent, within).await }
+                });
             }
         }
         stream::iter(lists).buffered(LISTS).collect().await
@@ -42,6 +50,7 @@ impl Loader {
         &self,
         declared: &DependentKind,
         parent: &ResourceId,
+        within: Option<&[String]>,
     ) -> Result<Vec<Dependent>, Unlisted> {
         for last in [false, true] {
             let endpoint = match self.kinds.find(&declared.kind).await.map_err(unlisted)? {
@@ -52,7 +61,7 @@ impl Loader {
             let Some(wanted) = lookup(declared, parent, scope).map_err(Unlisted::Unclear)? else {
                 return Ok(Vec::new());
             };
-            match self.list(&endpoint, declared, &wanted).await {
+            match self.list_places(&endpoint, declared, &wanted, within).await {
                 // What was found out earlier is no longer so; look where it is served now.
                 Err(Refusal::NoPath) if !last => self.kinds.forget(&declared.kind),
                 Err(refusal) => return Err(unlisted(refusal)),
@@ -62,6 +71,25 @@ impl Loader {
             }
         }
         Err(Unlisted::NotServed)
+    }
+
+    /// Everything that is wanted, or what of it is in the places that are looked at.
+    async fn list_places(
+        &self,
+        endpoint: &Endpoint,
+        declared: &DependentKind,
+        wanted: &Lookup,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Object>, Refusal> {
+        let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
+            return self.list(endpoint, declared, wanted).await;
+        };
+        let mut objects = Vec::new();
+        for name in names {
+            let here = Lookup { namespace: Some(name.as_str().into()), value: wanted.value.clone() };
+            objects.extend(self.list(endpoint, declared, &here).await?);
+        }
+        Ok(objects)
     }
 
     /// All pages of a list. A token that has expired means listing anew: the token that comes with

@@ -112,6 +112,9 @@ pub enum Refused {
     /// The rule does not say which parent is meant.
     #[error(transparent)]
     Unclear(Unclear),
+    /// It is about more than the operator works on.
+    #[error("the operator works in some namespaces alone (--namespace-scope), and {0}")]
+    OutOfScope(String),
     /// Rights are missing. Nothing begins that could not be ended.
     #[error("missing rights: {}", .0.join("; "))]
     MissingRights(Vec<String>),
@@ -149,6 +152,7 @@ impl Refused {
             Self::ProtectedKind(_) => "ProtectedKind",
             Self::Unclear(Unclear::Ambiguous { .. }) => "AmbiguousReference",
             Self::Unclear(_) => "ScopeMismatch",
+            Self::OutOfScope(_) => "OutOfScope",
             Self::MissingRights(_) => "MissingRights",
             Self::Unconfirmed(_) => "LimitExceeded",
             Self::RevisionUnknown(_) => "RevisionUnknown",

@@ -77,6 +77,7 @@ pub(crate) fn rights_for(
     parent: &Endpoint,
     parent_namespaces: Option<&[String]>,
     dependents: &[(Endpoint, Action)],
+    within: Option<&[String]>,
 ) -> BTreeSet<Right> {
     let of = |endpoint: &Endpoint, verbs: &[&'static str], namespace: Option<&String>| {
         verbs
@@ -88,22 +89,26 @@ pub(crate) fn rights_for(
             .collect::<Vec<_>>()
     };
     let mut rights = BTreeSet::new();
-    match parent_namespaces {
-        None => rights.extend(of(parent, &["get", "list", "watch", "patch"], None)),
-        Some(namespaces) => rights.extend(
-            namespaces.iter().flat_map(|one| of(parent, &["get", "list", "watch", "patch"], Some(one))),
-        ),
+    for namespace in places(parent_namespaces) {
+        rights.extend(of(parent, &["get", "list", "watch", "patch"], namespace));
     }
     for (endpoint, action) in dependents {
-        rights.extend(of(endpoint, &["list", "watch"], None));
-        if *action == Action::Delete {
-            rights.extend(of(endpoint, &["get", "delete"], None));
+        for namespace in places(within) {
+            rights.extend(of(endpoint, &["list", "watch"], namespace));
+            if *action == Action::Delete {
+                rights.extend(of(endpoint, &["get", "delete"], namespace));
+            }
         }
     }
     if parent.group.contains('.') {
         rights.insert(Right::new("get", "apiextensions.k8s.io", "customresourcedefinitions"));
     }
     rights
+}
+
+/// Each of these namespaces; `None`, which is everywhere, if there are none to be named.
+fn places(namespaces: Option<&[String]>) -> Vec<Option<&String>> {
+    namespaces.map_or_else(|| vec![None], |names| names.iter().map(Some).collect())
 }
 
 #[derive(Deserialize)]

@@ -40,6 +40,8 @@ pub struct Rule {
     pub(crate) hold_deletions: bool,
     pub(crate) parent: KindRef,
     pub(crate) namespaces: Option<Vec<String>>,
+    /// The namespaces that the operator works in, if not in all.
+    pub(crate) within: Option<Arc<[String]>>,
     pub(crate) selector: Selector,
     pub(crate) current: Arc<Revision>,
     /// What the rule said before, as far as a deletion may have begun with it.
@@ -124,11 +126,24 @@ impl Rule {
             hold_deletions: spec.hold_deletions,
             parent: kind_ref(&spec.parent.api_version, &spec.parent.kind)?,
             namespaces: spec.parent.namespaces.clone(),
+            within: None,
             selector: spec.parent.selector()?.parse()?,
             earlier: earlier.collect(),
             max_per_hour: spec.limits.max_per_hour,
             current: Arc::new(current),
         })
+    }
+
+    /// The same rule for an operator that works in these namespaces alone.
+    ///
+    /// # Caveats
+    ///
+    /// Dependents in other namespaces are neither seen nor waited for. A rule with a kind that lives
+    /// in no namespace is refused by [`Cascades::check`](super::Cascades::check), and is not to be
+    /// followed.
+    pub fn within(mut self, namespaces: impl Into<Arc<[String]>>) -> Self {
+        self.within = Some(namespaces.into());
+        self
     }
 
     /// The Cascade's name.
@@ -167,9 +182,21 @@ impl Rule {
             .matching(self.selector.clone())
             // Nothing is done to live parents, so their deliveries need not wait for the hold.
             .holding(Hold::for_deletions(self.finalizer.clone()));
-        match &self.namespaces {
-            Some(namespaces) => subscription.in_namespaces(namespaces.iter().map(|name| &**name)),
+        match self.parent_namespaces() {
+            Some(namespaces) => subscription.in_namespaces(namespaces),
             None => subscription,
+        }
+    }
+
+    /// Where its parents live, as far as the operator works there; everywhere if `None`.
+    pub(crate) fn parent_namespaces(&self) -> Option<Vec<String>> {
+        match (&self.namespaces, &self.within) {
+            (None, None) => None,
+            (Some(named), None) => Some(named.clone()),
+            (None, Some(within)) => Some(within.to_vec()),
+            (Some(named), Some(within)) => {
+                Some(named.iter().filter(|name| within.contains(name)).cloned().collect())
+            }
         }
     }
 
@@ -270,6 +297,18 @@ mod tests {
         assert_eq!(rule.revision_of(&hash).unwrap().limits.max_dependents, 100);
         assert_eq!(rule.revision_of(rule.revision()).unwrap().limits.max_dependents, 7);
         assert!(rule.revision_of("unknown").is_none());
+    }
+
+    #[test]
+    fn an_operator_of_some_namespaces_follows_the_parents_in_these_alone() {
+        let of = |namespaces: serde_json::Value| {
+            let parent = json!({ "apiVersion": "v1", "kind": "Secret", "namespaces": namespaces });
+            let rule = Rule::new(&cascade(json!({ "parent": parent }))).unwrap();
+            rule.within(["a".to_owned(), "b".to_owned()]).parent_namespaces().unwrap()
+        };
+        assert_eq!(of(json!(null)), ["a", "b"]);
+        assert_eq!(of(json!(["b", "c"])), ["b"]);
+        assert!(of(json!(["c"])).is_empty());
     }
 
     #[test]
