@@ -136,6 +136,11 @@ pub(crate) struct RunArgs {
     /// Only the Cascades that these labels select; another operator must follow the others.
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<Selector>,
+    /// Work in these namespaces alone: parents and dependents in others are not seen.
+    ///
+    /// A Cascade with a kind that lives in no namespace is not followed then.
+    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace_scope: Vec<String>,
     /// Kinds that may be deleted although they are protected, as Namespace or
     /// ClusterRole.rbac.authorization.k8s.io.
     #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]

@@ -82,6 +82,7 @@ fn rules(
         queue: KubernetesQueue::new(link.client.clone(), config),
         cascades: Cascades::new(link.client.clone(), following(link, args)),
         holds: Holds::new(link.client.clone()),
+        within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
         reporter: |_| Arc::new(Silent),
         uninstall,
         recheck: Arc::new(Notify::new()),

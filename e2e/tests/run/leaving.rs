@@ -5,12 +5,13 @@ use anyhow::Result;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use rewitness_controlplane::until;
+use rewitness_controlplane::{Fault, Gate, Match, until};
 use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::lab::SOON;
+use crate::lab::{A_WHILE, SOON};
 use crate::office::{Office, install, is_held};
 
 /// A parent that is held, and one whose deletion waits.
@@ -184,4 +185,25 @@ async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is
     mark(Value::Null).await?;
     office.held("Project", "late", &cascade).await?;
     office.enforced(&cascade).await
+}
+
+#[tokio::test]
+async fn c10_a_parent_that_is_being_marked_while_its_rule_leaves_is_not_left_behind() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.enforced(&cascade).await?;
+    let gate = Gate::new();
+    let marks = Match::any().method("PATCH").path("/projects/");
+    let _held_back = proxy.rule(marks, Fault::Hold(gate.clone()));
+    office.lab.create("Project", "web", None).await?;
+    gate.reached().await?;
+    office.delete(&cascade).await?;
+    sleep(2 * A_WHILE).await;
+    assert!(office.cascades.get_opt(&cascade).await?.is_some(), "it waits for the mark");
+    gate.open();
+    office.left(&cascade).await?;
+    assert!(!is_held(&office.lab.api("Project").get("web").await?, &cascade));
+    Ok(())
 }

@@ -13,4 +13,5 @@ mod rights;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;
+mod scope;
 mod status;

@@ -15,16 +15,22 @@ fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
     }
 }
 
-/// What the operator needs, and these verbs on clusters.
-fn rights(group: &str, on_clusters: &[&str]) -> Vec<PolicyRule> {
-    let watch = &["get", "list", "watch", "patch"];
+const WATCH: &[&str] = &["get", "list", "watch", "patch"];
+
+/// What the operator needs for itself.
+pub(crate) fn own_rights() -> Vec<PolicyRule> {
     vec![
-        rule("rewitness.dev", "cascades", watch),
+        rule("rewitness.dev", "cascades", WATCH),
         rule("rewitness.dev", "cascades/status", &["patch"]),
-        rule("apiextensions.k8s.io", "customresourcedefinitions", watch),
-        rule(group, "projects", watch),
-        rule(group, "clusters", on_clusters),
+        rule("apiextensions.k8s.io", "customresourcedefinitions", WATCH),
     ]
+}
+
+/// What it needs with projects as parents, and these verbs on clusters.
+fn rights(group: &str, on_clusters: &[&str]) -> Vec<PolicyRule> {
+    let mut rights = own_rights();
+    rights.extend([rule(group, "projects", WATCH), rule(group, "clusters", on_clusters)]);
+    rights
 }
 
 #[tokio::test]

@@ -34,6 +34,17 @@ fn tail_takes_what_kubectl_users_type() {
 }
 
 #[test]
+fn run_takes_lists_of_namespaces_and_kinds() {
+    let line = "rewitness run --once --namespace-scope a,b --allow-protected-kinds \
+                Namespace,Role.rbac.authorization.k8s.io";
+    let Command::Run(args) = parse(line).unwrap().command else { panic!("{line}") };
+    assert!(args.once);
+    assert_eq!(args.namespace_scope, ["a", "b"]);
+    let kinds = [Kind::new("", "Namespace"), Kind::new("rbac.authorization.k8s.io", "Role")];
+    assert_eq!(args.allow_protected_kinds, kinds);
+}
+
+#[test]
 fn global_flags_go_before_and_after_the_command() {
     for line in [
         "rewitness --context a --kubeconfig /x tail widgets -v",
@@ -93,6 +104,8 @@ fn wrong_use_has_status_2_and_names_what_is_wrong() {
         ("rewitness tail widgets --yes", "--hold"),
         ("rewitness tail widgets --allow-protected", "--hold"),
         ("rewitness tail widgets --nosuch", "--nosuch"),
+        ("rewitness run --namespace-scope Team_A", "lower-case letters"),
+        ("rewitness run --allow-protected-kinds namespaces", "written as Namespace"),
         ("rewitness unhold", "<NAME>"),
         ("rewitness unhold demo", "<TYPE>"),
         ("rewitness unhold -demo widgets", "-d"),
@@ -119,7 +132,13 @@ fn help_and_version_are_no_errors() {
 
 #[test]
 fn every_help_has_examples() {
-    for line in ["rewitness -h", "rewitness tail -h", "rewitness unhold -h", "rewitness completions -h"] {
+    for line in [
+        "rewitness -h",
+        "rewitness tail -h",
+        "rewitness run -h",
+        "rewitness unhold -h",
+        "rewitness completions -h",
+    ] {
         assert!(parse(line).unwrap_err().to_string().contains("Examples:"), "{line}");
     }
 }

@@ -62,13 +62,9 @@ pub(crate) async fn run(
         rules.taken_in.notify_waiters();
         std::future::ready(())
     });
-    let mut taken_in = std::pin::pin!(taken_in);
-    let mut sweeps = interval(SWEEP);
-    loop {
-        tokio::select! {
-            () = &mut taken_in => return,
-            _ = sweeps.tick() => sweep(&rules, &store).await,
-        }
+    tokio::select! {
+        () = taken_in => {}
+        () = sweeps(&rules, &store) => {}
     }
 }
 
@@ -96,7 +92,13 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
     if !is_left && Instant::now() >= followed.check_due() {
         check(&rules, &followed, &rule).await;
     }
-    let applied = rules.apply(&seen, &rule, &followed, course).await;
+    let applied = match is_left || followed.is_in_scope(&rule) {
+        true => rules.apply(&seen, &rule, &followed, course).await,
+        false => {
+            followed.follow(None);
+            Ok(())
+        }
+    };
     let result = record(&followed, applied, is_left);
     if is_new {
         rules.wake(&followed);
@@ -154,7 +156,15 @@ async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::c
     rules.wake(followed);
 }
 
-/// Ends what the Cascades are gone of, however they went: nobody tells a `Controller`.
+/// A `Controller` is not told of Cascades that have gone; it is looked for them for ever.
+async fn sweeps(rules: &Rules, store: &Store<Cascade>) {
+    let mut ticks = interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        sweep(rules, store).await;
+    }
+}
+
 async fn sweep(rules: &Rules, store: &Store<Cascade>) {
     for followed in rules.all() {
         let is_there = |cascade: &Arc<Cascade>| cascade.metadata.name.as_ref() == Some(&followed.name);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::future::{Either, pending, select};
 use rewitness_consumers::cascade::{
-    Cause, Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
+    Cause, Facts, InvalidRule, Ledger, Refused, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision,
+    status,
 };
 use rewitness_crds::cascade::{Limits, Mode, Revision, Stage};
 use rewitness_crds::{Cascade, CascadeStatus};
@@ -29,6 +30,7 @@ const SUSPICION: Duration = Duration::from_secs(10);
 pub(crate) struct Followed {
     pub(crate) name: String,
     pub(crate) uid: String,
+    within: Option<Arc<[String]>>,
     reporter: Arc<dyn Reporter>,
     /// Rings when a rule is to be looked at again before its time.
     recheck: Arc<Notify>,
@@ -53,6 +55,10 @@ struct State {
     /// Why the last attempt to do what the Cascade says failed.
     trouble: Option<String>,
     following: Option<Following>,
+    /// Whether it is not followed because the operator works elsewhere.
+    is_elsewhere: bool,
+    /// Parents that are still to be let go, by which rule.
+    owed: Option<(Arc<Rule>, HeldParents)>,
     ledger: Ledger,
     /// The revisions that are in the status.
     revisions: Vec<Revision>,
@@ -90,7 +96,12 @@ impl Pending {
 }
 
 impl Followed {
-    pub(crate) fn new(cascade: &Cascade, reporter: Arc<dyn Reporter>, recheck: Arc<Notify>) -> Self {
+    pub(crate) fn new(
+        cascade: &Cascade,
+        within: Option<Arc<[String]>>,
+        reporter: Arc<dyn Reporter>,
+        recheck: Arc<Notify>,
+    ) -> Self {
         let ledger = cascade.status.as_ref().map(Ledger::restore).unwrap_or_default();
         let state = State {
             generation: 0,
@@ -103,6 +114,8 @@ impl Followed {
             withheld: None,
             trouble: None,
             following: None,
+            is_elsewhere: false,
+            owed: None,
             ledger,
             revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
             pending: Vec::new(),
@@ -112,6 +125,7 @@ impl Followed {
         Self {
             name: cascade.metadata.name.clone().unwrap_or_default(),
             uid: cascade.metadata.uid.clone().unwrap_or_default(),
+            within,
             reporter,
             recheck,
             bell: Notify::new(),
@@ -146,7 +160,28 @@ impl Followed {
     /// The rule that a Cascade describes, with the revisions that its status keeps by now.
     pub(crate) fn rule_of(&self, cascade: &Cascade) -> Result<Arc<Rule>, InvalidRule> {
         let status = CascadeStatus { revisions: self.state().revisions.clone(), ..CascadeStatus::default() };
-        Rule::new(&Cascade { status: Some(status), ..cascade.clone() }).map(Arc::new)
+        let rule = Rule::new(&Cascade { status: Some(status), ..cascade.clone() })?;
+        Ok(Arc::new(match &self.within {
+            Some(namespaces) => rule.within(namespaces.clone()),
+            None => rule,
+        }))
+    }
+
+    /// Whether the operator works where the rule's parents and dependents live. That has to be looked
+    /// up before they are watched: a kind without namespaces would be watched as a whole.
+    pub(crate) fn is_in_scope(&self, rule: &Rule) -> bool {
+        if self.within.is_none() {
+            return true;
+        }
+        self.change(|state| {
+            let is_in_scope = match &state.check {
+                Some(Ok(RuleCheck { refused: Some(Refused::OutOfScope(_)), .. })) => false,
+                Some(Ok(check)) => !check.not_served.contains(rule.parent_kind()),
+                _ => state.following.is_some(),
+            };
+            state.is_elsewhere = !is_in_scope;
+            is_in_scope
+        })
     }
 
     /// Whether the status keeps what a rule says.
@@ -169,6 +204,15 @@ impl Followed {
     pub(crate) fn follow(&self, following: Option<Following>) {
         // The former one's handle is dropped outside of the lock.
         let _former = self.change(|state| std::mem::replace(&mut state.following, following));
+    }
+
+    /// These parents are to be let go, by this rule.
+    pub(crate) fn owe(&self, owed: Option<(Arc<Rule>, HeldParents)>) {
+        self.state().owed = owed;
+    }
+
+    pub(crate) fn owed(&self) -> Option<(Arc<Rule>, HeldParents)> {
+        self.state().owed.clone()
     }
 
     /// When the rule is to be checked again.
@@ -227,7 +271,7 @@ impl Followed {
         let is_in_error = state.rule.is_err() || state.withheld.is_some() || state.trouble.is_some();
         let is_checked = state.check.is_some();
         let following = state.following.as_ref();
-        let is_done = following.is_some_and(|following| {
+        let is_done = following.map_or(state.is_elsewhere, |following| {
             let progress = following.handle.progress();
             let is_looked_at = progress.replayed && progress.in_flight == 0 && progress.awaiting_hold == 0;
             is_looked_at || is_failing(&progress)

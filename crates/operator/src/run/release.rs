@@ -1,23 +1,17 @@
 //! Letting parents go that a rule is about no longer (C10).
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use futures::StreamExt;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Kind, ResourceId, Selector, Uid};
-use tokio::time::{Instant, sleep};
 
 use super::course::HeldParents;
 use super::error::Error;
 
 /// Patches under way at a time.
 const AT_A_TIME: usize = 16;
-
-/// How long after a subscription has ended a parent may still be marked by a patch that was under
-/// way then.
-const MARKS_END: Duration = Duration::from_secs(1);
 
 /// Parents that are to be let go.
 pub(super) struct Release<'a> {
@@ -29,24 +23,18 @@ pub(super) struct Release<'a> {
     pub(super) among: &'a HeldParents,
     /// … but for these.
     pub(super) but: Option<&'a HeldParents>,
-    /// When the subscription that held them ended, if this process had one.
-    pub(super) ended: Option<Instant>,
 }
 
 impl Release<'_> {
-    /// Takes our finalizer off, also from deletions under way, until none is left that has it;
+    /// Takes our finalizer off, also from deletions under way, until a list shows none that has it;
     /// `each` hears of every parent. None is left either if the kind is served no longer.
     pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<u64, Error> {
         let Some(kind) = self.resolve().await? else { return Ok(0) };
         let mut released = 0;
         loop {
-            let began = Instant::now();
             let parents = self.find(&kind).await?;
-            if parents.is_empty() && self.ended.is_none_or(|ended| began >= ended + MARKS_END) {
-                return Ok(released);
-            }
             if parents.is_empty() {
-                sleep(MARKS_END).await;
+                return Ok(released);
             }
             let takes = parents.into_iter().map(|parent| async {
                 let taken = self.holds.take_off(&parent, self.finalizer).await;

@@ -35,6 +35,8 @@ pub(crate) struct Rules {
     pub(crate) queue: KubernetesQueue,
     pub(crate) cascades: Cascades,
     pub(crate) holds: Holds,
+    /// The namespaces that this operator works in, if not in all.
+    pub(crate) within: Option<Arc<[String]>>,
     /// Who hears where the deletions of a Cascade stand.
     pub(crate) reporter: fn(&Cascade) -> Arc<dyn Reporter>,
     /// The uninstall mark, while there is one.
@@ -78,7 +80,8 @@ impl Rules {
                 && (live.metadata.deletion_timestamp.is_none() || HeldParents::remembered(live).is_some())
         };
         let Some(live) = live.filter(is_ours) else { return Ok(None) };
-        let followed = Arc::new(Followed::new(&live, (self.reporter)(&live), self.recheck.clone()));
+        let followed =
+            Arc::new(Followed::new(&live, self.within.clone(), (self.reporter)(&live), self.recheck.clone()));
         let scribe = Scribe::new(followed.clone(), self.api.clone(), live.status);
         self.scribes.lock().unwrap_or_else(PoisonError::into_inner).spawn(scribe.run());
         self.followed().insert(name, followed.clone());
@@ -106,9 +109,9 @@ impl Rules {
         rule: &Arc<Rule>,
         followed: &Arc<Followed>,
     ) -> Result<(), Error> {
-        let ended = self.stop(cascade, followed).await?;
-        if let Some(parents) = self.held_by(cascade, &ended) {
-            self.release(rule, followed, &parents, None, &ended).await?;
+        let former = self.stop(cascade, followed).await?;
+        if let Some(parents) = former.or_else(|| HeldParents::remembered(cascade)) {
+            self.release(rule, followed, &parents, None).await?;
             self.let_go(followed).await?;
         }
         if cascade.metadata.deletion_timestamp.is_some() {
@@ -134,17 +137,17 @@ impl Rules {
             same.rule.set((**rule).clone());
             return Ok(());
         }
-        let ended = self.stop(cascade, followed).await?;
-        let remembered = self.held_by(cascade, &ended);
+        let former = self.stop(cascade, followed).await?;
+        let remembered = former.or_else(|| HeldParents::remembered(cascade));
         match (grip, remembered) {
             (Grip::Plan, Some(former)) => {
-                self.release(rule, followed, &former, None, &ended).await?;
+                self.release(rule, followed, &former, None).await?;
                 self.let_go(followed).await?;
             }
             (Grip::Plan, None) | (Grip::Keep, None) => {}
             (Grip::Hold | Grip::Keep, former) => {
                 if let Some(former) = former.filter(|former| *former != parents) {
-                    self.release(rule, followed, &former, Some(&parents), &ended).await?;
+                    self.release(rule, followed, &former, Some(&parents)).await?;
                 }
                 let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
                 if !put.map_err(|source| Error::Hold { source })? {
@@ -155,26 +158,27 @@ impl Rules {
         self.subscribe(rule, followed, grip, parents)
     }
 
-    /// Which parents may be held.
-    fn held_by(&self, cascade: &Cascade, ended: &Option<Ended>) -> Option<HeldParents> {
-        let by_us = ended.as_ref().and_then(|ended| ended.parents.clone());
-        by_us.or_else(|| HeldParents::remembered(cascade))
-    }
-
-    /// Ends a subscription: no delete is sent any more, and no delivery is in flight.
-    async fn stop(&self, cascade: &Cascade, followed: &Followed) -> Result<Option<Ended>, Error> {
+    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
+    /// being marked. Answers which parents it held.
+    async fn stop(&self, cascade: &Cascade, followed: &Followed) -> Result<Option<HeldParents>, Error> {
         let Some(Following { rule, parents, grip, counted, .. }) = followed.following() else {
             return Ok(None);
         };
         let mut planning = cascade.clone();
         planning.spec.mode = Mode::Plan;
+        let former = rule.current();
         if let Ok(planning) = followed.rule_of(&planning) {
             rule.set((*planning).clone());
         }
         followed.follow(None);
-        let ended = Ended { parents: (grip != Grip::Plan).then_some(parents), at: Instant::now() };
-        timeout(LAST_DELIVERIES, counted.idle()).await.map_err(|_| Error::Busy)?;
-        Ok(Some(ended))
+        self.idle(&counted, &former).await?;
+        Ok((grip != Grip::Plan).then_some(parents))
+    }
+
+    /// Waits until nothing is under way any more of a subscription that has ended.
+    async fn idle(&self, parents: &Parents, rule: &Rule) -> Result<(), Error> {
+        let idle = async { tokio::join!(parents.idle(), self.queue.marked(rule.finalizer())) };
+        timeout(LAST_DELIVERIES, idle).await.map(drop).map_err(|_| Error::Busy)
     }
 
     async fn release(
@@ -183,7 +187,6 @@ impl Rules {
         followed: &Followed,
         among: &HeldParents,
         but: Option<&HeldParents>,
-        ended: &Option<Ended>,
     ) -> Result<(), Error> {
         let release = Release {
             client: &self.client,
@@ -192,7 +195,6 @@ impl Rules {
             finalizer: rule.finalizer(),
             among,
             but,
-            ended: ended.as_ref().map(|ended| ended.at),
         };
         let released = release.run(|parent| followed.left(parent)).await?;
         tracing::info!(cascade = %followed.name, parents = released, "let go");
@@ -257,13 +259,12 @@ impl Rules {
     /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
     pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
         if let Some(Following { rule, parents, grip, counted, .. }) = followed.following() {
-            let rule = rule.current();
+            followed.owe((grip != Grip::Plan).then(|| (rule.current(), parents)));
             followed.follow(None);
-            timeout(LAST_DELIVERIES, counted.idle()).await.map_err(|_| Error::Busy)?;
-            if grip != Grip::Plan {
-                let ended = Some(Ended { parents: None, at: Instant::now() });
-                self.release(&rule, followed, &parents, None, &ended).await?;
-            }
+            self.idle(&counted, &rule.current()).await?;
+        }
+        if let Some((rule, parents)) = followed.owed() {
+            self.release(&rule, followed, &parents, None).await?;
         }
         self.forget(followed);
         Ok(())
@@ -278,13 +279,6 @@ impl Rules {
             all.remove(&followed.name);
         }
     }
-}
-
-/// A subscription that has ended.
-struct Ended {
-    /// Which parents it held, if any.
-    parents: Option<HeldParents>,
-    at: Instant,
 }
 
 /// Plan does nothing to parents.
