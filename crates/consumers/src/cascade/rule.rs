@@ -146,6 +146,12 @@ impl Rule {
         self
     }
 
+    /// The same rule, but it deletes nothing.
+    pub fn planning(mut self) -> Self {
+        self.mode = Mode::Plan;
+        self
+    }
+
     /// The Cascade's name.
     pub fn name(&self) -> &str {
         &self.name
