@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`definition`] is Cascade's own definition and the uninstall mark on it;
 //! [`controller`] watches the Cascades and takes each in; [`course`] decides what is to be done
-//! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is what is known
-//! of one, [`records`] what its deletions are counted by, [`scribe`] the one writer of its status;
+//! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
+//! them and [`known`] what is known of it, [`records`] what its deletions are counted by, [`scribe`] the one writer of its status;
 //! [`reporter`] is who else hears of its deletions.
 
 mod controller;
@@ -11,6 +11,7 @@ mod course;
 mod definition;
 mod error;
 mod followed;
+mod known;
 mod once;
 mod own_finalizer;
 mod parents;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use kube::Api;
 use rewitness_consumers::cascade::{self, Cascades, Protection};
 use rewitness_kubernetes::finalizer::Holds;
@@ -52,7 +54,8 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     let link = connect::connect(global).await?;
     let cascades = Api::all(link.client.clone());
     if args.once {
-        let is_served = definition::is_served(&cascades).await?;
+        let is_served = definition::is_served(&cascades).await;
+        let is_served = is_served.with_context(|| format!("cannot list Cascades of {}", link.place()))?;
         anyhow::ensure!(is_served, "the server does not serve Cascade\n{}", definition::WAY_OUT);
     }
     tracing::info!(server = link.server, "started");

@@ -8,7 +8,7 @@ use futures::stream::{self, Stream};
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
-use rewitness_consumers::cascade::RuleCheck;
+use rewitness_consumers::cascade::{Rule, RuleCheck};
 use rewitness_crds::Cascade;
 use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;
@@ -16,7 +16,8 @@ use tokio::time::{Instant, interval};
 
 use super::course::Course;
 use super::error::Error;
-use super::followed::{Followed, Withheld};
+use super::followed::Followed;
+use super::known::Withheld;
 use super::rules::Rules;
 
 /// How many Cascades are taken in at a time.
@@ -80,33 +81,33 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
     let Some(followed) = rules.load(&seen).await? else { return Ok(Action::await_change()) };
     let made = followed.rule_of(&seen);
     let is_new = followed.observe(&seen, made.clone());
-    let rule = match made {
-        Ok(rule) => rule,
-        Err(invalid) => {
-            tracing::warn!(cascade = %followed.name, %invalid, "the Cascade makes no rule");
-            return Ok(Action::await_change());
+    let rule = made.as_ref().ok();
+    let course = match Course::of(&seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
+        Course::Follow(grip, parents) => {
+            look_up(&rules, &followed, rule).await;
+            let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
+            if is_in_scope { Course::Follow(grip, parents) } else { Course::Suspend }
         }
+        other => other,
     };
-    let course = Course::of(&seen, &rule, rules.is_uninstalling());
-    let is_left = course == Course::Leave;
-    if !is_left && Instant::now() >= followed.check_due() {
-        check(&rules, &followed, &rule).await;
-    }
-    let applied = match is_left || followed.is_in_scope(&rule) {
-        true => rules.apply(&seen, &rule, &followed, course).await,
-        false => {
-            followed.follow(None);
-            Ok(())
-        }
-    };
+    let (is_left, follows) = (course == Course::Leave, matches!(course, Course::Follow(..)));
+    let applied = rules.apply(&seen, rule, &followed, course).await;
     let result = record(&followed, applied, is_left);
-    if is_new {
+    if is_new && follows {
         rules.wake(&followed);
     }
-    result.map(|()| match is_left {
-        true => Action::await_change(),
-        false => Action::requeue(followed.check_due().saturating_duration_since(Instant::now())),
+    let next = followed.check_due().saturating_duration_since(Instant::now());
+    result.map(|()| match (is_left, rule) {
+        (false, Some(_)) => Action::requeue(next),
+        _ => Action::await_change(),
     })
+}
+
+/// Looks up whether a rule can be followed, if that is due.
+async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
+    if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
+        check(rules, followed, rule).await;
+    }
 }
 
 /// Notes what became of an attempt. What a person alone can mend is no error.
@@ -137,7 +138,7 @@ fn tell(cascade: &str, error: &Error) {
 }
 
 /// Looks up whether a rule can be followed, and tells whoever waits for that.
-async fn check(rules: &Rules, followed: &Followed, rule: &rewitness_consumers::cascade::Rule) {
+async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
     let found = rules.cascades.check(rule).await.map_err(|error| error.to_string());
     let is_well = |check: &RuleCheck| check.not_served.is_empty() && check.missing.is_empty();
     let next = if found.as_ref().is_ok_and(is_well) { jittered(CHECK) } else { CHECK_SOON };

@@ -22,6 +22,8 @@ pub(crate) enum Grip {
 pub(crate) enum Course {
     /// Its parents are let go, and then it is (C10).
     Leave,
+    /// Nothing is done until it says something else. What is held stays held.
+    Suspend,
     /// Its parents are watched.
     Follow(Grip, HeldParents),
 }
@@ -39,11 +41,12 @@ pub(crate) struct HeldParents {
 }
 
 impl Course {
-    /// The course for a Cascade that makes this rule.
-    pub(crate) fn of(cascade: &Cascade, rule: &Rule, is_uninstalling: bool) -> Self {
+    /// The course for a Cascade that makes this rule, if it makes any.
+    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, is_uninstalling: bool) -> Self {
         if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() {
             return Self::Leave;
         }
+        let Some(rule) = rule else { return Self::Suspend };
         let grip = match (rule.mode(), rule.is_paused()) {
             (Mode::Plan, _) => Grip::Plan,
             (Mode::Enforce, true) => Grip::Keep,
@@ -109,7 +112,7 @@ mod tests {
 
     fn course(metadata: Value, spec: Value, is_uninstalling: bool) -> Course {
         let cascade = cascade(metadata, spec);
-        Course::of(&cascade, &Rule::new(&cascade).unwrap(), is_uninstalling)
+        Course::of(&cascade, Rule::new(&cascade).ok().as_ref(), is_uninstalling)
     }
 
     #[test]
@@ -127,6 +130,17 @@ mod tests {
             let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
             assert_eq!(course(going, spec, false), Course::Leave);
         }
+    }
+
+    #[test]
+    fn a_cascade_that_makes_no_rule_does_nothing_but_can_be_left() {
+        let parent = json!({ "apiVersion": "v1", "kind": "Secret", "labelSelector": {
+            "matchExpressions": [{ "key": "tier", "operator": "Like" }],
+        } });
+        let spec = json!({ "mode": "Enforce", "parent": parent });
+        assert_eq!(course(json!({}), spec.clone(), false), Course::Suspend);
+        let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
+        assert_eq!(course(going, spec, false), Course::Leave);
     }
 
     #[test]

@@ -5,23 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use rewitness_consumers::cascade::{
-    Cause, Facts, InvalidRule, Ledger, Refused, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision,
-    status,
-};
-use rewitness_crds::cascade::{Limits, Mode, Revision, Stage};
+use rewitness_consumers::cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
 use rewitness_crds::{Cascade, CascadeStatus};
-use rewitness_messaging::{Handle, Progress, ResourceId, SourceState, Timestamp};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::course::{Grip, HeldParents};
-use super::parents::Parents;
+use super::course::HeldParents;
+use super::known::{Following, Known, Pending, Withheld, is_failing};
 use super::reporter::Reporter;
-
-/// How long a status is not written after a subscription began, so that a restart does not show for
-/// a moment that nothing is held.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -36,63 +28,7 @@ pub(crate) struct Followed {
     recheck: Arc<Notify>,
     /// Rings when the status may have changed.
     bell: Notify,
-    state: Mutex<State>,
-}
-
-/// Why a rule is not followed: a word from a fixed set, and a text for people.
-pub(crate) type Withheld = (&'static str, String);
-
-struct State {
-    generation: i64,
-    rule: Result<Arc<Rule>, InvalidRule>,
-    /// What a deletion goes by, as the spec says it now.
-    said: (Vec<Stage>, Limits),
-    check: Option<Result<RuleCheck, String>>,
-    missing: Vec<String>,
-    checked: Option<Instant>,
-    check_due: Instant,
-    withheld: Option<Withheld>,
-    /// Why the last attempt to do what the Cascade says failed.
-    trouble: Option<String>,
-    following: Option<Following>,
-    /// Whether it is not followed because the operator works elsewhere.
-    is_elsewhere: bool,
-    /// Parents that are still to be let go, by which rule.
-    owed: Option<(Arc<Rule>, HeldParents)>,
-    ledger: Ledger,
-    /// The revisions that are in the status.
-    revisions: Vec<Revision>,
-    pending: Vec<Pending>,
-    /// How many deletions are in the write that is under way.
-    in_writing: u64,
-    ended: bool,
-}
-
-/// A subscription of a rule.
-#[derive(Clone)]
-pub(crate) struct Following {
-    pub(crate) handle: Arc<Handle>,
-    pub(crate) rule: RuleHandle,
-    /// Which parents it is about.
-    pub(crate) parents: HeldParents,
-    /// What is done to them.
-    pub(crate) grip: Grip,
-    pub(crate) counted: Arc<Parents>,
-    pub(crate) since: Instant,
-}
-
-/// Deletions that may begin once they are counted in the status.
-pub(crate) struct Pending {
-    count: u64,
-    at: Timestamp,
-    done: oneshot::Sender<Result<(), String>>,
-}
-
-impl Pending {
-    pub(crate) fn answer(self, answer: Result<(), String>) {
-        // Whoever asked may have been stopped meanwhile.
-        let _ = self.done.send(answer);
-    }
+    state: Mutex<Known>,
 }
 
 impl Followed {
@@ -102,26 +38,6 @@ impl Followed {
         reporter: Arc<dyn Reporter>,
         recheck: Arc<Notify>,
     ) -> Self {
-        let ledger = cascade.status.as_ref().map(Ledger::restore).unwrap_or_default();
-        let state = State {
-            generation: 0,
-            rule: Rule::new(cascade).map(Arc::new),
-            said: (cascade.spec.stages.clone(), cascade.spec.limits),
-            check: None,
-            missing: Vec::new(),
-            checked: None,
-            check_due: Instant::now(),
-            withheld: None,
-            trouble: None,
-            following: None,
-            is_elsewhere: false,
-            owed: None,
-            ledger,
-            revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
-            pending: Vec::new(),
-            in_writing: 0,
-            ended: false,
-        };
         Self {
             name: cascade.metadata.name.clone().unwrap_or_default(),
             uid: cascade.metadata.uid.clone().unwrap_or_default(),
@@ -129,15 +45,15 @@ impl Followed {
             reporter,
             recheck,
             bell: Notify::new(),
-            state: Mutex::new(state),
+            state: Mutex::new(Known::of(cascade)),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Known> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         let result = change(&mut self.state());
         self.bell.notify_one();
         result
@@ -206,12 +122,12 @@ impl Followed {
         let _former = self.change(|state| std::mem::replace(&mut state.following, following));
     }
 
-    /// These parents are to be let go, by this rule.
-    pub(crate) fn owe(&self, owed: Option<(Arc<Rule>, HeldParents)>) {
+    /// These parents, of this kind, are to be let go.
+    pub(crate) fn owe(&self, owed: Option<(Kind, HeldParents)>) {
         self.state().owed = owed;
     }
 
-    pub(crate) fn owed(&self) -> Option<(Arc<Rule>, HeldParents)> {
+    pub(crate) fn owed(&self) -> Option<(Kind, HeldParents)> {
         self.state().owed.clone()
     }
 
@@ -351,7 +267,7 @@ impl Followed {
             let is_failing = progress.as_ref().is_some_and(is_failing);
             (state.status(before, progress.as_ref(), now), is_failing)
         };
-        if is_failing && !before.conditions.is_empty() {
+        if is_failing {
             self.suspect();
         }
         Some(status)
@@ -378,89 +294,4 @@ impl Followed {
         let result = result.map(drop);
         pending.into_iter().for_each(|one| one.answer(result.clone()));
     }
-}
-
-impl State {
-    fn is_at_rest(&self) -> bool {
-        let moves = |report: &Report| match &report.standing {
-            Standing::Refused(_) => false,
-            Standing::Waiting { waits, .. } => waits.iter().all(|wait| wait.cause.passes()),
-            _ => true,
-        };
-        let mut held = self.ledger.held().filter_map(|id| self.ledger.standing(&id.uid));
-        self.pending.is_empty() && self.in_writing == 0 && !held.any(moves)
-    }
-
-    fn begin(&mut self, pending: &Pending) {
-        if pending.count > 0 {
-            self.ledger.begin(pending.count, pending.at);
-        }
-    }
-
-    fn is_settled(&self) -> bool {
-        let is_known =
-            self.check.is_some() || self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
-        let is_replayed = self.following.as_ref().is_none_or(|following| {
-            following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed
-        });
-        (is_known && is_replayed) || !self.pending.is_empty()
-    }
-
-    fn status(&self, before: &CascadeStatus, progress: Option<&Progress>, now: Timestamp) -> CascadeStatus {
-        let unsynced = self.unsynced(progress);
-        let parents = self.following.as_ref().map_or(0, |following| following.counted.count());
-        let facts = Facts {
-            generation: self.generation,
-            rule: self.rule.as_deref(),
-            check: self.check.as_ref().map(|check| check.as_ref().map_err(String::as_str)),
-            parents,
-            unsynced: unsynced.as_deref(),
-            withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
-            planned: None,
-        };
-        let mut ledger = self.ledger.clone();
-        let counted = self.pending.iter().filter(|pending| pending.count > 0);
-        counted.for_each(|pending| ledger.begin(pending.count, pending.at));
-        let mut status = status(before, &facts, &ledger, now);
-        if let Ok(rule) = &self.rule {
-            status.revisions = self.revisions(before, rule, progress);
-        }
-        status
-    }
-
-    /// Only an enforced rule begins deletions, which go by a revision.
-    fn revisions(&self, before: &CascadeStatus, rule: &Rule, progress: Option<&Progress>) -> Vec<Revision> {
-        if rule.mode() != Mode::Enforce {
-            return before.revisions.clone();
-        }
-        // Until all parents were looked at, any of them may be deleted by any of the revisions.
-        let is_known = progress.is_some_and(|progress| progress.replayed);
-        let in_use: Vec<&str> = match is_known {
-            true => self.ledger.revisions().collect(),
-            false => before.revisions.iter().map(|revision| &*revision.hash).collect(),
-        };
-        keep_revision(&before.revisions, rule, (&self.said.0, self.said.1), self.generation, &in_use)
-    }
-
-    fn unsynced(&self, progress: Option<&Progress>) -> Option<String> {
-        if let Some(trouble) = &self.trouble {
-            return Some(trouble.clone());
-        }
-        let Some(progress) = progress else { return Some("the parents are not watched".to_owned()) };
-        let state =
-            |source: &rewitness_messaging::SourceProgress| match (&source.state, &source.holds_failing) {
-                (SourceState::Failing { reason }, _) => Some(reason.to_string()),
-                (SourceState::Synced, Some(reason)) => Some(format!("parents cannot be held: {reason}")),
-                (SourceState::Synced, None) => None,
-                (SourceState::Listing, _) => Some("the parents are being listed".to_owned()),
-            };
-        progress.sources.iter().find_map(state)
-    }
-}
-
-fn is_failing(progress: &Progress) -> bool {
-    let fails = |source: &rewitness_messaging::SourceProgress| {
-        matches!(source.state, SourceState::Failing { .. }) || source.holds_failing.is_some()
-    };
-    progress.sources.iter().any(fails)
 }

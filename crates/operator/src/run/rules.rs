@@ -7,17 +7,18 @@ use std::time::Duration;
 use kube::Api;
 use rewitness_consumers::cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::Mode;
+use rewitness_crds::cascade::{Mode, finalizer};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_kubernetes::finalizer::Holds;
-use rewitness_messaging::{Delivery, Failure, Outcome, Queue, Timestamp};
+use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::course::{Course, Grip, HeldParents};
 use super::error::Error;
-use super::followed::{Followed, Following};
+use super::followed::Followed;
+use super::known::Following;
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::records::StatusRecords;
@@ -92,26 +93,28 @@ impl Rules {
     pub(super) async fn apply(
         &self,
         cascade: &Cascade,
-        rule: &Arc<Rule>,
+        rule: Option<&Arc<Rule>>,
         followed: &Arc<Followed>,
         course: Course,
     ) -> Result<(), Error> {
-        match course {
-            Course::Leave => self.leave(cascade, rule, followed).await,
-            Course::Follow(grip, parents) => self.follow(cascade, rule, followed, grip, parents).await,
+        match (course, rule) {
+            (Course::Leave, _) => self.leave(cascade, followed).await,
+            (Course::Follow(grip, parents), Some(rule)) => {
+                self.follow(cascade, rule, followed, grip, parents).await
+            }
+            (Course::Follow(..), None) | (Course::Suspend, _) => self.stop(followed).await.map(drop),
         }
     }
 
     /// Lets everything go: the parents, and then the Cascade itself.
-    async fn leave(
-        &self,
-        cascade: &Cascade,
-        rule: &Arc<Rule>,
-        followed: &Arc<Followed>,
-    ) -> Result<(), Error> {
-        let former = self.stop(cascade, followed).await?;
+    async fn leave(&self, cascade: &Cascade, followed: &Arc<Followed>) -> Result<(), Error> {
+        let former = self.stop(followed).await?;
         if let Some(parents) = former.or_else(|| HeldParents::remembered(cascade)) {
-            self.release(rule, followed, &parents, None).await?;
+            // Of a kind that cannot be one nothing is held.
+            if let Ok(api_version) = cascade.spec.parent.api_version() {
+                let kind = Kind::new(api_version.group, &*cascade.spec.parent.kind);
+                self.release(&kind, followed, &parents, None).await?;
+            }
             self.let_go(followed).await?;
         }
         if cascade.metadata.deletion_timestamp.is_some() {
@@ -137,17 +140,17 @@ impl Rules {
             same.rule.set((**rule).clone());
             return Ok(());
         }
-        let former = self.stop(cascade, followed).await?;
+        let former = self.stop(followed).await?;
         let remembered = former.or_else(|| HeldParents::remembered(cascade));
         match (grip, remembered) {
             (Grip::Plan, Some(former)) => {
-                self.release(rule, followed, &former, None).await?;
+                self.release(rule.parent_kind(), followed, &former, None).await?;
                 self.let_go(followed).await?;
             }
             (Grip::Plan, None) | (Grip::Keep, None) => {}
             (Grip::Hold | Grip::Keep, former) => {
                 if let Some(former) = former.filter(|former| *former != parents) {
-                    self.release(rule, followed, &former, Some(&parents)).await?;
+                    self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
                 }
                 let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
                 if !put.map_err(|source| Error::Hold { source })? {
@@ -160,18 +163,13 @@ impl Rules {
 
     /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
     /// being marked. Answers which parents it held.
-    async fn stop(&self, cascade: &Cascade, followed: &Followed) -> Result<Option<HeldParents>, Error> {
+    async fn stop(&self, followed: &Followed) -> Result<Option<HeldParents>, Error> {
         let Some(Following { rule, parents, grip, counted, .. }) = followed.following() else {
             return Ok(None);
         };
-        let mut planning = cascade.clone();
-        planning.spec.mode = Mode::Plan;
-        let former = rule.current();
-        if let Ok(planning) = followed.rule_of(&planning) {
-            rule.set((*planning).clone());
-        }
+        rule.set((*rule.current()).clone().planning());
         followed.follow(None);
-        self.idle(&counted, &former).await?;
+        self.idle(&counted, &rule.current()).await?;
         Ok((grip != Grip::Plan).then_some(parents))
     }
 
@@ -183,7 +181,7 @@ impl Rules {
 
     async fn release(
         &self,
-        rule: &Rule,
+        kind: &Kind,
         followed: &Followed,
         among: &HeldParents,
         but: Option<&HeldParents>,
@@ -191,8 +189,8 @@ impl Rules {
         let release = Release {
             client: &self.client,
             holds: &self.holds,
-            kind: rule.parent_kind(),
-            finalizer: rule.finalizer(),
+            kind,
+            finalizer: &finalizer(&followed.name),
             among,
             but,
         };
@@ -259,12 +257,13 @@ impl Rules {
     /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
     pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
         if let Some(Following { rule, parents, grip, counted, .. }) = followed.following() {
-            followed.owe((grip != Grip::Plan).then(|| (rule.current(), parents)));
+            followed.owe((grip != Grip::Plan).then(|| (rule.current().parent_kind().clone(), parents)));
+            rule.set((*rule.current()).clone().planning());
             followed.follow(None);
             self.idle(&counted, &rule.current()).await?;
         }
-        if let Some((rule, parents)) = followed.owed() {
-            self.release(&rule, followed, &parents, None).await?;
+        if let Some((kind, parents)) = followed.owed() {
+            self.release(&kind, followed, &parents, None).await?;
         }
         self.forget(followed);
         Ok(())

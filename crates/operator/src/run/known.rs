@@ -1,0 +1,191 @@
+//! What is known of a Cascade, and the status that says it: values, and functions of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewitness_consumers::cascade::{
+    Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
+};
+use rewitness_crds::cascade::{Limits, Mode, Revision, Stage};
+use rewitness_crds::{Cascade, CascadeStatus};
+use rewitness_messaging::{Handle, Kind, Progress, SourceProgress, SourceState, Timestamp};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::course::{Grip, HeldParents};
+use super::parents::Parents;
+
+/// How long a status is not written after a subscription began, so that a restart does not show for
+/// a moment that nothing is held.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
+/// What is known of a Cascade.
+pub(super) struct Known {
+    pub(super) generation: i64,
+    pub(super) rule: Result<Arc<Rule>, InvalidRule>,
+    /// What a deletion goes by, as the spec says it now.
+    pub(super) said: (Vec<Stage>, Limits),
+    pub(super) check: Option<Result<RuleCheck, String>>,
+    pub(super) missing: Vec<String>,
+    pub(super) checked: Option<Instant>,
+    pub(super) check_due: Instant,
+    pub(super) withheld: Option<Withheld>,
+    /// Why the last attempt to do what the Cascade says failed.
+    pub(super) trouble: Option<String>,
+    pub(super) following: Option<Following>,
+    /// Whether it is not followed because the operator works elsewhere.
+    pub(super) is_elsewhere: bool,
+    /// Parents that are still to be let go, and their kind.
+    pub(super) owed: Option<(Kind, HeldParents)>,
+    pub(super) ledger: Ledger,
+    /// The revisions that are in the status.
+    pub(super) revisions: Vec<Revision>,
+    pub(super) pending: Vec<Pending>,
+    /// How many deletions are in the write that is under way.
+    pub(super) in_writing: u64,
+    pub(super) ended: bool,
+}
+
+/// Why a rule is not followed: a word from a fixed set, and a text for people.
+pub(crate) type Withheld = (&'static str, String);
+
+/// A subscription of a rule.
+#[derive(Clone)]
+pub(crate) struct Following {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) rule: RuleHandle,
+    /// Which parents it is about.
+    pub(crate) parents: HeldParents,
+    /// What is done to them.
+    pub(crate) grip: Grip,
+    pub(crate) counted: Arc<Parents>,
+    pub(crate) since: Instant,
+}
+
+/// Deletions that may begin once they are counted in the status.
+pub(crate) struct Pending {
+    pub(super) count: u64,
+    pub(super) at: Timestamp,
+    pub(super) done: oneshot::Sender<Result<(), String>>,
+}
+
+impl Pending {
+    pub(crate) fn answer(self, answer: Result<(), String>) {
+        // Whoever asked may have been stopped meanwhile.
+        let _ = self.done.send(answer);
+    }
+}
+
+impl Known {
+    pub(super) fn of(cascade: &Cascade) -> Self {
+        let ledger = cascade.status.as_ref().map(Ledger::restore).unwrap_or_default();
+        Self {
+            generation: 0,
+            rule: Rule::new(cascade).map(Arc::new),
+            said: (cascade.spec.stages.clone(), cascade.spec.limits),
+            check: None,
+            missing: Vec::new(),
+            checked: None,
+            check_due: Instant::now(),
+            withheld: None,
+            trouble: None,
+            following: None,
+            is_elsewhere: false,
+            owed: None,
+            ledger,
+            revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
+            pending: Vec::new(),
+            in_writing: 0,
+            ended: false,
+        }
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        let moves = |report: &Report| match &report.standing {
+            Standing::Refused(_) => false,
+            Standing::Waiting { waits, .. } => waits.iter().all(|wait| wait.cause.passes()),
+            _ => true,
+        };
+        let mut held = self.ledger.held().filter_map(|id| self.ledger.standing(&id.uid));
+        self.pending.is_empty() && self.in_writing == 0 && !held.any(moves)
+    }
+
+    pub(super) fn begin(&mut self, pending: &Pending) {
+        if pending.count > 0 {
+            self.ledger.begin(pending.count, pending.at);
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        let is_known =
+            self.check.is_some() || self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
+        let is_replayed = self.following.as_ref().is_none_or(|following| {
+            following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed
+        });
+        (is_known && is_replayed) || !self.pending.is_empty()
+    }
+
+    /// The status as it should be, after this one.
+    pub(super) fn status(
+        &self,
+        before: &CascadeStatus,
+        progress: Option<&Progress>,
+        now: Timestamp,
+    ) -> CascadeStatus {
+        let unsynced = self.unsynced(progress);
+        let parents = self.following.as_ref().map_or(0, |following| following.counted.count());
+        let facts = Facts {
+            generation: self.generation,
+            rule: self.rule.as_deref(),
+            check: self.check.as_ref().map(|check| check.as_ref().map_err(String::as_str)),
+            parents,
+            unsynced: unsynced.as_deref(),
+            withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
+            planned: None,
+        };
+        let mut ledger = self.ledger.clone();
+        let counted = self.pending.iter().filter(|pending| pending.count > 0);
+        counted.for_each(|pending| ledger.begin(pending.count, pending.at));
+        let mut status = status(before, &facts, &ledger, now);
+        if let Ok(rule) = &self.rule {
+            status.revisions = self.revisions(before, rule, progress);
+        }
+        status
+    }
+
+    /// Only an enforced rule begins deletions, which go by a revision.
+    fn revisions(&self, before: &CascadeStatus, rule: &Rule, progress: Option<&Progress>) -> Vec<Revision> {
+        if rule.mode() != Mode::Enforce {
+            return before.revisions.clone();
+        }
+        // Until all parents were looked at, any of them may be deleted by any of the revisions.
+        let is_known = progress.is_some_and(|progress| progress.replayed);
+        let in_use: Vec<&str> = match is_known {
+            true => self.ledger.revisions().collect(),
+            false => before.revisions.iter().map(|revision| &*revision.hash).collect(),
+        };
+        keep_revision(&before.revisions, rule, (&self.said.0, self.said.1), self.generation, &in_use)
+    }
+
+    fn unsynced(&self, progress: Option<&Progress>) -> Option<String> {
+        if let Some(trouble) = &self.trouble {
+            return Some(trouble.clone());
+        }
+        let Some(progress) = progress else { return Some("the parents are not watched".to_owned()) };
+        let state = |source: &SourceProgress| match (&source.state, &source.holds_failing) {
+            (SourceState::Failing { reason }, _) => Some(reason.to_string()),
+            (SourceState::Synced, Some(reason)) => Some(format!("parents cannot be held: {reason}")),
+            (SourceState::Synced, None) => None,
+            (SourceState::Listing, _) => Some("the parents are being listed".to_owned()),
+        };
+        progress.sources.iter().find_map(state)
+    }
+}
+
+/// Whether any of its kinds cannot be listed, watched or held.
+pub(super) fn is_failing(progress: &Progress) -> bool {
+    let fails = |source: &SourceProgress| {
+        matches!(source.state, SourceState::Failing { .. }) || source.holds_failing.is_some()
+    };
+    progress.sources.iter().any(fails)
+}
