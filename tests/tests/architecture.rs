@@ -56,7 +56,16 @@ fn dependencies_point_down_only() {
         ("rewitness-kubernetes", &["rewitness-messaging", "rewitness-api"]),
         ("rewitness-crds", &[]),
         ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds", "rewitness-api"]),
-        ("rewitness", &["rewitness-messaging", "rewitness-memory", "rewitness-kubernetes"]),
+        (
+            "rewitness",
+            &[
+                "rewitness-messaging",
+                "rewitness-memory",
+                "rewitness-kubernetes",
+                "rewitness-consumers",
+                "rewitness-crds",
+            ],
+        ),
         (
             "rewitness-operator",
             &["rewitness-messaging", "rewitness-kubernetes", "rewitness-consumers", "rewitness-crds"],

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `memory` (default) | [`memory`]: the reference queue; for tests and examples |
 //! | `kubernetes` | [`kubernetes`]: the queue on an API server; [`kubernetes::Reconciler`] for kube-rs users |
+//! | `cascade` | [`cascade`]: deletion by reference, for an operator of one's own; [`crds`]: its custom resource |
 //!
 //! The program chooses, by its own features, the TLS stack of kube and the version of k8s-openapi:
 //! `kube = { version = "5", default-features = false, features = ["rustls-tls", "ring"] }` and
@@ -31,6 +32,12 @@
 
 pub use rewitness_messaging::*;
 
+#[cfg(feature = "cascade")]
+#[doc(inline)]
+pub use rewitness_consumers::cascade;
+#[cfg(feature = "cascade")]
+#[doc(inline)]
+pub use rewitness_crds as crds;
 #[cfg(feature = "kubernetes")]
 #[doc(inline)]
 pub use rewitness_kubernetes as kubernetes;
