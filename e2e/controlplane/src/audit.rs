@@ -86,6 +86,15 @@ impl ControlPlane {
     /// # Errors
     /// The API server is down.
     pub async fn audit(&self) -> Result<impl Iterator<Item = AuditEvent> + use<>> {
+        self.audit_about("").await
+    }
+
+    /// As [`audit`](Self::audit), but only what has this text somewhere in its event; a group, for example.
+    /// Nothing else is parsed, so that it is cheap in a long log.
+    ///
+    /// # Errors
+    /// The API server is down.
+    pub async fn audit_about(&self, text: &str) -> Result<impl Iterator<Item = AuditEvent> + use<>> {
         let client = self.client().await?;
         let marker = unique("marker");
         let request = http::Request::get(format!("/version?{marker}")).body(Vec::new())?;
@@ -96,7 +105,8 @@ impl ControlPlane {
         })
         .await?;
         let complete = log.rfind('\n').map_or("", |end| &log[..end]);
-        let events: Result<Vec<AuditEvent>, _> = complete.lines().map(serde_json::from_str).collect();
+        let lines = complete.lines().filter(|line| line.contains(text));
+        let events: Result<Vec<AuditEvent>, _> = lines.map(serde_json::from_str).collect();
         let events = events.context("parse the audit log")?;
         Ok(events.into_iter().filter(move |event| !event.request_uri.contains(&marker)))
     }

@@ -34,6 +34,8 @@ pub struct Config {
     pub controller_manager: bool,
     /// More arguments of the API server; they come last and win.
     pub apiserver_args: Vec<String>,
+    /// More arguments of the controller manager; they come last and win.
+    pub controller_manager_args: Vec<String>,
     /// How long each program may take until it is ready.
     pub ready_within: Duration,
 }
@@ -44,6 +46,7 @@ impl Default for Config {
             watch_cache: true,
             controller_manager: false,
             apiserver_args: Vec::new(),
+            controller_manager_args: Vec::new(),
             ready_within: Duration::from_secs(120),
         }
     }
@@ -301,8 +304,9 @@ impl ControlPlane {
             if accounts.get_opt("default").await?.is_some() {
                 accounts.delete("default", &DeleteParams::default()).await?;
             }
-            let args =
-                controller_manager_args(&self.dir().join("controller-manager.kubeconfig"), &self.files);
+            let kubeconfig = self.dir().join("controller-manager.kubeconfig");
+            let mut args = controller_manager_args(&kubeconfig, &self.files);
+            args.extend_from_slice(&self.config.controller_manager_args);
             let process = Process::start(&self.reaper, name, &self.assets.program(name), args)?;
             self.running().controller_manager = Some(process);
         }

@@ -31,6 +31,7 @@ mod programs;
 mod proxy;
 mod shared;
 mod wait;
+mod webhook;
 
 pub use assets::Assets;
 pub use audit::{AuditEvent, AuditObject, AuditStatus, AuditUser};
@@ -39,3 +40,4 @@ pub use kubeconfig::client;
 pub use proxy::{Call, Fault, FaultProxy, Gate, Match, Rewrite, Rule, error_event};
 pub use shared::{shared, unique};
 pub use wait::until;
+pub use webhook::Webhook;

@@ -7,7 +7,7 @@ mod gate;
 mod rules;
 mod server;
 mod stream;
-mod tls;
+pub(crate) mod tls;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -24,18 +24,25 @@ impl Tls {
         let mut roots = RootCertStore::empty();
         roots.add(certificate(authority.certificate())?)?;
         let roots = Arc::new(roots);
-        let (chain, key) = chain(&authority.server("fault-proxy")?)?;
-        let mut server = ServerConfig::builder_with_provider(Arc::clone(&ring))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        // Go's clients would speak HTTP/2 otherwise.
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let (chain, key) = self::chain(admin)?;
+        let server = server(&authority.server("fault-proxy")?)?;
+        let (chain, key) = chain(admin)?;
         let admin = client(&ring, &roots)?.with_client_auth_cert(chain, key)?;
         let anonymous = client(&ring, &roots)?.with_no_client_auth();
         Ok(Self { server, admin, anonymous })
     }
+}
+
+/// How a server with this identity serves whoever comes.
+pub(crate) fn server(identity: &Identity) -> Result<ServerConfig> {
+    let (chain, key) = chain(identity)?;
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let mut server = ServerConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    // Go's clients would speak HTTP/2 otherwise.
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(server)
 }
 
 type ClientBuilder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
