@@ -1,11 +1,14 @@
 //! Random graphs of parents, labels, finalizers and edits, against a small model: what may be
 //! deleted, what must be, and that every deletion ends.
 
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Holds, confirm_annotation, record_annotation};
-use serde_json::{Value, json};
+
+use self::model::{Dice, Node, closure, random_cascade};
 
 use super::*;
 use crate::cascade::reference::{Scope, lookup};
@@ -13,23 +16,6 @@ use crate::cascade::testing::time;
 
 const KINDS: [&str; 4] = ["Org", "Project", "Cluster", "Disk"];
 const FOREIGN: &str = "other.example.com/x";
-
-/// SplitMix64: a seed is enough to see a failure again.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) % bound as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// An object of the cluster. The first kind is cluster-scoped, the others live in a namespace.
 #[derive(Clone, Debug)]
@@ -46,6 +32,7 @@ struct Thing {
 struct Cluster {
     dice: Dice,
     things: BTreeMap<Uid, Thing>,
+    cascades: Vec<Cascade>,
     rules: Vec<Rule>,
     graph: WaitGraph,
     serial: u64,
@@ -56,39 +43,15 @@ struct Cluster {
     knots: usize,
 }
 
-fn random_rule(dice: &mut Dice, index: usize) -> Rule {
-    let parent = dice.below(3);
-    let stages: Vec<Value> = (0..=dice.below(2))
-        .map(|stage| {
-            let dependents: Vec<Value> = (0..=dice.below(2))
-                .map(|_| {
-                    let holds = if parent == 0 && dice.chance(50) { "Name" } else { "UID" };
-                    json!({
-                        "apiVersion": "example.com/v1", "kind": KINDS[dice.below(4)], "holds": holds,
-                        "by": { "label": format!("r{index}") }, "namespaces": "All",
-                    })
-                })
-                .collect();
-            json!({ "name": format!("s{stage}"), "dependents": dependents })
-        })
-        .collect();
-    let cascade = json!({
-        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": format!("r{index}") },
-        "spec": {
-            "mode": "Enforce", "stages": stages,
-            "parent": { "apiVersion": "example.com/v1", "kind": KINDS[parent] },
-            "limits": { "maxDependents": if dice.chance(30) { 2 } else { 100 } },
-        },
-    });
-    Rule::new(&serde_json::from_value::<Cascade>(cascade).unwrap()).unwrap()
-}
-
 impl Cluster {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let rules = (0..=dice.below(3)).map(|index| random_rule(&mut dice, index)).collect();
+        let cascades: Vec<Cascade> =
+            (0..=dice.below(3)).map(|index| random_cascade(&mut dice, index, "example.com", KINDS)).collect();
+        let rules = cascades.iter().map(|cascade| Rule::new(cascade).unwrap()).collect();
         let mut cluster = Self {
             dice,
+            cascades,
             rules,
             things: BTreeMap::new(),
             graph: WaitGraph::default(),
@@ -383,24 +346,25 @@ impl Cluster {
         panic!("it does not come to rest");
     }
 
-    /// Everything that goes with what is being deleted, by the rules and the labels alone.
-    fn closure(&self) -> BTreeSet<Uid> {
-        let mut gone: BTreeSet<Uid> = BTreeSet::new();
-        let mut open: Vec<&Thing> = self.things.values().filter(|thing| thing.deleting.is_some()).collect();
-        while let Some(thing) = open.pop() {
-            if !gone.insert(thing.id.uid.clone()) {
-                continue;
-            }
-            for rule in self.rules.iter().filter(|rule| rule.parent.kind == thing.id.kind) {
-                let declared = rule.current.stages.iter().flat_map(|stage| &stage.dependents);
-                open.extend(declared.flat_map(|declared| self.referring(declared, &thing.id)));
-            }
-        }
-        gone
+    /// Everything that goes with what is being deleted, by the model.
+    fn doomed(&self) -> BTreeSet<Uid> {
+        let nodes: Vec<Node> = self.things.values().map(Thing::as_node).collect();
+        let deleting = self.things.values().filter(|thing| thing.deleting.is_some());
+        let deleted = deleting.map(|thing| thing.id.uid.to_string()).collect();
+        closure(&nodes, &self.cascades, deleted).iter().map(|uid| Uid::new(uid)).collect()
     }
 }
 
 impl Thing {
+    fn as_node(&self) -> Node {
+        Node {
+            kind: self.id.kind.kind.to_string(),
+            name: self.id.name.to_string(),
+            uid: self.id.uid.to_string(),
+            labels: self.labels.clone(),
+        }
+    }
+
     fn as_dependent(&self) -> Dependent {
         Dependent {
             id: self.id.clone(),
@@ -432,7 +396,7 @@ fn fault_b23_in_any_graph_exactly_what_the_labels_say_is_deleted_and_every_delet
             cluster.delete_a_root();
         }
         let before: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
-        let expected: BTreeSet<Uid> = before.difference(&cluster.closure()).cloned().collect();
+        let expected: BTreeSet<Uid> = before.difference(&cluster.doomed()).cloned().collect();
         cluster.settle();
         let left: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
         assert_eq!(left, expected, "seed {seed}");
