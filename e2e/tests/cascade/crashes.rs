@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use rewitness_controlplane::{Fault, Gate, Match, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, Operator, SOON};
+use crate::lab::{Lab, Operator, soon};
 
 /// When the process ends, seen from one call.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,9 @@ enum Killed {
     Before,
     /// The call is made; its answer never arrives.
     After,
+    /// The call is made, and instead of its answer comes the end of the connection. What the process does
+    /// about it is its last call, and never arrives.
+    AnswerLost,
 }
 
 /// A deletion over two stages and two namespaces, with somebody else's objects beside; the process
@@ -32,16 +35,19 @@ async fn killed_at(lab: &Lab, other: &str, call: usize, killed: Killed) -> Resul
     }
     operator.rules[0].handle.replayed().await;
 
-    let gate = Gate::new();
+    let calls = Match::any().when(|call| !call.watch);
+    let lost = matches!(killed, Killed::AnswerLost)
+        .then(|| proxy.rule(calls.clone().skip(call).times(1), Fault::LoseAnswer));
+    let call = call + usize::from(lost.is_some());
     let fault = match killed {
-        Killed::Before => Fault::Hold(gate.clone()),
-        Killed::After => Fault::HoldAnswer(gate.clone()),
+        Killed::Before | Killed::AnswerLost => Fault::Hold(Gate::new()),
+        Killed::After => Fault::HoldAnswer(Gate::new()),
     };
-    let held = proxy.rule(Match::any().when(|call| !call.watch).skip(call).times(1), fault);
+    let held = proxy.rule(calls.skip(call).times(1), fault);
     lab.delete("Project", &web).await?;
     let reached = async {
         tokio::select! {
-            reached = held.wait_hits(1, SOON) => reached.map(|()| true),
+            reached = held.wait_hits(1, soon()) => reached.map(|()| true),
             gone = lab.gone("Project", &web) => gone.map(|()| held.hits() > 0),
         }
     };
@@ -57,7 +63,8 @@ async fn killed_at(lab: &Lab, other: &str, call: usize, killed: Killed) -> Resul
     }
     ensure!(lab.exists("Disk", "api").await?, "what belongs to another went, {killed:?} call {call}");
     operator.kill().await;
-    Ok(reached)
+    // Whose answer is lost, that call may be the last one.
+    Ok(lost.map_or(reached, |lost| lost.hits() > 0))
 }
 
 async fn killed_at_each_call(killed: Killed) -> Result<()> {
@@ -74,8 +81,43 @@ async fn killed_at_each_call(killed: Killed) -> Result<()> {
 }
 
 #[tokio::test]
-async fn fault_b6_killed_before_any_call_the_next_start_finishes() -> Result<()> {
+pub(crate) async fn fault_b6_killed_before_any_call_the_next_start_finishes() -> Result<()> {
     killed_at_each_call(Killed::Before).await
+}
+
+#[tokio::test]
+async fn fault_b6_killed_once_the_answer_to_any_call_was_lost_the_next_start_finishes() -> Result<()> {
+    killed_at_each_call(Killed::AnswerLost).await
+}
+
+/// Nobody is killed: the process itself gets over it.
+#[tokio::test]
+async fn fault_b16_the_answer_to_any_call_may_be_lost() -> Result<()> {
+    let lab = Lab::new().await?;
+    let rule = lab.cascade(&[&[lab.dependents("Cluster")], &[lab.dependents("Disk")]]);
+    lab.create("Disk", "api", Some("api")).await?;
+    for call in 0.. {
+        let web = unique("web");
+        let proxy = lab.proxy()?;
+        let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
+        lab.parent("Project", &web, &rule).await?;
+        lab.create("Cluster", &format!("{web}-a"), Some(&web)).await?;
+        lab.create("Disk", &format!("{web}-b"), Some(&web)).await?;
+        operator.rules[0].handle.replayed().await;
+        let calls = Match::any().when(|call| !call.watch);
+        let lost = proxy.rule(calls.skip(call).times(1), Fault::LoseAnswer);
+        lab.delete("Project", &web).await?;
+        lab.gone("Project", &web).await?;
+        for (kind, name) in [("Cluster", "a"), ("Disk", "b")] {
+            ensure!(!lab.exists(kind, &format!("{web}-{name}")).await?, "{kind} {name} is left, call {call}");
+        }
+        ensure!(lab.exists("Disk", "api").await?, "what belongs to another went, call {call}");
+        if lost.hits() == 0 {
+            ensure!(call > 12, "there were only {call} calls");
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]

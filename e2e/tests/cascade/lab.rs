@@ -1,7 +1,7 @@
 //! A platform of its own for each test, and an operator that can be killed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +20,13 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
+use crate::audit::Audit;
+use crate::planted::{client, patience, planted};
+
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) fn soon() -> Duration {
+    patience()
+}
 
 /// Long enough to see that something does not happen.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(1500);
@@ -29,20 +34,24 @@ pub(crate) const A_WHILE: Duration = Duration::from_millis(1500);
 /// Somebody else's.
 pub(crate) const FOREIGN: &str = "other.example.com/x";
 
+/// The namespaces of the accounts of operators, and of those with planted bugs.
+pub(crate) const OPERATORS: [&str; 2] = ["rewitness-system", "planted-bugs"];
+
 /// The operator's own identity, so that the audit log tells its calls from those of tests.
 pub(crate) async fn operator_kubeconfig() -> Result<&'static PathBuf> {
-    static KUBECONFIG: OnceCell<PathBuf> = OnceCell::const_new();
+    static SOUND: OnceCell<PathBuf> = OnceCell::const_new();
+    static BUGGY: OnceCell<PathBuf> = OnceCell::const_new();
+    let [system, buggy] = OPERATORS;
+    let (cell, namespace) = if planted().is_some() { (&BUGGY, buggy) } else { (&SOUND, system) };
     let everything = PolicyRule {
         api_groups: Some(vec!["*".to_owned()]),
         resources: Some(vec!["*".to_owned()]),
         verbs: vec!["*".to_owned()],
         ..PolicyRule::default()
     };
-    KUBECONFIG
-        .get_or_try_init(|| async {
-            shared().await?.service_account("rewitness-system", "rewitness", vec![everything]).await
-        })
-        .await
+    let account =
+        || async { shared().await?.service_account(namespace, "rewitness", vec![everything]).await };
+    cell.get_or_try_init(account).await
 }
 
 /// Kinds and a namespace of one test: Projects without a namespace; Spaces, Clusters and Disks in
@@ -54,6 +63,7 @@ pub(crate) struct Lab {
     pub(crate) ns: String,
     pub(crate) label: String,
     kinds: BTreeMap<&'static str, ApiResource>,
+    _audit: Audit,
 }
 
 impl Lab {
@@ -74,7 +84,14 @@ impl Lab {
             crd("disks", "Disk", true),
         )?;
         let kinds = BTreeMap::from([kinds.0, kinds.1, kinds.2, kinds.3]);
-        Ok(Self { plane, client: plane.client().await?, label: format!("{group}/parent"), group, ns, kinds })
+        let (client, label, audit) = (plane.client().await?, format!("{group}/parent"), Audit::of(&group));
+        Ok(Self { plane, client, label, group, ns, kinds, _audit: audit })
+    }
+
+    /// One more kind, in namespaces.
+    pub(crate) async fn add_kind(&mut self, plural: &str, kind: &'static str) -> Result<()> {
+        self.kinds.insert(kind, self.plane.crd(&self.group, plural, kind, true, &[]).await?);
+        Ok(())
     }
 
     pub(crate) fn proxy(&self) -> Result<FaultProxy> {
@@ -83,12 +100,17 @@ impl Lab {
 
     /// A client of the operator's account, straight to the server.
     pub(crate) async fn operator_client(&self) -> Result<Client> {
-        rewitness_controlplane::client(operator_kubeconfig().await?).await
+        Ok(client(rewitness_controlplane::client(operator_kubeconfig().await?).await?))
     }
 
     /// A client of the operator's account that goes through a proxy.
     pub(crate) async fn proxied(&self, proxy: &FaultProxy) -> Result<Client> {
-        rewitness_controlplane::client(&proxy.kubeconfig_for(operator_kubeconfig().await?)?).await
+        self.proxied_as(proxy, operator_kubeconfig().await?).await
+    }
+
+    /// A client of this account that goes through a proxy.
+    pub(crate) async fn proxied_as(&self, proxy: &FaultProxy, account: &Path) -> Result<Client> {
+        Ok(client(rewitness_controlplane::client(&proxy.kubeconfig_for(account)?).await?))
     }
 
     pub(crate) fn resource(&self, kind: &str) -> &ApiResource {
@@ -179,7 +201,7 @@ impl Lab {
     /// Waits until an object has gone.
     pub(crate) async fn gone(&self, kind: &str, name: &str) -> Result<()> {
         let api = self.api(kind);
-        until(&format!("{kind} {name} has gone"), SOON, async || {
+        until(&format!("{kind} {name} has gone"), soon(), async || {
             Ok(api.get_opt(name).await?.is_none().then_some(()))
         })
         .await
@@ -189,7 +211,7 @@ impl Lab {
     pub(crate) async fn held(&self, kind: &str, name: &str, rule: &Cascade) -> Result<DynamicObject> {
         let finalizer = rewitness_crds::cascade::finalizer(rule.metadata.name.as_deref().unwrap_or_default());
         let api = self.api(kind);
-        until(&format!("{kind} {name} is held"), SOON, async || {
+        until(&format!("{kind} {name} is held"), soon(), async || {
             let object = api.get(name).await?;
             let held = object.metadata.finalizers.iter().flatten().any(|one| *one == finalizer);
             Ok(held.then_some(object))
@@ -298,7 +320,7 @@ impl Operator {
     ) -> Result<T> {
         let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
         let records = &self.rules[rule].records;
-        let found = until("the deletion stands as wanted", SOON, async || {
+        let found = until("the deletion stands as wanted", soon(), async || {
             Ok(records.records.standing(&uid).and_then(|report: Report| wanted(&report.standing)))
         });
         let now = || format!("{:?}", records.records.standing(&uid));

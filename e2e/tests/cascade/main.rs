@@ -2,6 +2,7 @@
 //! that they are made for.
 
 mod admission;
+mod audit;
 #[path = "../../../crates/operator/src/run/counts.rs"]
 mod count_watches;
 mod counts;
@@ -10,7 +11,11 @@ mod crashes;
 mod event_writer;
 mod events;
 mod faults;
+mod graphs;
 mod lab;
+mod lag;
 mod limits;
+mod planted;
+mod planted_bugs;
 mod references;
 mod rules;

@@ -73,8 +73,8 @@ async fn a_parent_with_a_name_of_200_characters_can_have_no_dependents_and_goes(
 }
 
 #[tokio::test]
-async fn fault_b3_b22_c2_lists_are_consistent_paged_by_label_and_made_before_the_parent_is_read() -> Result<()>
-{
+pub(crate) async fn fault_b3_b22_c2_lists_are_consistent_paged_by_label_and_made_before_the_parent_is_read()
+-> Result<()> {
     let lab = Lab::new().await?;
     let rule = lab.cascade(&[&[lab.dependents("Cluster")]]);
     let proxy = lab.proxy()?;
@@ -155,7 +155,7 @@ async fn a_list_that_does_not_match_its_selector_is_neither_acted_on_nor_taken_f
 }
 
 #[tokio::test]
-async fn a_kind_that_goes_and_comes_back_is_never_taken_for_empty() -> Result<()> {
+pub(crate) async fn a_kind_that_goes_and_comes_back_is_never_taken_for_empty() -> Result<()> {
     let lab = Lab::new().await?;
     let rule = lab.cascade(&[&[lab.dependents("Cluster"), lab.dependents("Disk")]]);
     let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
