@@ -19,3 +19,4 @@ mod planted;
 mod planted_bugs;
 mod references;
 mod rules;
+mod webhook;
