@@ -18,5 +18,6 @@ mod limits;
 mod planted;
 mod planted_bugs;
 mod references;
+mod rights;
 mod rules;
 mod webhook;
