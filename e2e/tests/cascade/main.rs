@@ -11,6 +11,7 @@ mod crashes;
 mod event_writer;
 mod events;
 mod faults;
+mod foreground;
 mod graphs;
 mod lab;
 mod lag;
