@@ -8,7 +8,7 @@ LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitnes
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build generate demo test check format lint doc deny package picture msrv controlplane bench clean
+.PHONY: help build generate demo test check format lint doc deny package picture msrv controlplane bench bench-cascade clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ controlplane: ## etcd, kube-apiserver and kubectl for tests: built once into a c
 bench: ## The replay of 20,000 resources by the program, measured
 	$(CARGO) build --release --locked -p rewitness-operator
 	$(CARGO) run --release --locked -p rewitness-e2e --bin bench-tail
+
+bench-cascade: ## A cascade over 5,000 dependents, measured beside plain deletes and the garbage collector
+	$(CARGO) run --release --locked -p rewitness-e2e --bin bench-cascade
 
 clean: ## What was built here; the control plane's cache stays
 	$(CARGO) clean

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use rewitness_e2e::{Align, table, target_dir};
+use rewitness_e2e::{Align, Spread, table, target_dir};
 use serde::Serialize;
 
 use crate::contender::Contender;
@@ -41,14 +41,6 @@ struct Summary {
     first_line: Option<Spread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     apiserver_cpu: Option<Spread>,
-}
-
-/// The median of some numbers, the least and the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
 }
 
 impl Report {
@@ -117,34 +109,5 @@ impl Summary {
             dash(self.first_line),
             dash(self.apiserver_cpu),
         ]
-    }
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-        let last = values.len().saturating_sub(1);
-        Self { median: (at(last / 2) + at(last.div_ceil(2))) / 2.0, min: at(0), max: at(last) }
-    }
-
-    fn times(self, factor: f64) -> Self {
-        Self { median: self.median * factor, min: self.min * factor, max: self.max * factor }
-    }
-
-    fn shown(self, digits: usize) -> String {
-        format!("{:.digits$} ({:.digits$}-{:.digits$})", self.median, self.min, self.max)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_the_middle_and_the_ends() {
-        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-        assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
-        assert_eq!(Spread::of(vec![4.0, 1.0]).times(2.0).shown(1), "5.0 (2.0-8.0)");
     }
 }
