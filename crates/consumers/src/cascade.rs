@@ -29,6 +29,7 @@
 //! is next, with `limits` for what needs a person and `wait_graph` for parents that wait for each
 //! other; `load` reads, `apply` writes; [`Records`] and [`Ledger`] keep what is to be remembered and
 //! shown; [`CascadeConsumer`] puts them in a row; [`status()`] says it all in the Cascade's status.
+//! [`Preview`] is the same plan for people: what a deletion would take, without doing anything.
 
 mod apply;
 mod cascades;
@@ -45,8 +46,10 @@ mod limits;
 mod load;
 mod pace;
 mod parent_record;
+mod parents;
 mod plan;
 mod planned;
+mod preview;
 mod protection;
 mod records;
 mod reference;
@@ -68,8 +71,10 @@ pub use handle::RuleHandle;
 pub use hour::HourWindow;
 pub use ledger::Ledger;
 pub use limits::{Excess, Unconfirmed};
+pub use parents::ParentReference;
 pub use plan::Refused;
 pub use planned::{CountSource, CountTables};
+pub use preview::{Begun, Found, Preview, PreviewKind, PreviewStage};
 pub use protection::Protection;
 pub use records::{MemoryRecords, Records};
 pub use reference::Unclear;

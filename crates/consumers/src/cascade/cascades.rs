@@ -1,12 +1,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rewitness_messaging::ResourceId;
+
 use super::apply::Applier;
 use super::check::RuleCheck;
 use super::consumer::CascadeConsumer;
 use super::handle::RuleHandle;
+use super::hour::HourWindow;
 use super::load::Loader;
 use super::pace::Pace;
+use super::preview::Preview;
 use super::protection::Protection;
 use super::records::Records;
 use super::rule::Rule;
@@ -84,5 +88,22 @@ impl Cascades {
     /// [`Error`] if that could not be found out.
     pub async fn check(&self, rule: &Rule) -> Result<RuleCheck, Error> {
         self.0.check(rule).await
+    }
+
+    /// What the deletion of a parent takes along by a rule, or would take, as of now; with `hour`
+    /// as the Cascade's status keeps it. Reads only, with the client's own rights. `None` if the
+    /// parent has gone or another has its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the parent could not be read. What else could not be read is said in the
+    /// preview.
+    pub async fn preview(
+        &self,
+        rule: &Rule,
+        hour: &HourWindow,
+        parent: &ResourceId,
+    ) -> Result<Option<Preview>, Error> {
+        self.0.preview(rule, hour, parent).await
     }
 }

@@ -201,28 +201,28 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Next {
 }
 
 /// One round over all stages of one parent.
-struct Round<'a> {
+pub(super) struct Round<'a> {
     situation: &'a Situation<'a>,
     parent: &'a LiveParent,
-    record: Option<ParentRecord>,
-    stages: Vec<StageRound<'a>>,
+    pub(super) record: Option<ParentRecord>,
+    pub(super) stages: Vec<StageRound<'a>>,
 }
 
 #[derive(Default)]
-struct StageRound<'a> {
-    left: Vec<Left<'a>>,
+pub(super) struct StageRound<'a> {
+    pub(super) left: Vec<Left<'a>>,
     unlisted: Vec<(&'a DependentKind, &'a Unlisted)>,
 }
 
 #[derive(Clone, Copy)]
-struct Left<'a> {
-    dependent: &'a Dependent,
-    place: (usize, usize),
+pub(super) struct Left<'a> {
+    pub(super) dependent: &'a Dependent,
+    pub(super) place: (usize, usize),
     declared: &'a DependentKind,
 }
 
 impl<'a> Round<'a> {
-    fn new(situation: &'a Situation<'a>, parent: &'a LiveParent) -> Self {
+    pub(super) fn new(situation: &'a Situation<'a>, parent: &'a LiveParent) -> Self {
         let mut stages: Vec<StageRound<'a>> = Vec::new();
         stages.resize_with(situation.revision.stages.len(), StageRound::default);
         // What is declared twice belongs to the first place. The parent does not wait for itself.
@@ -303,7 +303,7 @@ impl<'a> Round<'a> {
     }
 
     /// Whether a dependent is to be deleted, once its stage has come.
-    fn is_due(&self, left: &Left<'_>) -> bool {
+    pub(super) fn is_due(&self, left: &Left<'_>) -> bool {
         left.dependent.deleting.is_none()
             && left.declared.action == Action::Delete
             && !self.is_protected(left)
@@ -315,7 +315,7 @@ impl<'a> Round<'a> {
     }
 
     /// The limits are asked about everything that would be deleted, in all stages.
-    fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         let all = self.stages.iter().flat_map(|stage| &stage.left);
         let remaining: Vec<&Dependent> =
             all.filter(|left| self.is_due(left)).map(|left| left.dependent).collect();
@@ -334,12 +334,6 @@ impl<'a> Round<'a> {
 
     /// What is waited for in a stage, and what is not known in any.
     fn waits(&self, index: usize) -> Vec<Wait> {
-        let cause = |left: &Left<'_>| match () {
-            () if left.dependent.deleting.is_some() => Cause::of_terminating(left.dependent),
-            () if self.is_protected(left) => Cause::Protected,
-            () if left.declared.action == Action::Wait => Cause::AwaitsOthers,
-            () => Cause::Due,
-        };
         let unlisted =
             self.stages.iter().flat_map(|stage| &stage.unlisted).map(|(declared, unlisted)| Wait {
                 kind: declared.kind.kind.clone(),
@@ -349,8 +343,18 @@ impl<'a> Round<'a> {
                 examples: Vec::new(),
             });
         unlisted
-            .chain(group(self.stages[index].left.iter().map(|left| (left.dependent, cause(left)))))
+            .chain(group(self.stages[index].left.iter().map(|left| (left.dependent, self.cause(left)))))
             .collect()
+    }
+
+    /// Why a dependent is left.
+    pub(super) fn cause(&self, left: &Left<'_>) -> Cause {
+        match () {
+            () if left.dependent.deleting.is_some() => Cause::of_terminating(left.dependent),
+            () if self.is_protected(left) => Cause::Protected,
+            () if left.declared.action == Action::Wait => Cause::AwaitsOthers,
+            () => Cause::Due,
+        }
     }
 }
 

@@ -177,6 +177,18 @@ impl Rule {
         &self.finalizer
     }
 
+    /// The version by which it knows the kind of its parents.
+    pub fn parent_version(&self) -> &str {
+        &self.parent.version
+    }
+
+    /// Whether an object of the parents' kind is one of its parents.
+    pub fn is_parent<'a>(&self, namespace: Option<&str>, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        let is_named =
+            |names: &Vec<String>| namespace.is_some_and(|own| names.iter().any(|name| name == own));
+        self.namespaces.as_ref().is_none_or(is_named) && self.selector.matches(label)
+    }
+
     /// The hash of what it says now.
     pub fn revision(&self) -> &str {
         &self.current.hash
