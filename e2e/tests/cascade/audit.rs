@@ -4,11 +4,11 @@
 
 use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use rewitness_controlplane::{AuditEvent, shared};
 
-use crate::lab::{Lab, OPERATORS, Operator};
-use crate::planted::{Bug, caught, planted};
+use crate::lab::OPERATORS;
+use crate::planted::{Bug, planted};
 
 /// Reads the log of one test's objects when the test ends, and fails the test for what the operator must not
 /// have done to them: delete without naming uid and version, delete a collection, or replace an object.
@@ -47,7 +47,7 @@ async fn audit(group: &str) -> Result<()> {
     log.filter(is_by_an_operator).try_for_each(|event| judge(&event))
 }
 
-fn is_by_an_operator(event: &AuditEvent) -> bool {
+pub(crate) fn is_by_an_operator(event: &AuditEvent) -> bool {
     let account = event.user.username.strip_prefix("system:serviceaccount:");
     let namespace = account.and_then(|account| account.split(':').next());
     namespace.is_some_and(|namespace| OPERATORS.contains(&namespace))
@@ -67,32 +67,4 @@ fn judge(event: &AuditEvent) -> Result<()> {
         ensure!(names("uid") && names("resourceVersion"), "a delete without preconditions: {}", said());
     }
     Ok(())
-}
-
-/// What the lab of every test does; here it is seen that the log has what is looked for.
-#[tokio::test]
-async fn c3_no_delete_is_without_preconditions_and_none_is_of_a_collection() -> Result<()> {
-    let lab = Lab::new().await?;
-    let rule = lab.cascade(&[&[lab.dependents("Cluster")]]);
-    let _operator = Operator::start(lab.operator_client().await?, &[&rule])?;
-    lab.parent("Project", "web", &rule).await?;
-    lab.create("Cluster", "a", Some("web")).await?;
-    lab.delete("Project", "web").await?;
-    lab.gone("Project", "web").await?;
-    let calls: Vec<_> = lab.plane.audit_about(&lab.group).await?.filter(is_by_an_operator).collect();
-    let is_delete = |event: &&AuditEvent| event.verb.starts_with("delete");
-    let delete = calls.iter().find(is_delete).context("the delete is in the log")?;
-    assert!(delete.request_uri.contains("/clusters"), "{}", delete.request_uri);
-    Ok(())
-}
-
-#[test]
-fn c3_planted_bugs_are_caught_by_the_audit_log() {
-    for (bug, said) in [
-        (Bug::PlainDeletes, "a delete without preconditions"),
-        (Bug::WholeCollections, "never done by us: deletecollection"),
-    ] {
-        let failure = caught(bug, c3_no_delete_is_without_preconditions_and_none_is_of_a_collection);
-        assert!(failure.contains(said), "{bug:?}: {failure}");
-    }
 }

@@ -3,6 +3,7 @@
 
 mod admission;
 mod audit;
+mod audited;
 #[path = "../../../crates/operator/src/run/counts.rs"]
 mod count_watches;
 mod counts;

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Result;
 use http::request::Parts;
@@ -89,11 +88,6 @@ fn here() -> Option<Planted> {
 /// The bug on this thread.
 pub(crate) fn planted() -> Option<Bug> {
     here().map(|planted| planted.bug)
-}
-
-/// How long is waited for what is to happen at once; with a bug it often never does.
-pub(crate) fn patience() -> Duration {
-    Duration::from_secs(if planted().is_some() { 15 } else { 60 })
 }
 
 /// The operator's client, with the bug of this thread.

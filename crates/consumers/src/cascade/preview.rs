@@ -154,7 +154,7 @@ impl Shared {
                 None => (rule.current.clone(), Some(Refused::RevisionUnknown(hash))),
             },
         };
-        let listings = self.loader.listings(&revision, parent).await;
+        let listings = self.loader.listings(&revision, parent, rule.within.as_deref()).await;
         let Some(live) = read().await? else { return Ok(None) };
         let kind_removed = self.loader.is_being_removed(&rule.parent, parent).await.ok();
         let now = Timestamp::now();

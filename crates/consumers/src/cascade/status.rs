@@ -299,8 +299,15 @@ mod tests {
         let mut written = |mode, before: &CascadeStatus, planned| {
             cascade.spec.mode = mode;
             let rule = Rule::new(&cascade).unwrap();
-            let facts =
-                Facts { generation: 3, rule: Ok(&rule), check: None, parents: 7, unsynced: None, planned };
+            let facts = Facts {
+                generation: 3,
+                rule: Ok(&rule),
+                check: None,
+                parents: 7,
+                unsynced: None,
+                withheld: None,
+                planned,
+            };
             status(before, &facts, &Ledger::default(), time(9))
         };
         let first = written(Mode::Plan, &CascadeStatus::default(), Some(&counted));
