@@ -7,15 +7,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use rewitness_controlplane::{ControlPlane, shared, until};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 const GROUP: &str = "demo.rewitness.dev";
+/// The label of everything that a demo creates; its value is the run.
+const SESSION: &str = "demo.rewitness.dev/session";
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// There is one API group of the demo, so one demo at a time.
@@ -92,6 +95,11 @@ fn signal(child: &Child, name: &str) -> Result<()> {
 #[tokio::test]
 async fn every_step_happens_and_nothing_is_left_behind() -> Result<()> {
     let (plane, client, _turn) = cluster().await?;
+    // Somebody else's, maybe of a demo that runs now.
+    let (others, label) = (plane.namespace("others").await?, json!({SESSION: "another"}));
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let labelled = Patch::Merge(json!({"metadata": {"labels": label}}));
+    namespaces.patch(&others, &PatchParams::default(), &labelled).await?;
     let (output, text) = run(demo(plane, &["--yes"])).await?;
     assert!(output.status.success(), "{text}");
     assert!(
@@ -108,6 +116,7 @@ async fn every_step_happens_and_nothing_is_left_behind() -> Result<()> {
     assert!(!text.contains(['✗', '\x1b']), "a failure, or colour without a terminal:\n{text}");
     assert!(text.contains("From the start to the first replayed line: "), "{text}");
     assert_eq!(left_behind(&client).await?, Vec::<String>::new());
+    assert_eq!(namespaces.get(&others).await?.metadata.deletion_timestamp, None, "it is not this demo's");
     Ok(())
 }
 
