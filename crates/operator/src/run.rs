@@ -3,13 +3,16 @@
 //! In reading order: [`definition`] is Cascade's own definition and the uninstall mark on it;
 //! [`controller`] watches the Cascades and takes each in; [`course`] decides what is to be done
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
-//! them and [`known`] what is known of it, [`records`] what its deletions are counted by, [`scribe`] the one writer of its status;
-//! [`reporter`] is who else hears of its deletions.
+//! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
+//! [`scribe`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
+//! many dependents there are.
 
 mod controller;
+mod counts;
 mod course;
 mod definition;
 mod error;
+mod events;
 mod followed;
 mod known;
 mod once;
@@ -17,7 +20,6 @@ mod own_finalizer;
 mod parents;
 mod records;
 mod release;
-mod reporter;
 mod rules;
 mod scribe;
 
@@ -40,7 +42,8 @@ use crate::connect::{self, Link};
 use crate::exit::Status;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use reporter::Silent;
+use counts::{CountWatches, Counts, Shrinks};
+use events::{EventSink, EventWriter};
 use rules::Rules;
 
 /// How long what runs may go on after the first Ctrl-C.
@@ -64,12 +67,24 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
         () = signals.next() => return Ok(Status::Done),
     }
     let (mark, marked) = watch::channel(definition::mark(&link.client).await);
+    let (events, writer) = events::events(link.client.clone());
+    let (counts, watches, shrinks) = counts::counts(link.client.clone(), counts::Config::default());
+    let counts = args.namespace_scope.is_empty().then_some(counts);
     let operator = Operator {
-        rules: Arc::new(rules(&link, args, cascades, marked)),
+        rules: Arc::new(rules(&link, args, cascades, marked, (events, counts))),
         selector: args.selector.as_ref().map(ToString::to_string).unwrap_or_default(),
         once: args.once,
     };
-    operator.run(mark, &mut signals, screen).await
+    operator.run(Aides { mark, writer, watches, shrinks }, &mut signals, screen).await
+}
+
+/// What works beside the queue.
+struct Aides {
+    /// Who is told when Rewitness is to be uninstalled.
+    mark: watch::Sender<Option<String>>,
+    writer: EventWriter,
+    watches: CountWatches,
+    shrinks: Shrinks,
 }
 
 fn rules(
@@ -77,6 +92,7 @@ fn rules(
     args: &RunArgs,
     api: Api<rewitness_crds::Cascade>,
     uninstall: watch::Receiver<Option<String>>,
+    (events, counts): (EventSink, Option<Counts>),
 ) -> Rules {
     let config = Config { grace: GRACE, ..Config::default() };
     Rules {
@@ -86,7 +102,8 @@ fn rules(
         cascades: Cascades::new(link.client.clone(), following(link, args)),
         holds: Holds::new(link.client.clone()),
         within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
-        reporter: |_| Arc::new(Silent),
+        events,
+        counts,
         uninstall,
         recheck: Arc::new(Notify::new()),
         taken_in: Notify::new(),
@@ -114,24 +131,30 @@ struct Operator {
 }
 
 impl Operator {
-    async fn run(
-        &self,
-        mark: watch::Sender<Option<String>>,
-        signals: &mut Signals,
-        screen: &Screen,
-    ) -> anyhow::Result<Status> {
+    async fn run(&self, aides: Aides, signals: &mut Signals, screen: &Screen) -> anyhow::Result<Status> {
         let rules = &self.rules;
         let (stop, stopping) = watch::channel(false);
         let stopped = || {
             let mut stopping = stopping.clone();
             async move { drop(stopping.wait_for(|stopping| *stopping).await) }
         };
+        let Aides { mark, writer, watches, shrinks } = aides;
         let mut queue = std::pin::pin!(rules.queue.run(stopped()));
         let mut controller = std::pin::pin!(controller::run(rules.clone(), &self.selector, stopped()));
         let mut departure = std::pin::pin!(async {
             tokio::join!(definition::follow_mark(rules.client.clone(), mark), definition::acknowledge(rules))
         });
+        let all_told = Notify::new();
+        let mut events = std::pin::pin!(writer.run(all_told.notified()));
+        let mut counting = std::pin::pin!(async {
+            tokio::select! {
+                () = watches.run(stopped()) => {}
+                () = rules.wake_on(shrinks) => {}
+            }
+        });
         let verdict = tokio::select! {
+            () = &mut events => anyhow::bail!("the writer of Events ended by itself"),
+            () = &mut counting => anyhow::bail!("the counting ended by itself"),
             ended = &mut queue => anyhow::bail!("the queue ended by itself: {:?}", ended?),
             () = &mut controller => anyhow::bail!("the watch of Cascades ended by itself"),
             _ = &mut departure => anyhow::bail!("the watch of the definition ended by itself"),
@@ -142,8 +165,10 @@ impl Operator {
         stop.send_replace(true);
         let drained = async {
             let (stopped, _) = tokio::join!(&mut queue, timeout(GRACE, &mut controller));
+            all_told.notify_one();
             stopped
         };
+        let drained = async { tokio::join!(drained, &mut events, &mut counting).0 };
         tokio::select! {
             stopped = drained => {
                 let cut_off = stopped?.cut_off;

@@ -136,6 +136,11 @@ impl Counts {
         self.0.state().tables.get_mut(source)?.count(value, namespace)
     }
 
+    /// Whether everything that this rule looks for is counted.
+    pub(crate) fn is_known(&self, rule: &Rule) -> bool {
+        rule.count_sources().keys().all(|source| self.count(source, "", None).is_some())
+    }
+
     /// What would be deleted if all of these parents were.
     pub(crate) fn planned<'a>(
         &self,

@@ -6,24 +6,38 @@ use std::time::Duration;
 
 use futures::future::{Either, pending, select};
 use rewitness_consumers::cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
+use rewitness_crds::cascade::Planned;
 use rewitness_crds::{Cascade, CascadeStatus};
-use rewitness_messaging::{Kind, ResourceId, Timestamp};
+use rewitness_messaging::{Kind, ResourceId, Timestamp, WakeKey};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::course::HeldParents;
+use super::counts::{Counts, Shrunk};
+use super::course::{Grip, HeldParents};
+use super::events::CascadeEvents;
 use super::known::{Following, Known, Pending, Withheld, is_failing};
-use super::reporter::Reporter;
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
+
+/// How old what a plan would delete may be; to count it takes a look at each parent.
+const PLAN_ANEW: Duration = Duration::from_secs(5);
+
+/// What a rule would delete.
+struct Plan {
+    revision: String,
+    at: Instant,
+    planned: Planned,
+}
 
 /// One Cascade, from its first sight to its end. Another of its name has another.
 pub(crate) struct Followed {
     pub(crate) name: String,
     pub(crate) uid: String,
     within: Option<Arc<[String]>>,
-    reporter: Arc<dyn Reporter>,
+    events: CascadeEvents,
+    counts: Option<Counts>,
+    plan: Mutex<Option<Plan>>,
     /// Rings when a rule is to be looked at again before its time.
     recheck: Arc<Notify>,
     /// Rings when the status may have changed.
@@ -35,14 +49,17 @@ impl Followed {
     pub(crate) fn new(
         cascade: &Cascade,
         within: Option<Arc<[String]>>,
-        reporter: Arc<dyn Reporter>,
+        events: CascadeEvents,
+        counts: Option<Counts>,
         recheck: Arc<Notify>,
     ) -> Self {
         Self {
             name: cascade.metadata.name.clone().unwrap_or_default(),
             uid: cascade.metadata.uid.clone().unwrap_or_default(),
             within,
-            reporter,
+            events,
+            counts,
+            plan: Mutex::default(),
             recheck,
             bell: Notify::new(),
             state: Mutex::new(Known::of(cascade)),
@@ -192,19 +209,15 @@ impl Followed {
             let is_looked_at = progress.replayed && progress.in_flight == 0 && progress.awaiting_hold == 0;
             is_looked_at || is_failing(&progress)
         });
-        is_in_error || (is_checked && is_done && state.is_at_rest())
+        is_in_error || (is_checked && is_done && state.is_at_rest() && self.is_counted(&state))
     }
 
     /// Takes in where a deletion stands, and tells of it.
     pub(crate) fn report(&self, report: Report) {
         let is_refused = matches!(&report.standing, Standing::Waiting { waits, .. }
             if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
-        let before = self.change(|state| {
-            let before = state.ledger.standing(&report.parent.uid).cloned();
-            state.ledger.report(report.clone());
-            before
-        });
-        self.reporter.report(before.as_ref(), &report);
+        self.change(|state| state.ledger.report(report.clone()));
+        self.events.report(&report);
         if is_refused {
             self.suspect();
         }
@@ -258,6 +271,7 @@ impl Followed {
 
     /// The status as it should be, after this one; `None` if it is too early to say.
     pub(crate) fn status(&self, before: &CascadeStatus, now: Timestamp) -> Option<CascadeStatus> {
+        let planned = self.planned(now);
         let (status, is_failing) = {
             let state = self.state();
             if !state.is_settled() {
@@ -265,12 +279,41 @@ impl Followed {
             }
             let progress = state.following.as_ref().map(|following| following.handle.progress());
             let is_failing = progress.as_ref().is_some_and(is_failing);
-            (state.status(before, progress.as_ref(), now), is_failing)
+            (state.status(before, progress.as_ref(), planned.as_ref(), now), is_failing)
         };
         if is_failing {
             self.suspect();
         }
         Some(status)
+    }
+
+    /// What the rule would delete, if it plans and that is known.
+    fn planned(&self, now: Timestamp) -> Option<Planned> {
+        let following = self.following().filter(|following| following.grip == Grip::Plan)?;
+        let (rule, counts) = (following.rule.current(), self.counts.as_ref()?);
+        let mut last = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |plan: &Plan| plan.revision == rule.revision() && plan.at.elapsed() < PLAN_ANEW;
+        if let Some(fresh) = last.as_ref().filter(|plan| is_fresh(plan)) {
+            return Some(fresh.planned.clone());
+        }
+        let planned = following.counted.with_all(|parents| counts.planned(&rule, parents, now));
+        let revision = rule.revision().to_owned();
+        *last = Some(Plan { revision, at: Instant::now(), planned: planned.clone() });
+        Some(planned)
+    }
+
+    /// Whether all is counted that the status of a rule which plans is to show, or never will be.
+    fn is_counted(&self, state: &Known) -> bool {
+        let plans = state.following.as_ref().filter(|following| following.grip == Grip::Plan);
+        let (Some(following), Some(counts)) = (plans, &self.counts) else { return true };
+        let is_hindered = matches!(&state.check, Some(Ok(check)) if !check.missing.is_empty() || !check.not_served.is_empty());
+        is_hindered || counts.is_known(&following.rule.current())
+    }
+
+    /// What the parents wait under that are held, and that less refers to by now.
+    pub(crate) fn concerned(&self, shrunk: &Shrunk) -> Vec<WakeKey> {
+        let (Some(following), Some(counts)) = (self.following(), &self.counts) else { return Vec::new() };
+        counts.wakes(&following.rule.current(), &self.held(), shrunk)
     }
 
     /// What is to be answered once a write has ended that begins now.

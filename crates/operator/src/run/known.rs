@@ -6,7 +6,7 @@ use std::time::Duration;
 use rewitness_consumers::cascade::{
     Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
 };
-use rewitness_crds::cascade::{Limits, Mode, Revision, Stage};
+use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_messaging::{Handle, Kind, Progress, SourceProgress, SourceState, Timestamp};
 use tokio::sync::oneshot;
@@ -130,6 +130,7 @@ impl Known {
         &self,
         before: &CascadeStatus,
         progress: Option<&Progress>,
+        planned: Option<&Planned>,
         now: Timestamp,
     ) -> CascadeStatus {
         let unsynced = self.unsynced(progress);
@@ -141,7 +142,7 @@ impl Known {
             parents,
             unsynced: unsynced.as_deref(),
             withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
-            planned: None,
+            planned,
         };
         let mut ledger = self.ledger.clone();
         let counted = self.pending.iter().filter(|pending| pending.count > 0);

@@ -1,16 +1,17 @@
 //! The parents of a rule, counted as they pass by.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Values;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, State, Uid};
+use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Uid};
 use tokio::sync::Notify;
 
 /// The parents that are there, and how many deliveries of them are in flight.
 #[derive(Default)]
 pub(crate) struct Parents {
-    there: Mutex<HashSet<Uid>>,
+    there: Mutex<HashMap<Uid, ResourceId>>,
     in_flight: AtomicUsize,
     ended: Notify,
 }
@@ -18,6 +19,11 @@ pub(crate) struct Parents {
 impl Parents {
     pub(crate) fn count(&self) -> u64 {
         self.there().len() as u64
+    }
+
+    /// Does something with all that are there. It MUST be short: deliveries wait for it.
+    pub(crate) fn with_all<T>(&self, look: impl FnOnce(Values<'_, Uid, ResourceId>) -> T) -> T {
+        look(self.there().values())
     }
 
     /// Waits until no delivery is in flight; once the subscription has ended, for good.
@@ -32,7 +38,7 @@ impl Parents {
         }
     }
 
-    fn there(&self) -> MutexGuard<'_, HashSet<Uid>> {
+    fn there(&self) -> MutexGuard<'_, HashMap<Uid, ResourceId>> {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,11 +68,12 @@ pub(crate) struct Counted<C> {
 
 impl<C: Consumer> Consumer for Counted<C> {
     async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
-        let (uid, state) = (delivery.envelope.resource.uid.clone(), delivery.state);
+        let (parent, state) = (delivery.envelope.resource.clone(), delivery.state);
+        let uid = parent.uid.clone();
         let _in_flight = InFlight::begin(&self.parents);
         match state {
             State::Gone => self.parents.there().remove(&uid),
-            State::Live | State::Deleting => self.parents.there().insert(uid.clone()),
+            State::Live | State::Deleting => self.parents.there().insert(uid.clone(), parent),
         };
         let outcome = self.consumer.consume(delivery).await;
         if state == State::Deleting && matches!(outcome, Ok(Outcome::Done)) {

@@ -15,15 +15,16 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::counts::{Counts, Shrinks};
 use super::course::{Course, Grip, HeldParents};
 use super::error::Error;
+use super::events::EventSink;
 use super::followed::Followed;
 use super::known::Following;
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::records::StatusRecords;
 use super::release::Release;
-use super::reporter::Reporter;
 use super::scribe::Scribe;
 
 /// How long deliveries that began before an edit may go on after it.
@@ -38,8 +39,10 @@ pub(crate) struct Rules {
     pub(crate) holds: Holds,
     /// The namespaces that this operator works in, if not in all.
     pub(crate) within: Option<Arc<[String]>>,
-    /// Who hears where the deletions of a Cascade stand.
-    pub(crate) reporter: fn(&Cascade) -> Arc<dyn Reporter>,
+    /// Where the Events of deletions are put.
+    pub(crate) events: EventSink,
+    /// How many dependents there are; `None` where not all namespaces may be watched.
+    pub(crate) counts: Option<Counts>,
     /// The uninstall mark, while there is one.
     pub(crate) uninstall: watch::Receiver<Option<String>>,
     /// Rings when rules are to be looked at before their time.
@@ -81,8 +84,9 @@ impl Rules {
                 && (live.metadata.deletion_timestamp.is_none() || HeldParents::remembered(live).is_some())
         };
         let Some(live) = live.filter(is_ours) else { return Ok(None) };
-        let followed =
-            Arc::new(Followed::new(&live, self.within.clone(), (self.reporter)(&live), self.recheck.clone()));
+        let events = self.events.of(&live);
+        let (within, counts) = (self.within.clone(), self.counts.clone());
+        let followed = Arc::new(Followed::new(&live, within, events, counts, self.recheck.clone()));
         let scribe = Scribe::new(followed.clone(), self.api.clone(), live.status);
         self.scribes.lock().unwrap_or_else(PoisonError::into_inner).spawn(scribe.run());
         self.followed().insert(name, followed.clone());
@@ -138,6 +142,7 @@ impl Rules {
         let following = followed.following();
         if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
             same.rule.set((**rule).clone());
+            self.count(rule);
             return Ok(());
         }
         let former = self.stop(followed).await?;
@@ -169,8 +174,21 @@ impl Rules {
         };
         rule.set((*rule.current()).clone().planning());
         followed.follow(None);
+        self.count_no_more(followed);
         self.idle(&counted, &rule.current()).await?;
         Ok((grip != Grip::Plan).then_some(parents))
+    }
+
+    fn count(&self, rule: &Rule) {
+        if let Some(counts) = &self.counts {
+            counts.follow(rule);
+        }
+    }
+
+    fn count_no_more(&self, followed: &Followed) {
+        if let Some(counts) = &self.counts {
+            counts.forget(&followed.name);
+        }
     }
 
     /// Waits until nothing is under way any more of a subscription that has ended.
@@ -236,6 +254,7 @@ impl Rules {
             Err(source) => return Err(Error::Subscribe { source }),
         };
         tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?grip, "followed");
+        self.count(rule);
         followed.follow(Some(Following {
             handle: Arc::new(queue),
             rule: handle,
@@ -251,6 +270,17 @@ impl Rules {
     pub(super) fn wake(&self, followed: &Followed) {
         for parent in followed.held() {
             self.queue.wake(&wake_key(&parent.uid));
+        }
+    }
+
+    /// Wakes the parents that wait, whenever less refers to them: a list is worth its price then.
+    pub(super) async fn wake_on(&self, mut shrinks: Shrinks) {
+        loop {
+            let shrunk = shrinks.next().await;
+            for followed in self.all() {
+                let keys = followed.concerned(&shrunk);
+                keys.iter().for_each(|key| self.queue.wake(key));
+            }
         }
     }
 
@@ -272,6 +302,7 @@ impl Rules {
     /// A Cascade is followed no more. What it holds stays held.
     pub(super) fn forget(&self, followed: &Followed) {
         followed.follow(None);
+        self.count_no_more(followed);
         followed.end();
         let mut all = self.followed();
         if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {
