@@ -116,13 +116,15 @@ impl Known {
         }
     }
 
+    /// Whether enough is known for a status: why it is not followed, or what its parents' first look
+    /// has shown. Whoever waits for a write does not wait for that.
     pub(super) fn is_settled(&self) -> bool {
-        let is_known =
-            self.check.is_some() || self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
-        let is_replayed = self.following.as_ref().is_none_or(|following| {
-            following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed
-        });
-        (is_known && is_replayed) || !self.pending.is_empty()
+        let has_reason = self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
+        let is_looked_at = match &self.following {
+            Some(following) => following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed,
+            None => has_reason || self.is_elsewhere,
+        };
+        ((has_reason || self.check.is_some()) && is_looked_at) || !self.pending.is_empty()
     }
 
     /// The status as it should be, after this one.
