@@ -157,3 +157,19 @@ async fn a_paused_rule_holds_no_parent_anew_and_one_that_holds_deletions_does() 
     assert!(!lab.exists("Cluster", "a").await?);
     Ok(())
 }
+
+#[tokio::test]
+async fn c13_what_the_cluster_lives_from_is_neither_held_nor_deleted() -> Result<()> {
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    let _operator = office.operator(&[])?;
+    let namespaces = json!({ "parent": { "apiVersion": "v1", "kind": "Namespace" } });
+    let parents = office.projects(namespaces).await?;
+    office.condition(&parents, "Ready", "False", "ProtectedKind").await?;
+    let mut nodes = lab.dependents("Node");
+    nodes["apiVersion"] = "v1".into();
+    let dependents = office.write(lab.cascade(&[&[nodes]])).await?;
+    let message = office.condition(&dependents, "Ready", "False", "ProtectedKind").await?;
+    assert!(message.contains("Node is protected"), "{message}");
+    Ok(())
+}

@@ -61,6 +61,7 @@ async fn c10_a_cascade_with_a_narrower_selector_lets_go_whom_it_does_not_select(
     let cascade = held(&office).await?;
     office.parent("Project", "gold", &cascade).await?;
     office.lab.patch("Project", "gold", json!({ "labels": { "tier": "gold" } })).await?;
+    let before = office.lab.api("Project").get("gold").await?.metadata.resource_version;
     let parent = |more: Value| {
         let mut parent = json!({ "labelSelector": null });
         parent["labelSelector"] = more;
@@ -68,7 +69,8 @@ async fn c10_a_cascade_with_a_narrower_selector_lets_go_whom_it_does_not_select(
     };
     office.edit(&cascade, parent(json!({ "matchLabels": { "tier": "gold" } }))).await?;
     both_are_let_go(&office, &cascade).await?;
-    assert!(is_held(&office.lab.api("Project").get("gold").await?, &cascade), "it was never let go");
+    let after = office.lab.api("Project").get("gold").await?.metadata.resource_version;
+    assert_eq!(after, before, "it was never let go");
     office.status(&cascade, "one is left", |status| (status.counts.parents == 1).then_some(())).await?;
     office.edit(&cascade, parent(Value::Null)).await?;
     office.held("Project", "live", &cascade).await.map(drop)
@@ -205,5 +207,26 @@ async fn c10_a_parent_that_is_being_marked_while_its_rule_leaves_is_not_left_beh
     gate.open();
     office.left(&cascade).await?;
     assert!(!is_held(&office.lab.api("Project").get("web").await?, &cascade));
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_a_cascade_that_makes_no_rule_deletes_nothing_and_can_be_left() -> Result<()> {
+    let office = Office::new().await?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.parent("Project", "web", &cascade).await?;
+    office.lab.create("Cluster", "a", Some("web")).await?;
+    let nonsense = json!({ "matchExpressions": [{ "key": "tier", "operator": "Like" }] });
+    office.edit(&cascade, json!({ "parent": { "labelSelector": nonsense } })).await?;
+    let message = office.condition(&cascade, "Ready", "False", "InvalidSpec").await?;
+    assert!(message.contains("tier Like"), "{message}");
+    office.lab.delete("Project", "web").await?;
+    sleep(A_WHILE).await;
+    assert!(office.lab.exists("Project", "web").await? && office.lab.exists("Cluster", "a").await?);
+    office.delete(&cascade).await?;
+    office.left(&cascade).await?;
+    office.lab.gone("Project", "web").await?;
+    assert!(office.lab.exists("Cluster", "a").await?);
     Ok(())
 }

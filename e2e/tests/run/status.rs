@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kube::api::{Patch, PatchParams};
-use rewitness_controlplane::FaultProxy;
+use rewitness_controlplane::{Fault, FaultProxy, Match};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -34,6 +34,9 @@ async fn a_status_is_not_written_when_nothing_has_changed_not_even_at_a_start() 
     sleep(2 * A_WHILE).await;
     assert_eq!(writes(&proxy, &cascade), before);
     operator.interrupt().await?;
+    // Until the parents are listed it is not known that one of them is held.
+    let lists = Match::collection("projects").method("GET");
+    let _slow = proxy.rule(lists, Fault::Delay(Duration::from_secs(1)));
     let mut operator = office.operator(&[])?;
     operator.warns(&["followed", &cascade]).await?;
     sleep(4 * A_WHILE).await;
