@@ -106,7 +106,6 @@ fn rules(
         counts,
         uninstall,
         recheck: Arc::new(Notify::new()),
-        taken_in: Notify::new(),
         followed: Mutex::new(BTreeMap::new()),
         scribes: Mutex::new(JoinSet::new()),
     }

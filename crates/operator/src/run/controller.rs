@@ -60,7 +60,6 @@ pub(crate) async fn run(
         if let Err(controller::Error::QueueError(error)) = result {
             tracing::warn!(%error, "Cascades cannot be watched");
         }
-        rules.taken_in.notify_waiters();
         std::future::ready(())
     });
     tokio::select! {

@@ -47,8 +47,6 @@ pub(crate) struct Rules {
     pub(crate) uninstall: watch::Receiver<Option<String>>,
     /// Rings when rules are to be looked at before their time.
     pub(crate) recheck: Arc<Notify>,
-    /// Rings when a Cascade has been taken in.
-    pub(crate) taken_in: Notify,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
     pub(crate) scribes: Mutex<JoinSet<()>>,
 }
