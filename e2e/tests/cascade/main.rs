@@ -5,6 +5,7 @@ mod admission;
 mod audit;
 mod audited;
 #[path = "../../../crates/operator/src/run/counts.rs"]
+#[allow(dead_code, reason = "the program asks more of it")]
 mod count_watches;
 mod counts;
 mod crashes;

@@ -8,12 +8,14 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::discovery::Catalog;
+use crate::finalizer::Marking;
 
 /// Never asked here: nothing is held.
 fn finalizers() -> Arc<Finalizers> {
     let client = crate::client(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
     let server = Server::new(client, Duration::from_secs(1));
-    Arc::new(Finalizers { server: server.clone(), catalog: Arc::new(Catalog::new(server)) })
+    let catalog = Arc::new(Catalog::new(server.clone()));
+    Arc::new(Finalizers { server, catalog, marking: Marking::default() })
 }
 
 /// As many as this are due at once, which is more than one poll of the applier takes.
