@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Tail(TailArgs),
     Run(RunArgs),
     Unhold(UnholdArgs),
+    Why(WhyArgs),
     Completions(CompletionsArgs),
 }
 
@@ -163,6 +164,39 @@ pub(crate) struct UnholdArgs {
     /// Only say what would be released.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Say why a resource is still there, and what to do about it.
+///
+/// Reads with your own rights, and writes nothing. No operator of Rewitness is needed for it.
+#[derive(Debug, Args)]
+#[command(visible_alias = "explain", override_usage = help::WHY_USAGE, after_help = help::WHY, after_long_help = help::WHY_LONG)]
+pub(crate) struct WhyArgs {
+    /// Which resource, as kubectl takes it: project/web, or project web.
+    #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]
+    pub(crate) what: Vec<String>,
+    /// In this namespace [default: the context's].
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace: Option<String>,
+    /// How the answer is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: VerdictFormat,
+    /// Ask again and again until it is gone; then the status is 0.
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// When to colour.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// How a verdict is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictFormat {
+    /// A tree for people.
+    #[default]
+    Text,
+    Json,
+    Yaml,
 }
 
 /// Print the completions for a shell.

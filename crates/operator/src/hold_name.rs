@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// What a hold by hand is prefixed with.
-const PREFIX: &str = "hold.rewitness.dev/";
+pub(crate) const PREFIX: &str = "hold.rewitness.dev/";
 
 /// A name that can be the last part of a finalizer `hold.rewitness.dev/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The program `rewitness`: replays, follows, holds and releases Kubernetes resources.
 //!
 //! It alone reads the environment, owns tasks and ends the process. In reading order: [`args`] is
-//! what can be typed, [`connect`] and [`types`] turn it into a client and kinds, [`tail`] and
-//! [`unhold`] are the commands, [`exit`] is what is said and returned at the end.
+//! what can be typed, [`connect`] and [`types`] turn it into a client and kinds, [`tail`], [`unhold`]
+//! and [`why`] are the commands, [`exit`] is what is said and returned at the end.
 
 mod args;
 mod connect;
@@ -18,6 +18,7 @@ mod tail;
 mod text;
 mod types;
 mod unhold;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -62,6 +63,7 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
             Command::Tail(args) => tail::run(args, &cli.global, screen).await,
             Command::Run(args) => run::run(args, &cli.global, screen).await,
             Command::Unhold(args) => unhold::run(args, &cli.global, screen).await,
+            Command::Why(args) => why::run(args, &cli.global, screen).await,
             Command::Completions(args) => completions(args),
         }
     });

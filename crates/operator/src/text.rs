@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// `12,345`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -40,6 +42,17 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// `40 seconds`, `6 hours`, `3 days`: how long ago, as people say it.
+pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = u64::try_from(now.as_second() - since.as_second()).unwrap_or_default();
+    match seconds {
+        0..=119 => counted(seconds, "second", "seconds"),
+        120..=7199 => counted(seconds / 60, "minute", "minutes"),
+        7200..=172_799 => counted(seconds / 3600, "hour", "hours"),
+        _ => counted(seconds / 86_400, "day", "days"),
+    }
+}
+
 /// A word as a POSIX shell takes it back.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+".contains(&byte);
@@ -70,6 +83,23 @@ mod tests {
             [(25, "25 ms"), (1234, "1.23 s"), (45_678, "45.7 s"), (185_400, "3 min 5 s")]
         {
             assert_eq!(duration(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_said_in_the_largest_unit_that_is_still_exact_enough() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        for (seconds, expected) in [
+            (-5, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7199, "119 minutes"),
+            (6 * 3600 + 59, "6 hours"),
+            (3 * 86_400, "3 days"),
+        ] {
+            let since = Timestamp::from_second(1_000_000 - seconds).unwrap();
+            assert_eq!(age(since, now), expected);
         }
     }
 

@@ -157,6 +157,11 @@ impl ControlPlane {
         Ok(path)
     }
 
+    /// The kubectl that fits this control plane, for whoever types commands as a person does.
+    pub fn kubectl_program(&self) -> PathBuf {
+        self.assets.program("kubectl")
+    }
+
     /// Runs kubectl as the administrator and answers what it wrote, whether it failed or not.
     ///
     /// # Errors

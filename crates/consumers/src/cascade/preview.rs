@@ -21,7 +21,6 @@ use crate::Error;
 /// The lists of the kinds are each consistent, but are not of one moment. What the caller may not
 /// list is said, and is missing in the totals.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Preview {
     /// Whose deletion.
     pub parent: ResourceId,
@@ -51,7 +50,6 @@ pub struct Preview {
 
 /// What is recorded on a parent of a deletion that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Begun {
     /// When.
     pub at: Timestamp,
@@ -65,7 +63,6 @@ pub struct Begun {
 
 /// One stage of a deletion.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct PreviewStage {
     /// Its name.
     pub name: String,
@@ -75,7 +72,6 @@ pub struct PreviewStage {
 
 /// The dependents of one kind in one stage.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct PreviewKind {
     /// The kind.
     pub kind: Kind,
@@ -91,7 +87,6 @@ pub struct PreviewKind {
 
 /// A dependent that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Found {
     /// Which.
     pub id: ResourceId,

@@ -6,6 +6,7 @@ Examples:
   rewitness tail deploy,svc -A -o json            everywhere, as JSON lines
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
   rewitness unhold demo widgets -A                let go what the line above still holds
+  rewitness why project/web                       why is it still there, and what to do
   rewitness run                                   follow the cluster's Cascades
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
@@ -101,6 +102,54 @@ Examples:
   rewitness unhold demo widgets -A                let it go
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
+
+/// clap would write `<TYPE/NAME>...`.
+pub(super) const WHY_USAGE: &str = "rewitness why [OPTIONS] TYPE/NAME | TYPE NAME";
+
+pub(super) const WHY: &str = "\
+Examples:
+  rewitness why project/web                       why is it still there?
+  rewitness why pvc data -n team-a                whose finalizer it is, and when it goes
+  rewitness why namespace/team-a                  what is left in it
+  rewitness why project/web --watch               follow it until it is gone
+  rewitness why project/web -o json | jq -r '.next[].command'
+
+Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.
+
+More with --help.";
+
+pub(super) const WHY_LONG: &str = "\
+Examples:
+  rewitness why project/web                       why is it still there?
+  rewitness why pvc data -n team-a                whose finalizer it is, and when it goes
+  rewitness why namespace/team-a                  what is left in it
+  rewitness why project/web --watch               follow it until it is gone
+  rewitness why project/web -o json | jq -r '.next[].command'
+
+The answer:
+  What keeps it, each with what it is made of: finalizers and whose they are; Cascades, the stage
+  they are in, what is left and who keeps that; what is left in a namespace or of a definition;
+  API services that do not answer. Then the next steps, as commands: the last ones are last
+  resorts, with what is lost by them. What you have no right to read is said to be unknown.
+
+Output (-o):
+  text   a tree, with colours on a terminal, in plain lines elsewhere
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Verdict\",
+          \"resource\":{\"group\":…,\"kind\":…,\"namespace\":…,\"name\":…,\"uid\":…},
+          \"state\":\"Terminating\",\"since\":…,\"summary\":…,
+          \"findings\":[{\"weight\":…,\"reason\":…,\"message\":…,\"findings\":[…]}],
+          \"next\":[{\"command\":…,\"effect\":…,\"caution\":…}]}
+         A finding may also have resource, cascade, finalizers, count, examples, since (RFC 3339)
+         and hash. Empty fields are left out, but for findings and next. Fields and words may be
+         added, none change. With --watch: a document per change.
+
+  state    NotFound, Live, Terminating, Unknown
+  weight   blocks (does not end by itself), waits (does, as far as can be seen), unknown, note
+  reason   a word from a fixed set, as Finalizer, Held, LimitExceeded, NoOperator
+  caution  only where there is something to think of first
+
+Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

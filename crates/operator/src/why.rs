@@ -1,0 +1,118 @@
+//! `rewitness why`: why a resource is still there, and what to do about it.
+//!
+//! Load, decide, draw: [`load`] reads with the caller's own rights, [`decide`] makes a verdict of
+//! what was read, [`draw`] shows it. Nothing is written.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context as _;
+use rewitness_messaging::ResourceId;
+
+use crate::args::{Color, GlobalArgs, VerdictFormat, WhyArgs};
+use crate::connect::{self, Link};
+use crate::exit::Status;
+use crate::screen::{Screen, color_is_welcome};
+use crate::signals::Signals;
+
+mod commands;
+mod decide;
+mod draw;
+mod facts;
+mod follow;
+mod known;
+mod load;
+mod target;
+mod verdict;
+
+use commands::Typist;
+use draw::Canvas;
+use load::Loader;
+use target::Target;
+use verdict::{State, Verdict};
+
+pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let mut signals = Signals::catch()?;
+    tokio::select! {
+        status = why(args, global, screen) => status,
+        () = signals.next() => Ok(Status::Failed),
+    }
+}
+
+async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let link = connect::connect(global).await?;
+    let session = Session { args, global, link };
+    match args.watch {
+        true => follow::follow(&session, screen).await,
+        false => {
+            let verdict = session.ask(screen).await?;
+            session.show(&verdict)?;
+            Ok(match verdict.state {
+                State::Live | State::Terminating => Status::Done,
+                State::NotFound | State::Unknown => Status::Failed,
+            })
+        }
+    }
+}
+
+/// What is asked, where, and how the answer is shown.
+struct Session<'a> {
+    args: &'a WhyArgs,
+    global: &'a GlobalArgs,
+    link: Link,
+}
+
+impl Session<'_> {
+    /// Reads everything anew.
+    async fn ask(&self, screen: &Screen) -> anyhow::Result<Verdict> {
+        screen.status("reading …");
+        let target = Target::find(&self.link, self.args).await?;
+        let typist = Typist::new(self.global, target.types.clone());
+        let facts = Loader::new(&self.link, &target).facts().await;
+        screen.status("");
+        Ok(decide::decide(&facts, &typist))
+    }
+
+    fn show(&self, verdict: &Verdict) -> anyhow::Result<()> {
+        to_stdout(self.render(verdict)?.as_bytes())
+    }
+
+    fn render(&self, verdict: &Verdict) -> anyhow::Result<String> {
+        Ok(match self.args.output {
+            VerdictFormat::Text => draw::draw(verdict, self.canvas()),
+            VerdictFormat::Json => serde_json::to_string_pretty(verdict)? + "\n",
+            VerdictFormat::Yaml => serde_saphyr::to_string(verdict)?,
+        })
+    }
+
+    fn canvas(&self) -> Canvas {
+        let is_terminal = io::stdout().is_terminal();
+        let color = match self.args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && color_is_welcome(),
+        };
+        Canvas { columns: is_terminal.then(columns), color }
+    }
+}
+
+/// How many columns stdout has; where nobody says, 80.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => 80,
+    }
+}
+
+fn to_stdout(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // Whoever has read enough is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to stdout"),
+    }
+}
+
+/// An object by its name, before it is read.
+fn unread(kind: rewitness_messaging::Kind, namespace: Option<&str>, name: &str) -> ResourceId {
+    ResourceId { kind, namespace: namespace.map(Into::into), name: name.into(), uid: "".into() }
+}

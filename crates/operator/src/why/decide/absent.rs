@@ -1,0 +1,101 @@
+//! What is said of an object that is not there, and of one that had its name.
+
+use rewitness_messaging::{ResourceId, Uid};
+
+use super::Judge;
+use crate::text::counted;
+use crate::why::verdict::{Finding, Resource, State, Step, Verdict, Weight};
+
+impl Judge<'_> {
+    pub(super) fn not_there(&self, asked: Resource) -> Verdict {
+        let summary = format!("there is no {asked}: nothing holds it");
+        let findings = self.former(&self.facts.asked);
+        Verdict::new(asked, State::NotFound, None, summary, findings)
+    }
+
+    /// The server does not serve the kind: what is stored of it cannot even be read.
+    pub(super) fn not_served(&self, asked: Resource) -> Verdict {
+        let kind = self.facts.asked.kind.to_string();
+        let summary = format!("whether there is a {asked} is unknown: the server does not serve {kind}");
+        let mut findings = self.broken_services(&asked.group);
+        if findings.is_empty() {
+            let message = format!(
+                "the server does not serve {kind}: its definition is gone, or was never there. With a definition its \
+                 objects go too; if it comes back, so do those that an aggregated API stores elsewhere"
+            );
+            let look = Step::look("kubectl api-resources".to_owned(), "lists what the server serves");
+            findings.push(Finding::new(Weight::Unknown, "KindNotServed", message).step([look]));
+        }
+        findings.extend(self.naming_cascades(&asked));
+        Verdict::new(asked, State::Unknown, None, summary, findings)
+    }
+
+    /// API services of a group that do not answer.
+    pub(super) fn broken_services(&self, group: &str) -> Vec<Finding> {
+        let unavailable = self.facts.unavailable.as_deref().unwrap_or_default();
+        let of_group = unavailable.iter().filter(|service| group.is_empty() || service.group == group);
+        let told = of_group.map(|service| {
+            let message = format!("the API service {} is not available: {}", service.name, service.message);
+            Finding::new(Weight::Blocks, "ApiServiceUnavailable", message).step([
+                Step::look(
+                    self.typist.describe_api_service(&service.name),
+                    "shows which Service should answer, and why it does not; bring that back",
+                ),
+                Step::last_resort(
+                    self.typist.delete_api_service(&service.name),
+                    format!("tells the server that {} is not served any more", service.name),
+                    "its objects can no longer be reached until it is registered again; only if it is gone for good",
+                ),
+            ])
+        });
+        told.collect()
+    }
+
+    /// Cascades that name a kind which is not served: they wait for it.
+    fn naming_cascades(&self, asked: &Resource) -> Vec<Finding> {
+        let cascades = self.facts.cascades.as_deref().unwrap_or_default();
+        let names = |cascade: &&rewitness_crds::Cascade| {
+            let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
+            dependents.into_iter().any(|one| {
+                let group = one.api_version.split_once('/').map_or("", |(group, _)| group);
+                group == asked.group && one.kind.eq_ignore_ascii_case(&asked.kind)
+            })
+        };
+        let told = cascades.iter().filter(names).map(|cascade| {
+            let name = cascade.metadata.name.as_deref().unwrap_or_default();
+            let message = format!("the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped");
+            Finding::new(Weight::Note, "NamedByCascade", message)
+                .of_cascade(name)
+                .step([Step::look(self.typist.edit_cascade(name), "drop the kind there")])
+        });
+        told.collect()
+    }
+
+    /// Another object that had this name, and whose deletion a Cascade remembers.
+    pub(super) fn former(&self, id: &ResourceId) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for cascade in self.facts.cascades.as_deref().unwrap_or_default() {
+            let name = cascade.metadata.name.as_deref().unwrap_or_default();
+            let group = cascade.spec.parent.api_version.split_once('/').map_or("", |(group, _)| group);
+            let Some(status) = &cascade.status else { continue };
+            if group != &*id.kind.group || cascade.spec.parent.kind != *id.kind.kind {
+                continue;
+            }
+            let is_it = |namespace: &Option<String>, named: &str, uid: &str| {
+                namespace.as_deref() == id.namespace.as_deref() && named == &*id.name && Uid::new(uid) != id.uid
+            };
+            let last = status.finished.iter().find(|one| is_it(&one.namespace, &one.name, &one.uid));
+            if let Some(last) = last {
+                let count = last.stages.iter().map(|stage| stage.deleted).sum();
+                let went = counted(count, "dependent", "dependents");
+                let message = format!(
+                    "the former one of this name (uid {}) went {} ago, and {went} with it by the Cascade {name}",
+                    last.uid,
+                    self.age(Some(last.at))
+                );
+                found.push(Finding::new(Weight::Note, "FormerOne", message).of_cascade(name).since(Some(last.at)));
+            }
+        }
+        found
+    }
+}

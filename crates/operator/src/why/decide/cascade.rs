@@ -1,0 +1,256 @@
+//! What a Cascade that holds a parent waits for.
+
+use rewitness_consumers::cascade::{Preview, Refused};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer};
+use rewitness_messaging::{ResourceId, Timestamp, Uid};
+
+use super::Judge;
+use crate::text::counted;
+use crate::why::facts::{Holding, Subject};
+use crate::why::verdict::{Finding, Step, Weight};
+
+/// Who writes the status of Cascades.
+const FIELD_MANAGER: &str = "rewitness";
+
+const NO_RULE: &str = "what refers to it stays: nobody deletes it";
+
+impl Judge<'_> {
+    /// The finalizer of a Cascade on an object that is being deleted.
+    pub(super) fn held_by_cascade(&self, subject: &Subject, name: &str) -> Finding {
+        self.held(&subject.id, &subject.finalizers, subject.deleting, name, &mut vec![subject.id.uid.clone()])
+    }
+
+    /// `path` is who waits for this parent, and the parent itself.
+    pub(super) fn held(
+        &self,
+        parent: &ResourceId,
+        finalizers: &[String],
+        deleting: Option<Timestamp>,
+        name: &str,
+        path: &mut Vec<Uid>,
+    ) -> Finding {
+        let finding = |weight, reason, message: String| {
+            Finding::new(weight, reason, message).of_cascade(name).by_finalizer(&finalizer(name))
+        };
+        let cascade = match self.facts.cascade(name) {
+            Ok(Some(cascade)) => cascade,
+            Ok(None) => {
+                let message = format!("held by the Cascade {name}, which does not exist: nobody lets it go");
+                let step = self.take_off(parent, finalizers, &finalizer(name), NO_RULE);
+                return finding(Weight::Blocks, "CascadeGone", message).step([step]);
+            }
+            Err(unread) => {
+                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
+                return finding(Weight::Unknown, "Held", message);
+            }
+        };
+        let holding = self.facts.holdings.get(&parent.uid);
+        let holding = holding.and_then(|holdings| holdings.iter().find(|one| one.cascade == name));
+        let preview = match holding.and_then(|holding| holding.preview.as_ref()) {
+            Some(Ok(preview)) => preview,
+            Some(Err(unread)) => {
+                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
+                return finding(Weight::Unknown, "Held", message).with(self.about_rule(cascade, parent, deleting));
+            }
+            None => {
+                let message = format!("held by the Cascade {name}; what it waits for was not looked at");
+                return finding(Weight::Waits, "Held", message)
+                    .step([Step::look(self.typist.why(parent), "goes on from there")]);
+            }
+        };
+        let (message, stage) = place(name, preview);
+        let within = self.refused(cascade, parent, preview);
+        let left = self.left(cascade, preview, stage, path);
+        finding(Weight::Waits, "Held", message)
+            .since(deleting)
+            .with(within)
+            .with(left)
+            .with(self.about_rule(cascade, parent, deleting))
+    }
+
+    /// What keeps the deletion from going on, whatever is left.
+    fn refused(&self, cascade: &Cascade, parent: &ResourceId, preview: &Preview) -> Vec<Finding> {
+        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let told = |refused: &Refused| {
+            let finding = Finding::new(Weight::Blocks, refused.as_str(), refused.to_string()).of_cascade(name);
+            match refused {
+                Refused::Paused => {
+                    finding.step([Step::act(self.typist.resume(name), "lets the Cascade go on")])
+                }
+                Refused::DeletionsHeld => {
+                    finding.step([Step::act(self.typist.resume_deletions(name), "lets its deletions go on")])
+                }
+                Refused::Unconfirmed(unconfirmed) => {
+                    let count = counted(unconfirmed.count, "deletion", "deletions");
+                    let step = Step::act(
+                        self.typist.confirm(name, parent),
+                        format!("shows the {count}, and asks before it allows them"),
+                    );
+                    let mut finding = finding.step([step]);
+                    finding.hash = Some(unconfirmed.hash.clone());
+                    finding.count = Some(unconfirmed.count);
+                    finding
+                }
+                Refused::RevisionUnknown(_) => {
+                    let finalizers = &preview.finalizers;
+                    let step = self.take_off(parent, finalizers, &finalizer(name), NO_RULE);
+                    finding.step([step])
+                }
+                Refused::NotEnforced => {
+                    let message = "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
+                    Finding { weight: Weight::Waits, message: message.to_owned(), ..finding }
+                }
+                _ => finding.step([Step::look(
+                    self.typist.edit_cascade(name),
+                    "changes the rule: drop what it may not or cannot say",
+                )]),
+            }
+        };
+        preview.refused.iter().map(told).collect()
+    }
+
+    /// How the rule and its operator do.
+    fn about_rule(
+        &self,
+        cascade: &Cascade,
+        parent: &ResourceId,
+        deleting: Option<Timestamp>,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let conditions = cascade.status.iter().flat_map(|status| &status.conditions);
+        for one in conditions.filter(|one| one.status == "False") {
+            let is_told = match &*one.type_ {
+                condition::AUTHORIZED => true,
+                // The others of its reasons are told by what was read, which is newer.
+                condition::READY => ["InvalidSpec", "KindNotServed", "NotSynced"].contains(&&*one.reason),
+                _ => false,
+            };
+            if is_told {
+                let message = format!("the operator says: {}", one.message);
+                let reason =
+                    if one.type_ == condition::AUTHORIZED { "MissingRights" } else { "CascadeNotReady" };
+                let look = Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
+                found.push(Finding::new(Weight::Blocks, reason, message).of_cascade(name).step([look]));
+            }
+        }
+        found.push(self.operator(cascade, parent, deleting));
+        found
+    }
+
+    /// Whether somebody follows the Cascade, as far as can be seen by what was written.
+    fn operator(&self, cascade: &Cascade, parent: &ResourceId, deleting: Option<Timestamp>) -> Finding {
+        let sign = last_sign(cascade);
+        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let said = match sign {
+            Some(at) => format!("last wrote to the Cascade {} ago", self.age(Some(at))),
+            None => "has never written to the Cascade".to_owned(),
+        };
+        let is_known = told_of(cascade, parent).is_some() || sign.is_some_and(|at| Some(at) >= deleting);
+        // One that runs writes to every Cascade that it sees; one that ran has some time to hear of it.
+        if is_known || sign.is_some() && !self.is_late(deleting) {
+            return Finding::new(Weight::Note, "Operator", format!("the operator {said}"))
+                .of_cascade(name)
+                .since(sign);
+        }
+        let message = format!("no operator seems to follow the Cascade: it {said}, and has not heard of this deletion");
+        let look = Step::look(
+            "kubectl get deployments -A -l app.kubernetes.io/name=rewitness".to_owned(),
+            "shows whether the operator is installed and runs",
+        );
+        let run = Step::act(self.typist.run_once(), "works off what is there from here, with your rights, and ends")
+            .caution("it deletes what the Cascades in force say; only if no operator runs");
+        Finding::new(Weight::Blocks, "NoOperator", message).of_cascade(name).since(sign).step([run, look])
+    }
+
+    /// What the deletion of a live object would take along.
+    pub(super) fn would_take_along(&self, subject: &Subject) -> Vec<Finding> {
+        let holdings = self.facts.holdings.get(&subject.id.uid);
+        holdings.into_iter().flatten().map(|holding| self.would_take(holding)).collect()
+    }
+
+    fn would_take(&self, holding: &Holding) -> Finding {
+        let name = &holding.cascade;
+        let mode = match self.facts.cascade(name) {
+            Ok(Some(cascade)) => cascade.spec.mode,
+            _ => Mode::Plan,
+        };
+        let finding = |message: String| Finding::new(Weight::Note, "WouldTake", message).of_cascade(name);
+        match &holding.preview {
+            None => {
+                let message = format!("its deletion would wait for the Cascade {name}, which is not there");
+                Finding::new(Weight::Note, "CascadeGone", message).of_cascade(name)
+            }
+            Some(Err(unread)) => {
+                let message = format!("what the Cascade {name} would delete with it is unknown: {unread}");
+                Finding::new(Weight::Unknown, "WouldTake", message).of_cascade(name)
+            }
+            Some(Ok(preview)) => {
+                let what = counted(preview.total, "dependent", "dependents");
+                let stages = counted(preview.stages.len() as u64, "stage", "stages");
+                let mut finding = match mode {
+                    Mode::Enforce => finding(format!(
+                        "its deletion takes {what} along, by the Cascade {name}, in {stages}"
+                    )),
+                    Mode::Plan => finding(format!(
+                        "the Cascade {name} only plans: in force, it would delete {what} with it"
+                    )),
+                };
+                finding.count = Some(preview.total);
+                finding.with(self.unlisted(preview)).with(preview.excess.iter().map(|excess| {
+                    Finding::new(Weight::Note, "LimitExceeded", format!("it would have to be confirmed: {excess}"))
+                }))
+            }
+        }
+    }
+
+    /// Cascades in force that are about an object which is being deleted, and do not hold it.
+    pub(super) fn not_held(&self, subject: &Subject) -> Vec<Finding> {
+        let holdings = self.facts.holdings.get(&subject.id.uid).into_iter().flatten();
+        let found = holdings.filter(|holding| !holding.is_held).filter_map(|holding| {
+            let Ok(Some(cascade)) = self.facts.cascade(&holding.cascade) else { return None };
+            (cascade.spec.mode == Mode::Enforce).then(|| {
+                let message = format!(
+                    "the Cascade {} is about it, and does not hold it: it has finished, or the deletion began before \
+                     it could; what still refers to it stays",
+                    holding.cascade
+                );
+                Finding::new(Weight::Note, "NotHeld", message).of_cascade(&holding.cascade)
+            })
+        });
+        found.collect()
+    }
+}
+
+/// Where the deletion stands, and which stage that is.
+fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
+    let Some(at) = preview.stages.iter().position(|stage| !stage.is_empty()) else {
+        let message = format!("held by the Cascade {name}: nothing is left, and it is about to let it go");
+        return (message, None);
+    };
+    let (stage, of) = (&preview.stages[at].name, preview.stages.len());
+    let left = counted(preview.dependents().count() as u64, "dependent is", "dependents are");
+    let message = match (&preview.begun, of) {
+        (Some(begun), _) => format!(
+            "held by the Cascade {name}, in stage {stage} ({} of {of}): {} deleted, {left} left",
+            at + 1,
+            begun.deleted
+        ),
+        (None, _) => format!("held by the Cascade {name}, before stage {stage} ({} of {of}): {left} left", at + 1),
+    };
+    (message, Some(at))
+}
+
+/// When an operator last wrote to a Cascade.
+fn last_sign(cascade: &Cascade) -> Option<Timestamp> {
+    let entries = cascade.metadata.managed_fields.iter().flatten();
+    let ours = entries.filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    ours.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
+}
+
+/// What the status says of a parent.
+pub(super) fn told_of<'a>(cascade: &'a Cascade, parent: &ResourceId) -> Option<&'a HeldParent> {
+    let held = cascade.status.iter().flat_map(|status| &status.held_parents);
+    held.into_iter().find(|held| Uid::new(&held.uid) == parent.uid)
+}

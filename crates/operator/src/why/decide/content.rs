@@ -1,0 +1,130 @@
+//! Objects that have to go before the subject can: of a namespace, of a definition, of an owner.
+
+use std::collections::BTreeMap;
+
+use super::{Judge, of_kind, qualified};
+use crate::why::facts::{Content, KindContent, Subject, Unread};
+use crate::why::known;
+use crate::why::verdict::{Finding, Step, Weight};
+
+/// How many objects of a kind are named.
+const NAMED: usize = 5;
+
+/// How many reads that failed are named.
+const UNREAD: usize = 5;
+
+impl Judge<'_> {
+    /// What is left, by kind.
+    pub(super) fn content(&self, content: &Content, what: &str) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            content.kinds.iter().map(|kind| self.kind_content(kind, what)).collect();
+        findings.extend(unread(&content.unread));
+        findings
+    }
+
+    fn kind_content(&self, content: &KindContent, what: &str) -> Finding {
+        let name = self.typist.kind(&content.kind);
+        let mut by_finalizer: BTreeMap<&String, Vec<&Subject>> = BTreeMap::new();
+        for object in &content.some {
+            for finalizer in &object.finalizers {
+                by_finalizer.entry(finalizer).or_default().push(object);
+            }
+        }
+        let kept = by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(&name, finalizer, &kept));
+        let kept: Vec<Finding> = kept.collect();
+        let message = format!("{} {what}", of_kind(content.count, &name));
+        let mut finding = Finding::new(Weight::Waits, "Content", message).with(kept);
+        finding.count = Some(content.count);
+        finding.examples = content.some.iter().take(NAMED).map(|object| qualified(&object.id)).collect();
+        finding
+    }
+
+    fn kept_content(&self, name: &str, finalizer: &str, kept: &[&Subject]) -> Finding {
+        let since = kept.iter().filter_map(|object| object.deleting).min();
+        let known = known::find(finalizer);
+        let whose = known.map_or_else(
+            || "of an owner that is not known here".to_owned(),
+            |known| format!("of {}: {}", known.owner, known.goes),
+        );
+        let what = of_kind(kept.len() as u64, name);
+        let message = format!("{what} kept by {finalizer}, {whose}");
+        let weight = if self.is_late(since) { Weight::Blocks } else { Weight::Waits };
+        let left_behind = known.map_or("what its owner was to clean up stays", |known| known.left_behind);
+        let first = kept.first().filter(|object| object.deleting.is_some());
+        let steps = first.into_iter().flat_map(|object| {
+            let look = Step::look(self.typist.why(&object.id), "says more of what keeps the first of them");
+            let caution = format!("{left_behind}; let its owner finish if it still runs");
+            [look, self.take_off(&object.id, &object.finalizers, finalizer, &caution)]
+        });
+        let mut finding =
+            Finding::new(weight, "ContentKept", message).by_finalizer(finalizer).since(since).step(steps);
+        finding.count = Some(kept.len() as u64);
+        finding
+    }
+
+    /// What a deletion in the foreground waits for.
+    pub(super) fn foreground(&self, subject: &Subject) -> Finding {
+        let message = "kept by foregroundDeletion: Kubernetes' garbage collector deletes first what it owns with \
+                       blockOwnerDeletion";
+        let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
+        let finding = Finding::new(weight, "ForegroundDeletion", message)
+            .by_finalizer("foregroundDeletion")
+            .since(subject.deleting);
+        let Some(owned) = &self.facts.owned else { return finding };
+        let mut left = self.content(owned, "that it owns");
+        if left.is_empty() {
+            let message = "nothing that it owns is left: the garbage collector (kube-controller-manager) has to \
+                           notice, and may not run";
+            left.push(Finding::new(Weight::Note, "NothingOwned", message));
+        }
+        let owned = owned.kinds.iter().flat_map(|kind| &kind.some).next();
+        let why = owned.map(|object| {
+            Step::look(self.typist.why(&object.id), "says what keeps the first of what it owns")
+        });
+        let off = self.take_off(
+            &subject.id,
+            &subject.finalizers,
+            "foregroundDeletion",
+            "it goes at once, and the garbage collector deletes what it owns afterwards",
+        );
+        finding.with(left).step(why).step([off])
+    }
+
+    /// A definition that goes once its objects are gone.
+    pub(super) fn definition(&self, subject: &Subject) -> Finding {
+        let finalizer = "customresourcecleanup.apiextensions.k8s.io";
+        let definition = match &self.facts.definition {
+            Some(Ok(definition)) => definition,
+            unread => {
+                let unread = unread.as_ref().and_then(|unread| Self::unread(unread, "what is left of its objects"));
+                let message = format!("kept by {finalizer} of Kubernetes until every object of its kind is gone");
+                return Finding::new(Weight::Waits, "DefinitionCleanup", message).by_finalizer(finalizer).with(unread);
+            }
+        };
+        let kind = self.typist.kind(&definition.defined);
+        let message = format!("kept by {finalizer} of Kubernetes until every one of {kind} is gone");
+        let mut left = self.content(&definition.content, "left");
+        if left.is_empty() {
+            left.push(Finding::new(Weight::Waits, "NoObjects", "none is left: it goes at any moment"));
+        }
+        let said = definition.conditions.iter().map(|one| {
+            Finding::new(Weight::Note, "Condition", format!("Kubernetes says: {}: {}", one.reason, one.message))
+        });
+        Finding::new(Weight::Waits, "DefinitionCleanup", message)
+            .by_finalizer(finalizer)
+            .since(subject.deleting)
+            .with(left)
+            .with(said)
+    }
+}
+
+/// What could not be listed, in one.
+fn unread(unread: &[Unread]) -> Option<Finding> {
+    let (first, more) = (unread.iter().take(UNREAD), unread.len().saturating_sub(UNREAD));
+    let mut said: Vec<String> = first.map(ToString::to_string).collect();
+    if more > 0 {
+        said.push(format!("and {more} more"));
+    }
+    let message = format!("not everything could be read: {}", said.join("; "));
+    (!unread.is_empty()).then(|| Finding::new(Weight::Unknown, "Unread", message))
+}

@@ -1,0 +1,214 @@
+//! Dependents that are left: how many, which, and who keeps them.
+
+use std::collections::BTreeMap;
+
+use rewitness_consumers::cascade::{Cause, Found, Preview};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{self, HeldParent};
+use rewitness_messaging::{Kind, Timestamp, Uid};
+
+use super::cascade::told_of;
+use super::{Judge, of_kind, qualified};
+use crate::text::counted;
+use crate::why::known;
+use crate::why::verdict::{Finding, Step, Weight};
+
+/// How many of a group are named.
+const NAMED: usize = 5;
+
+/// How deep it is followed who waits for whom.
+const DEPTH: usize = 4;
+
+/// Dependents of one kind that are left for one cause.
+struct Group<'a> {
+    kind: &'a Kind,
+    cause: &'a Cause,
+    found: Vec<&'a Found>,
+}
+
+impl Group<'_> {
+    fn since(&self) -> Option<Timestamp> {
+        self.found.iter().filter_map(|found| found.deleting).min()
+    }
+}
+
+impl Judge<'_> {
+    /// What the stage waits for, and how much comes after it.
+    pub(super) fn left(
+        &self,
+        cascade: &Cascade,
+        preview: &Preview,
+        stage: Option<usize>,
+        path: &mut Vec<Uid>,
+    ) -> Vec<Finding> {
+        let Some(at) = stage else { return Vec::new() };
+        let told = told_of(cascade, &preview.parent);
+        let mut groups: BTreeMap<(&Kind, &Cause), Vec<&Found>> = BTreeMap::new();
+        for found in preview.stages[at].dependents() {
+            groups.entry((&found.id.kind, &found.cause)).or_default().push(found);
+        }
+        let mut findings = self.unlisted(preview);
+        for ((kind, cause), found) in groups {
+            findings.push(self.group(&Group { kind, cause, found }, told, path));
+        }
+        let later = preview.stages[at + 1..].iter().flat_map(|stage| stage.dependents()).count() as u64;
+        if later > 0 {
+            let message = format!("{} in later stages", counted(later, "more is", "more are"));
+            findings.push(Finding { count: Some(later), ..Finding::new(Weight::Note, "LaterStages", message) });
+        }
+        findings
+    }
+
+    /// Kinds of which it is not known what is left.
+    pub(super) fn unlisted(&self, preview: &Preview) -> Vec<Finding> {
+        let kinds = preview.stages.iter().flat_map(|stage| &stage.kinds);
+        let told = kinds.filter_map(|kind| {
+            let cause = kind.found.as_ref().err()?;
+            let name = self.typist.kind(&kind.kind);
+            let finding = |weight, message| Finding::new(weight, cause.as_str(), message);
+            Some(match cause {
+                Cause::NotServed => {
+                    let message = format!(
+                        "{name}: the server no longer serves this kind; it is never taken for empty, so drop it from \
+                         the Cascade, or bring it back"
+                    );
+                    finding(Weight::Blocks, message)
+                }
+                Cause::Forbidden { .. } => {
+                    finding(Weight::Unknown, format!("whether any {name} is left is unknown: you may not list them"))
+                }
+                cause => finding(Weight::Unknown, format!("whether any {name} is left is unknown: {cause}")),
+            })
+        });
+        told.collect()
+    }
+
+    fn group(&self, group: &Group<'_>, told: Option<&HeldParent>, path: &mut Vec<Uid>) -> Finding {
+        let what = of_kind(group.found.len() as u64, &self.typist.kind(group.kind));
+        let since = group.since();
+        let finding = |weight, message: String| Finding::new(weight, group.cause.as_str(), message);
+        let late = |weight| if self.is_late(since) { weight } else { Weight::Waits };
+        let finding = match group.cause {
+            Cause::Terminating => {
+                finding(late(Weight::Blocks), format!("{what} Terminating for {}", self.age(since)))
+                    .step(self.ask_why(group))
+            }
+            Cause::Cascading { finalizers } => {
+                let message = format!("{what} Terminating for {}, with dependents of their own", self.age(since));
+                finding(Weight::Waits, message).with(self.deeper(group, finalizers, path))
+            }
+            Cause::Finalizers { finalizers } => self.kept(group, &what, finalizers, path),
+            Cause::Due => self.due(group, &what, told),
+            Cause::AwaitsOthers => {
+                finding(Weight::Blocks, format!("{what} left to somebody else to delete (action: Wait)"))
+                    .step(self.by_hand(group, "the Cascade leaves it to its owner, who may have a reason"))
+            }
+            Cause::Protected => {
+                let message = format!("{what} in a protected namespace: a Cascade never deletes there");
+                finding(Weight::Blocks, message)
+                    .step(self.by_hand(group, "a cluster may need what is in such a namespace"))
+            }
+            cause => finding(Weight::Unknown, format!("{what}: {cause}")),
+        };
+        let mut finding = finding.since(since);
+        finding.count = Some(group.found.len() as u64);
+        finding.examples = group.found.iter().take(NAMED).map(|found| qualified(&found.id)).collect();
+        finding
+    }
+
+    fn kept(&self, group: &Group<'_>, what: &str, finalizers: &[String], path: &mut Vec<Uid>) -> Finding {
+        let others: Vec<&String> = finalizers.iter().filter(|one| !cascade::is_finalizer(one)).collect();
+        let whose = |finalizer: &&String| match known::find(finalizer) {
+            Some(known) => format!("{finalizer} of {}: {}", known.owner, known.goes),
+            None => format!("{finalizer}, of an owner that is not known here"),
+        };
+        let message = format!(
+            "{what} Terminating for {}, kept by {}",
+            self.age(group.since()),
+            others.iter().map(whose).collect::<Vec<_>>().join("; and by ")
+        );
+        let weight = if self.is_late(group.since()) { Weight::Blocks } else { Weight::Waits };
+        let first = group.found.first();
+        let off = first.into_iter().flat_map(|found| {
+            others.iter().map(|finalizer| {
+                let left_behind = known::find(finalizer).map_or("what its owner was to clean up stays", |known| known.left_behind);
+                let caution = format!("{left_behind}; let its owner finish if it still runs");
+                self.take_off(&found.id, &found.finalizers, finalizer, &caution)
+            })
+        });
+        let mut finding = Finding::new(weight, group.cause.as_str(), message)
+            .step(self.ask_why(group))
+            .step(off)
+            .with(self.deeper(group, finalizers, path));
+        finding.finalizers = others.into_iter().cloned().collect();
+        finding
+    }
+
+    /// What is to be deleted and is still there: whether the operator was refused.
+    fn due(&self, group: &Group<'_>, what: &str, told: Option<&HeldParent>) -> Finding {
+        let kind = group.kind.to_string();
+        let waits = told.iter().flat_map(|told| &told.waits_for);
+        let refused = waits.into_iter().find(|wait| wait.kind == kind && wait.cause == "Refused");
+        match refused {
+            Some(wait) => {
+                let message = format!("{what} could not be deleted: {}", wait.message);
+                Finding::new(Weight::Blocks, "Refused", message).step(self.try_deletion(group))
+            }
+            None => Finding::new(Weight::Waits, "Due", format!("{what} to be deleted")),
+        }
+    }
+
+    /// What is waited for by Cascades of which the dependents are parents themselves.
+    fn deeper(&self, group: &Group<'_>, finalizers: &[String], path: &mut Vec<Uid>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let held = finalizers.iter().filter_map(|one| one.strip_prefix("cascade.rewitness.dev/"));
+        let held: Vec<&str> = held.collect();
+        for found in group.found.iter().take(NAMED) {
+            if held.is_empty() || path.len() >= DEPTH {
+                continue;
+            }
+            if path.contains(&found.id.uid) {
+                findings.push(cycle(found));
+                continue;
+            }
+            if !self.facts.holdings.contains_key(&found.id.uid) {
+                continue;
+            }
+            path.push(found.id.uid.clone());
+            for name in &held {
+                let finding = self.held(&found.id, &found.finalizers, found.deleting, name, path);
+                findings.push(Finding {
+                    message: format!("{} is {}", qualified(&found.id), finding.message),
+                    ..finding.about(&found.id)
+                });
+            }
+            path.pop();
+        }
+        findings
+    }
+
+    fn ask_why(&self, group: &Group<'_>) -> Option<Step> {
+        let found = group.found.first()?;
+        Some(Step::look(self.typist.why(&found.id), "says more of what keeps the first of them"))
+    }
+
+    fn try_deletion(&self, group: &Group<'_>) -> Option<Step> {
+        let found = group.found.first()?;
+        let command = format!("{} --dry-run=server", self.typist.delete(&found.id));
+        Some(Step::look(command, "shows whether it is still refused, and deletes nothing"))
+    }
+
+    fn by_hand(&self, group: &Group<'_>, caution: &str) -> Option<Step> {
+        let found = group.found.first()?;
+        Some(Step::last_resort(self.typist.delete(&found.id), "deletes the first of them by hand", caution))
+    }
+}
+
+/// A parent that waits for itself by way of others.
+fn cycle(found: &Found) -> Finding {
+    let message = format!(
+        "{} waits for this deletion in turn: the operator unties such a knot once nothing else keeps any of them",
+        qualified(&found.id)
+    );
+    Finding::new(Weight::Note, "Cycle", message).about(&found.id)
+}

@@ -1,0 +1,87 @@
+//! A namespace that is being deleted.
+
+use super::Judge;
+use crate::why::facts::{Condition, NamespaceFacts};
+use crate::why::verdict::{Finding, Step, Weight};
+
+/// Kubernetes' own, which the namespace controller takes off last.
+const KUBERNETES: &str = "kubernetes";
+
+impl Judge<'_> {
+    pub(super) fn namespace(&self) -> Vec<Finding> {
+        let namespace = match &self.facts.namespace {
+            None => return Vec::new(),
+            Some(Ok(namespace)) => namespace,
+            Some(unread) => return Self::unread(unread, "what is in it").into_iter().collect(),
+        };
+        let mut findings = self.content(&namespace.content, "left in it");
+        findings.extend(self.discovery(namespace));
+        findings.extend(namespace.conditions.iter().filter_map(told));
+        findings.extend(self.spec_finalizers(namespace));
+        if namespace.conditions.is_empty() && findings.is_empty() {
+            findings.push(self.controller(namespace));
+        }
+        findings
+    }
+
+    /// What is served by somebody who does not answer cannot be known to be empty.
+    fn discovery(&self, namespace: &NamespaceFacts) -> Vec<Finding> {
+        let is_discovery = |one: &&Condition| one.kind == "NamespaceDeletionDiscoveryFailure";
+        let Some(failure) = namespace.conditions.iter().find(is_discovery) else { return Vec::new() };
+        let services = self.broken_services("");
+        let unread = Self::unread(&self.facts.unavailable, "which API services are not available");
+        let message = format!(
+            "what it may still hold of kinds that are not served at present cannot be read, so it is not let go: {}",
+            failure.message
+        );
+        vec![Finding::new(Weight::Blocks, "DiscoveryFailure", message).with(services).with(unread)]
+    }
+
+    fn spec_finalizers(&self, namespace: &NamespaceFacts) -> Vec<Finding> {
+        let name = &self.facts.asked.name;
+        let others = namespace.finalizers.iter().filter(|finalizer| *finalizer != KUBERNETES);
+        let told = others.map(|finalizer| {
+            let kept: Vec<String> =
+                namespace.finalizers.iter().filter(|one| *one != finalizer).cloned().collect();
+            let step = Step::last_resort(
+                self.typist.finalize(name, &kept),
+                format!("takes {finalizer} off the namespace's spec"),
+                "what its owner was to clean up stays; find the owner first, and let it finish if it still runs",
+            );
+            let message = format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
+            Finding::new(Weight::Blocks, "NamespaceFinalizer", message).by_finalizer(finalizer).step([step])
+        });
+        told.collect()
+    }
+
+    /// Nothing has been said of its deletion at all.
+    fn controller(&self, namespace: &NamespaceFacts) -> Finding {
+        let since = self.facts.subject.as_ref().ok().and_then(|subject| subject.as_ref()?.deleting);
+        if !namespace.content.unread.is_empty() || !self.is_late(since) {
+            return Finding::new(Weight::Waits, "Emptying", "its contents are being deleted by Kubernetes");
+        }
+        let message = "the namespace controller has said nothing of its deletion, though it is empty: \
+                       kube-controller-manager may not run";
+        let look = Step::look(
+            "kubectl get pods -n kube-system -l component=kube-controller-manager".to_owned(),
+            "shows whether it runs, where it is a pod",
+        );
+        Finding::new(Weight::Blocks, "NoNamespaceController", message).step([look])
+    }
+}
+
+/// What Kubernetes says, where it is not told better by what was read.
+fn told(condition: &Condition) -> Option<Finding> {
+    let (reason, weight, meaning) = match &*condition.kind {
+        "NamespaceDeletionContentFailure" => {
+            ("ContentFailure", Weight::Blocks, "Kubernetes could not delete some of it")
+        }
+        "NamespaceDeletionGroupVersionParsingFailure" => {
+            ("GroupVersionFailure", Weight::Blocks, "Kubernetes could not read what is served")
+        }
+        "NamespaceContentRemaining" => ("ContentRemaining", Weight::Note, "Kubernetes counted"),
+        "NamespaceFinalizersRemaining" => ("FinalizersRemaining", Weight::Note, "Kubernetes counted"),
+        _ => return None,
+    };
+    Some(Finding::new(weight, reason, format!("{meaning}: {}", condition.message)))
+}

@@ -1,0 +1,73 @@
+//! The parents that the subject refers to.
+
+use futures::stream::{self, StreamExt};
+use kube::api::ListParams;
+use rewitness_consumers::cascade::{ParentReference, Rule};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::Holds;
+use rewitness_kubernetes::ResolvedKind;
+use rewitness_messaging::Uid;
+
+use super::read::read;
+use super::{Loader, subject};
+use crate::why::facts::{Belonging, Read, Subject, Unread};
+
+/// How many are read at a time.
+const AT_A_TIME: usize = 4;
+
+/// How many parents are looked through for one that is known by its uid only.
+const PAGES: usize = 20;
+const PAGE: u32 = 500;
+
+pub(super) async fn find(
+    loader: &Loader<'_>,
+    subject: &Subject,
+    rules: &[(Rule, &Cascade)],
+) -> Vec<Belonging> {
+    let namespace = subject.id.namespace.as_deref();
+    let references = rules.iter().flat_map(|(rule, _)| {
+        let references = rule.parents_of(&subject.id.kind, namespace, |key| subject.label(key));
+        references.into_iter().map(move |reference| (rule, reference))
+    });
+    let reads = references.map(|(rule, reference)| async move {
+        Belonging {
+            cascade: rule.name().to_owned(),
+            parent_kind: rule.parent_kind().clone(),
+            parent: parent(loader, rule, &reference).await,
+            reference,
+        }
+    });
+    stream::iter(reads).buffered(AT_A_TIME).collect().await
+}
+
+async fn parent(loader: &Loader<'_>, rule: &Rule, reference: &ParentReference) -> Read<Option<Subject>> {
+    let Some(kind) = loader.target.served(rule.parent_kind()) else {
+        let reason = Some("the server does not serve it".to_owned());
+        return Err(Unread { what: format!("read {}", rule.parent_kind()), reason });
+    };
+    if reference.holds == Holds::UID {
+        return by_uid(loader, kind, &Uid::new(&reference.value)).await;
+    }
+    match reference.parent_name(kind.namespaced) {
+        Some((namespace, name)) => loader.get(kind, namespace.as_deref(), &name).await,
+        None => Ok(None),
+    }
+}
+
+/// No server can be asked for a uid.
+async fn by_uid(loader: &Loader<'_>, kind: &ResolvedKind, uid: &Uid) -> Read<Option<Subject>> {
+    let (api, what) = (loader.api(kind, None), format!("list {kind}"));
+    let mut params = ListParams::default().limit(PAGE);
+    for _ in 0..PAGES {
+        let page = read(&what, api.list_metadata(&params)).await?;
+        let mut parents = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
+        if let Some(parent) = parents.find(|parent| parent.id.uid == *uid) {
+            return Ok(Some(parent));
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(None),
+        }
+    }
+    Err(Unread { what, reason: Some("there are too many to find one by its uid".to_owned()) })
+}

@@ -1,0 +1,68 @@
+//! What is left of some kinds.
+
+use futures::stream::{self, StreamExt};
+use kube::api::ListParams;
+use rewitness_kubernetes::ResolvedKind;
+
+use super::read::{is_not_found, read};
+use super::{Loader, place, subject};
+use crate::why::facts::{Content, KindContent, Read, Subject};
+
+/// How many kinds are listed at a time.
+const AT_A_TIME: usize = 8;
+
+/// How many objects of a kind are read; the server says how many more there are.
+const PAGE: u32 = 500;
+
+/// What is in a namespace that is being deleted. Events go with it, and hold nothing.
+pub(super) async fn of_namespace(loader: &Loader<'_>, namespace: &str) -> Content {
+    let is_event = |kind: &ResolvedKind| &*kind.kind.kind == "Event";
+    let kinds = loader.target.served.iter().filter(|kind| kind.namespaced && !is_event(kind));
+    of_kinds(loader, kinds.cloned().collect(), Some(namespace), |_| true).await
+}
+
+/// What keeps a deletion in the foreground. An owner in a namespace owns only what is there.
+pub(super) async fn owned_by(loader: &Loader<'_>, owner: &Subject) -> Content {
+    let namespace = owner.id.namespace.as_deref();
+    let kinds = loader.target.served.iter().filter(|kind| kind.namespaced || namespace.is_none());
+    of_kinds(loader, kinds.cloned().collect(), namespace, |object| object.blocks.contains(&owner.id.uid)).await
+}
+
+pub(super) async fn of_kinds(
+    loader: &Loader<'_>,
+    kinds: Vec<ResolvedKind>,
+    namespace: Option<&str>,
+    is_wanted: impl Fn(&Subject) -> bool + Copy,
+) -> Content {
+    let lists = kinds.into_iter().map(|kind| async move { list(loader, &kind, namespace, is_wanted).await });
+    let lists: Vec<Read<KindContent>> = stream::iter(lists).buffered(AT_A_TIME).collect().await;
+    let mut content = Content::default();
+    for list in lists {
+        match list {
+            Ok(kind) if kind.count == 0 => {}
+            Ok(kind) => content.kinds.push(kind),
+            // Its definition has gone since it was looked up.
+            Err(unread) if is_not_found(&unread) => {}
+            Err(unread) => content.unread.push(unread),
+        }
+    }
+    content
+}
+
+async fn list(
+    loader: &Loader<'_>,
+    kind: &ResolvedKind,
+    namespace: Option<&str>,
+    is_wanted: impl Fn(&Subject) -> bool,
+) -> Read<KindContent> {
+    let what = format!("list {kind}{}", place(namespace));
+    let params = ListParams::default().limit(PAGE);
+    let page = read(&what, loader.api(kind, namespace).list_metadata(&params)).await?;
+    let listed = page.items.len();
+    let objects = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
+    let some: Vec<Subject> = objects.filter(is_wanted).collect();
+    let more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
+    // Of what was not read it is not known whether it is wanted.
+    let more = more.filter(|_| some.len() == listed).unwrap_or_default();
+    Ok(KindContent { kind: kind.kind.clone(), count: some.len() as u64 + more, some })
+}

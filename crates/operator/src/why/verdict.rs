@@ -1,0 +1,291 @@
+//! What `why` answers: a tree of findings, and what to type next.
+
+use std::fmt;
+
+use rewitness_messaging::{ResourceId, Timestamp};
+use serde::Serialize;
+
+/// How many next steps are told; whoever has done them asks again.
+const STEPS: usize = 8;
+
+/// The answer. As JSON it is documented in `rewitness why --help`: fields may be added, none is
+/// renamed or changes its meaning.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Verdict {
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) resource: Resource,
+    pub(crate) state: State,
+    /// Since when it is being deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) summary: String,
+    pub(crate) findings: Vec<Finding>,
+    /// The best one first; what has to be thought over comes last.
+    pub(crate) next: Vec<Step>,
+}
+
+/// What the verdict, or a finding, is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resource {
+    pub(crate) group: String,
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uid: Option<String>,
+}
+
+/// Whether it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum State {
+    NotFound,
+    Live,
+    Terminating,
+    Unknown,
+}
+
+/// One thing that was found, with what it is made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Finding {
+    pub(crate) weight: Weight,
+    /// From a fixed set of words.
+    pub(crate) reason: &'static str,
+    /// The same for people.
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resource: Option<Resource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cascade: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) finalizers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) count: Option<u64>,
+    /// Some of those that were counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) examples: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
+    /// What a person may confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<Finding>,
+    #[serde(skip)]
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What a finding means for the deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Weight {
+    /// It does not end by itself.
+    Blocks,
+    /// It ends by itself, as far as can be seen.
+    Waits,
+    /// It could not be found out.
+    Unknown,
+    /// It is good to know.
+    Note,
+}
+
+/// A command to type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Step {
+    pub(crate) command: String,
+    /// What it does.
+    pub(crate) effect: String,
+    /// What to think of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) caution: Option<String>,
+    #[serde(skip)]
+    rank: Rank,
+}
+
+/// How readily a step is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Act,
+    Look,
+    LastResort,
+}
+
+impl Verdict {
+    pub(crate) fn new(
+        resource: Resource,
+        state: State,
+        since: Option<Timestamp>,
+        summary: String,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let next = steps(&findings);
+        Self {
+            api_version: "cli.rewitness.dev/v1alpha1",
+            kind: "Verdict",
+            resource,
+            state,
+            since,
+            summary,
+            findings,
+            next,
+        }
+    }
+}
+
+/// The steps of all findings, each once, the readiest first.
+fn steps(findings: &[Finding]) -> Vec<Step> {
+    fn gather<'a>(findings: &'a [Finding], found: &mut Vec<&'a Step>) {
+        for finding in findings {
+            found.extend(&finding.steps);
+            gather(&finding.findings, found);
+        }
+    }
+    let mut found = Vec::new();
+    gather(findings, &mut found);
+    found.sort_by_key(|step| step.rank);
+    let mut steps: Vec<Step> = Vec::new();
+    for step in found {
+        if !steps.iter().any(|known| known.command == step.command) {
+            steps.push(step.clone());
+        }
+    }
+    steps.truncate(STEPS);
+    steps
+}
+
+impl Finding {
+    pub(crate) fn new(weight: Weight, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            weight,
+            reason,
+            message: message.into(),
+            resource: None,
+            cascade: None,
+            finalizers: Vec::new(),
+            count: None,
+            examples: Vec::new(),
+            since: None,
+            hash: None,
+            findings: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    pub(crate) fn about(mut self, resource: &ResourceId) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    pub(crate) fn of_cascade(mut self, name: &str) -> Self {
+        self.cascade = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn by_finalizer(mut self, finalizer: &str) -> Self {
+        self.finalizers.push(finalizer.to_owned());
+        self
+    }
+
+    pub(crate) fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    pub(crate) fn with(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.findings.extend(findings);
+        self
+    }
+
+    pub(crate) fn step(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.steps.extend(steps);
+        self
+    }
+
+    /// The gravest weight of this finding and of what it is made of.
+    pub(crate) fn gravest(&self) -> Weight {
+        let within = self.findings.iter().map(Finding::gravest);
+        within.chain([self.weight]).min_by_key(|weight| *weight as u8).unwrap_or(self.weight)
+    }
+}
+
+impl Step {
+    /// Something to do.
+    pub(crate) fn act(command: String, effect: impl Into<String>) -> Self {
+        Self { command, effect: effect.into(), caution: None, rank: Rank::Act }
+    }
+
+    /// Something to look at.
+    pub(crate) fn look(command: String, effect: impl Into<String>) -> Self {
+        Self { command, effect: effect.into(), caution: None, rank: Rank::Look }
+    }
+
+    /// Something to do when nothing else helps.
+    pub(crate) fn last_resort(
+        command: String,
+        effect: impl Into<String>,
+        caution: impl Into<String>,
+    ) -> Self {
+        Self { command, effect: effect.into(), caution: Some(caution.into()), rank: Rank::LastResort }
+    }
+
+    pub(crate) fn caution(mut self, caution: impl Into<String>) -> Self {
+        self.caution = Some(caution.into());
+        self
+    }
+
+    pub(crate) fn is_last_resort(&self) -> bool {
+        self.rank == Rank::LastResort
+    }
+}
+
+impl From<&ResourceId> for Resource {
+    fn from(id: &ResourceId) -> Self {
+        Self {
+            group: id.kind.group.to_string(),
+            kind: id.kind.kind.to_string(),
+            namespace: id.namespace.as_deref().map(str::to_owned),
+            name: id.name.to_string(),
+            uid: Some(id.uid.to_string()).filter(|uid| !uid.is_empty()),
+        }
+    }
+}
+
+/// `Cluster.example.com team-a/web`.
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " {namespace}/{}", self.name),
+            None => write!(f, " {}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readiest_step_comes_first_and_each_once() {
+        let act = |command: &str| Step::act(command.to_owned(), "");
+        let last = Step::last_resort("c".to_owned(), "", "");
+        let deep = Finding::new(Weight::Note, "Deep", "").step([act("b"), act("a")]);
+        let first = Finding::new(Weight::Note, "First", "").step([last, act("a")]).with([deep]);
+        let commands: Vec<String> = steps(&[first]).into_iter().map(|step| step.command).collect();
+        assert_eq!(commands, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn the_gravest_weight_is_found_at_any_depth() {
+        let deep = Finding::new(Weight::Blocks, "Deep", "");
+        assert_eq!(Finding::new(Weight::Note, "Top", "").with([deep]).gravest(), Weight::Blocks);
+    }
+}

@@ -1,0 +1,21 @@
+//! `rewitness why` against a real API server: incidents are staged, the answer is read as a person
+//! reads it, and what it advises is typed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+
+mod answers;
+mod cascades;
+mod definitions;
+mod desk;
+mod large;
+#[path = "../cascade/lab.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod lab;
+mod namespaces;
+mod objects;
+#[path = "../program/running.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod running;
+#[path = "../program/terminal.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod terminal;

@@ -1,0 +1,90 @@
+//! Objects that somebody else keeps, or nobody.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::lab::FOREIGN;
+
+#[tokio::test]
+async fn a_foreign_finalizer_is_named_with_who_put_it_there_and_how_to_take_it_off() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.create("Disk", "data", None).await?;
+    desk.lab.patch("Disk", "data", json!({ "finalizers": ["keep/first", FOREIGN] })).await?;
+    desk.lab.delete("Disk", "data").await?;
+    let disk = format!("{}/data", desk.kind("disks"));
+    let answer = desk.golden(&disk, "foreign-finalizer").await?;
+    assert_eq!(answer.status, Some(0));
+    desk.types(&answer.command(FOREIGN)?).await?;
+    let left = desk.lab.api("Disk").get("data").await?.metadata.finalizers;
+    assert_eq!(left, Some(vec!["keep/first".to_owned()]), "one command takes off one finalizer");
+    desk.follows_until_gone(&disk, "kubectl patch").await
+}
+
+#[tokio::test]
+async fn a_well_known_finalizer_is_told_with_what_takes_it_off() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.create("Disk", "data", None).await?;
+    desk.lab.patch("Disk", "data", json!({ "finalizers": ["kubernetes.io/pvc-protection"] })).await?;
+    desk.lab.delete("Disk", "data").await?;
+    let disk = format!("{}/data", desk.kind("disks"));
+    let answer = desk.golden(&disk, "known-finalizer").await?;
+    assert!(answer.message("Finalizer")?.contains("once no pod uses the claim"));
+    desk.follows_until_gone(&disk, "kubectl patch").await
+}
+
+#[tokio::test]
+async fn a_hold_by_hand_is_let_go_with_unhold() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.create("Disk", "data", None).await?;
+    desk.lab.patch("Disk", "data", json!({ "finalizers": ["hold.rewitness.dev/demo"] })).await?;
+    desk.lab.delete("Disk", "data").await?;
+    let disk = format!("{}/data", desk.kind("disks"));
+    desk.golden(&disk, "hold").await?;
+    desk.follows_until_gone(&disk, "rewitness unhold").await
+}
+
+#[tokio::test]
+async fn what_nobody_holds_is_said_to_be_there_or_not() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.create("Disk", "data", None).await?;
+    let disks = desk.kind("disks");
+    assert_eq!(desk.golden(&format!("{disks}/data"), "live").await?.status, Some(0));
+    let answer = desk.golden(&format!("{disks}/nosuch"), "not-there").await?;
+    assert_eq!((answer.status, answer.state()), (Some(1), "NotFound"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_live_object_says_whom_its_deletion_would_wait_for() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.create("Disk", "data", None).await?;
+    desk.lab.patch("Disk", "data", json!({ "finalizers": [FOREIGN, "finalizers.fluxcd.io"] })).await?;
+    desk.golden(&format!("{}/data", desk.kind("disks")), "would-wait").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deletion_in_the_foreground_names_what_blocks_it() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.plane.start_controller_manager().await?;
+    let owner = desk.lab.create("Space", "owner", None).await?;
+    desk.lab.create("Disk", "owned", None).await?;
+    let owners = json!([{
+        "apiVersion": format!("{}/v1", desk.lab.group), "kind": "Space", "name": "owner",
+        "uid": owner.metadata.uid, "blockOwnerDeletion": true,
+    }]);
+    desk.lab.patch("Disk", "owned", json!({ "ownerReferences": owners, "finalizers": [FOREIGN] })).await?;
+    let space = format!("{}/owner", desk.kind("spaces"));
+    let delete = format!("kubectl delete {} owner -n {} --cascade=foreground --wait=false", desk.kind("spaces"), desk.lab.ns);
+    desk.types(&delete).await?;
+    let api = desk.lab.api("Disk");
+    rewitness_controlplane::until("what is owned is being deleted", crate::lab::SOON, async || {
+        Ok(api.get("owned").await?.metadata.deletion_timestamp)
+    })
+    .await?;
+    let answer = desk.golden(&space, "foreground").await?;
+    // Its own finalizer is the garbage collector's; the advice goes to what blocks it.
+    desk.types(&answer.command(FOREIGN)?).await?;
+    desk.lab.gone("Space", "owner").await
+}
