@@ -35,10 +35,19 @@ impl Desk {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let plane = shared().await?;
         INSTALLED.get_or_try_init(|| install(plane)).await?;
-        let lab = Lab::new().await?;
-        let cascades = Api::all(lab.client.clone());
+        Ok(Self::at(Lab::new().await?))
+    }
+
+    /// On a control plane that is not shared with other tests.
+    pub(crate) async fn on(plane: &'static ControlPlane) -> Result<Self> {
+        install(plane).await?;
+        Ok(Self::at(Lab::on(plane).await?))
+    }
+
+    fn at(lab: Lab) -> Self {
+        let (cascades, kubeconfig) = (Api::all(lab.client.clone()), lab.plane.kubeconfig());
         let words = vec![(lab.group.clone(), "GROUP"), (lab.ns.clone(), "NS")];
-        Ok(Self { lab, cascades, kubeconfig: plane.kubeconfig(), words })
+        Self { lab, cascades, kubeconfig, words }
     }
 
     /// From now on by an account that may do only this.

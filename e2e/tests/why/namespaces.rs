@@ -1,1 +1,80 @@
-//! x
+//! Namespaces that do not go.
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, PostParams};
+use rewitness_controlplane::{Config, ControlPlane, until};
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::lab::{FOREIGN, SOON};
+
+#[tokio::test]
+async fn a_namespace_says_what_is_left_in_it_and_who_keeps_that() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.plane.start_controller_manager().await?;
+    for name in ["one", "two"] {
+        desk.lab.create("Disk", name, None).await?;
+        desk.lab.patch("Disk", name, json!({ "finalizers": [FOREIGN] })).await?;
+    }
+    let ns = desk.lab.ns.clone();
+    desk.types(&format!("kubectl delete namespace {ns} --wait=false")).await?;
+    let what = format!("namespace/{ns}");
+    until("Kubernetes says what it waits for", SOON, async || {
+        let answer = desk.why(&what).await?;
+        let only_disks = answer.verdict["findings"][0]["count"] == 2;
+        Ok((answer.finding("FinalizersRemaining").is_some() && only_disks).then_some(()))
+    })
+    .await?;
+    desk.golden(&what, "namespace").await?;
+    desk.follows_until_gone(&what, "kubectl patch").await
+}
+
+#[tokio::test]
+async fn a_finalizer_in_a_namespaces_spec_is_taken_off_by_its_subresource() -> Result<()> {
+    let desk = Desk::new().await?;
+    desk.lab.plane.start_controller_manager().await?;
+    let namespaces: Api<Namespace> = Api::all(desk.lab.client.clone());
+    let name = rewitness_controlplane::unique("kept");
+    let namespace = serde_json::from_value(json!({
+        "metadata": { "name": name }, "spec": { "finalizers": ["kubernetes", "example.com/tenant"] },
+    }))?;
+    namespaces.create(&PostParams::default(), &namespace).await?;
+    namespaces.delete(&name, &DeleteParams::default()).await?;
+    let what = format!("ns/{name}");
+    until("it is told", SOON, async || Ok(desk.why(&what).await?.finding("NamespaceFinalizer").map(|_| ()))).await?;
+    desk.follows_until_gone(&what, "/finalize").await
+}
+
+/// An aggregated API that nobody serves keeps up every namespace, so this has a control plane alone.
+#[tokio::test]
+async fn an_api_that_nobody_serves_is_named_as_what_keeps_a_namespace() -> Result<()> {
+    let config = Config { controller_manager: true, ..Config::default() };
+    // It ends with the process, as the shared one does.
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(config).await?));
+    let desk = Desk::on(plane).await?;
+    let namespace = desk.lab.ns.clone();
+    let service = json!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": { "name": "v1.gone.example.com" },
+        "spec": { "group": "gone.example.com", "version": "v1", "groupPriorityMinimum": 1000, "versionPriority": 10,
+                  "insecureSkipTLSVerify": true, "service": { "namespace": "default", "name": "nosuch" } },
+    });
+    let client = plane.client().await?;
+    let gvk = kube::core::GroupVersionKind::gvk("apiregistration.k8s.io", "v1", "APIService");
+    let services: Api<DynamicObject> =
+        Api::all_with(client, &kube::api::ApiResource::from_gvk_with_plural(&gvk, "apiservices"));
+    services.create(&PostParams::default(), &serde_json::from_value(service)?).await?;
+    desk.types(&format!("kubectl delete namespace {namespace} --wait=false")).await?;
+    let what = format!("namespace/{namespace}");
+    until("Kubernetes says that it cannot look", SOON, async || {
+        let answer = desk.why(&what).await?;
+        Ok(answer.finding("ApiServiceUnavailable").map(|_| ()))
+    })
+    .await?;
+    desk.golden(&what, "api-service").await?;
+    let answer = desk.why("things.gone.example.com/x").await?;
+    assert_eq!(answer.state(), "Unknown");
+    assert!(answer.message("ApiServiceUnavailable")?.contains("v1.gone.example.com"));
+    desk.follows_until_gone(&what, "kubectl delete apiservices").await
+}

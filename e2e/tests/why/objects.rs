@@ -1,6 +1,7 @@
 //! Objects that somebody else keeps, or nobody.
 
 use anyhow::Result;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::desk::Desk;
@@ -10,7 +11,9 @@ use crate::lab::FOREIGN;
 async fn a_foreign_finalizer_is_named_with_who_put_it_there_and_how_to_take_it_off() -> Result<()> {
     let desk = Desk::new().await?;
     desk.lab.create("Disk", "data", None).await?;
-    desk.lab.patch("Disk", "data", json!({ "finalizers": ["keep/first", FOREIGN] })).await?;
+    let patch = json!({ "metadata": { "finalizers": ["keep/first", FOREIGN] } });
+    let owner = PatchParams { field_manager: Some("backup-operator".to_owned()), ..PatchParams::default() };
+    desk.lab.api("Disk").patch("data", &owner, &Patch::Merge(patch)).await?;
     desk.lab.delete("Disk", "data").await?;
     let disk = format!("{}/data", desk.kind("disks"));
     let answer = desk.golden(&disk, "foreign-finalizer").await?;

@@ -85,6 +85,11 @@ impl Typist {
         format!("kubectl edit cascades.rewitness.dev {}{}", shell_word(cascade), self.flags)
     }
 
+    pub(crate) fn patch_cascade(&self, cascade: &str, patch: &serde_json::Value) -> String {
+        let (cascade, patch) = (shell_word(cascade), shell_word(&patch.to_string()));
+        format!("kubectl patch cascades.rewitness.dev {cascade}{} --type=json -p {patch}", self.flags)
+    }
+
     pub(crate) fn describe_cascade(&self, cascade: &str) -> String {
         format!("kubectl describe cascades.rewitness.dev {}{}", shell_word(cascade), self.flags)
     }

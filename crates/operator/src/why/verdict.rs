@@ -139,10 +139,11 @@ impl Verdict {
 
 /// The steps of all findings, each once, the readiest first.
 fn steps(findings: &[Finding]) -> Vec<Step> {
+    // What is deeper has to go before what is above it.
     fn gather<'a>(findings: &'a [Finding], found: &mut Vec<&'a Step>) {
         for finding in findings {
-            found.extend(&finding.steps);
             gather(&finding.findings, found);
+            found.extend(&finding.steps);
         }
     }
     let mut found = Vec::new();
@@ -280,7 +281,7 @@ mod tests {
         let deep = Finding::new(Weight::Note, "Deep", "").step([act("b"), act("a")]);
         let first = Finding::new(Weight::Note, "First", "").step([last, act("a")]).with([deep]);
         let commands: Vec<String> = steps(&[first]).into_iter().map(|step| step.command).collect();
-        assert_eq!(commands, ["a", "b", "c"]);
+        assert_eq!(commands, ["b", "a", "c"], "what is deeper goes first");
     }
 
     #[test]

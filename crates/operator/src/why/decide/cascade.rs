@@ -198,7 +198,7 @@ impl Judge<'_> {
                     )),
                 };
                 finding.count = Some(preview.total);
-                finding.with(self.unlisted(preview)).with(preview.excess.iter().map(|excess| {
+                finding.with(self.unlisted(preview, None)).with(preview.excess.iter().map(|excess| {
                     Finding::new(Weight::Note, "LimitExceeded", format!("it would have to be confirmed: {excess}"))
                 }))
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rewitness_consumers::cascade::{Cause, Found, Preview};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{self, HeldParent};
+use rewitness_crds::cascade::{self, Dependents, HeldParent};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::told_of;
@@ -47,7 +47,7 @@ impl Judge<'_> {
         for found in preview.stages[at].dependents() {
             groups.entry((&found.id.kind, &found.cause)).or_default().push(found);
         }
-        let mut findings = self.unlisted(preview);
+        let mut findings = self.unlisted(preview, Some(cascade));
         for ((kind, cause), found) in groups {
             findings.push(self.group(&Group { kind, cause, found }, told, path));
         }
@@ -59,8 +59,8 @@ impl Judge<'_> {
         findings
     }
 
-    /// Kinds of which it is not known what is left.
-    pub(super) fn unlisted(&self, preview: &Preview) -> Vec<Finding> {
+    /// Kinds of which it is not known what is left; with the rule, if they may be dropped from it.
+    pub(super) fn unlisted(&self, preview: &Preview, cascade: Option<&Cascade>) -> Vec<Finding> {
         let kinds = preview.stages.iter().flat_map(|stage| &stage.kinds);
         let told = kinds.filter_map(|kind| {
             let cause = kind.found.as_ref().err()?;
@@ -72,7 +72,8 @@ impl Judge<'_> {
                         "{name}: the server no longer serves this kind; it is never taken for empty, so drop it from \
                          the Cascade, or bring it back"
                     );
-                    finding(Weight::Blocks, message)
+                    let drop = cascade.filter(|_| preview.begun.is_none());
+                    finding(Weight::Blocks, message).step(drop.and_then(|cascade| self.drop_kind(cascade, &kind.kind)))
                 }
                 Cause::Forbidden { .. } => {
                     finding(Weight::Unknown, format!("whether any {name} is left is unknown: you may not list them"))
@@ -81,6 +82,32 @@ impl Judge<'_> {
             })
         });
         told.collect()
+    }
+
+    /// Drops a kind from the rule, with its stage if that has no other. A deletion that has begun
+    /// goes by the rule as it was.
+    fn drop_kind(&self, cascade: &Cascade, kind: &Kind) -> Option<Step> {
+        let is_it = |one: &Dependents| {
+            let version = one.api_version().ok();
+            one.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
+        };
+        let stages = &cascade.spec.stages;
+        let (stage, index) = stages.iter().enumerate().find_map(|(at, stage)| {
+            Some((at, stage.dependents.iter().position(is_it)?))
+        })?;
+        let name = cascade.metadata.name.as_deref()?;
+        let (path, value) = match &*stages[stage].dependents {
+            [_] if stages.len() == 1 => return None,
+            [_] => (format!("/spec/stages/{stage}"), serde_json::to_value(&stages[stage].name).ok()?),
+            _ => (format!("/spec/stages/{stage}/dependents/{index}"), serde_json::to_value(&*kind.kind).ok()?),
+        };
+        let test = if path.ends_with(&format!("stages/{stage}")) { "name" } else { "kind" };
+        let patch = serde_json::json!([
+            { "op": "test", "path": format!("{path}/{test}"), "value": value },
+            { "op": "remove", "path": path },
+        ]);
+        let caution = "what there still is of it, if the kind comes back, stays";
+        Some(Step::act(self.typist.patch_cascade(name, &patch), format!("drops {} from the Cascade", kind)).caution(caution))
     }
 
     fn group(&self, group: &Group<'_>, told: Option<&HeldParent>, path: &mut Vec<Uid>) -> Finding {
