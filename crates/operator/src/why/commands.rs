@@ -67,6 +67,18 @@ impl Typist {
         format!("rewitness run --once{}", self.flags)
     }
 
+    pub(crate) fn list_types(&self) -> String {
+        format!("kubectl api-resources{}", self.flags)
+    }
+
+    pub(crate) fn find_controller_manager(&self) -> String {
+        format!("kubectl get pods -n kube-system -l component=kube-controller-manager{}", self.flags)
+    }
+
+    pub(crate) fn find_operator(&self) -> String {
+        format!("kubectl get deployments -A -l app.kubernetes.io/name=rewitness{}", self.flags)
+    }
+
     /// Where the kind's objects live in no namespace, none is named.
     pub(crate) fn unhold(&self, name: &str, id: &ResourceId) -> String {
         let (name, kind) = (shell_word(name), shell_word(&self.kind(&id.kind)));

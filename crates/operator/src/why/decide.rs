@@ -42,7 +42,7 @@ impl Judge<'_> {
                 let finding = Finding::new(Weight::Unknown, "Unread", unread.to_string());
                 Verdict::new(asked, State::Unknown, None, summary, vec![finding])
             }
-            Err(_) => self.not_served(asked),
+            Err(unread) => self.not_served(asked, unread),
             Ok(None) => self.not_there(asked),
             Ok(Some(subject)) if subject.deleting.is_none() => self.live(subject),
             Ok(Some(subject)) => self.terminating(subject),
@@ -55,7 +55,7 @@ impl Judge<'_> {
         findings.extend(self.would_be_kept(subject));
         findings.extend(self.belongs_to(subject));
         findings.extend(self.former(&subject.id));
-        findings.extend(self.unread_cascades());
+        findings.extend(self.unread_cascades(&findings));
         let summary = format!("{resource} is there, and is not being deleted");
         Verdict::new(resource, State::Live, None, summary, findings)
     }
@@ -66,7 +66,7 @@ impl Judge<'_> {
         findings.extend(self.namespace());
         findings.extend(self.not_held(subject));
         findings.extend(self.belongs_to(subject));
-        findings.extend(self.unread_cascades());
+        findings.extend(self.unread_cascades(&findings));
         findings.extend(self.events());
         let has = |weight| findings.iter().any(|finding| finding.gravest() == weight);
         let outlook = match () {
@@ -89,9 +89,12 @@ impl Judge<'_> {
         since.is_some_and(|since| self.facts.now.as_second() - since.as_second() > PATIENCE_SECONDS)
     }
 
-    /// That which Cascades there are could not be read; not where Cascades have said so themselves.
-    fn unread_cascades(&self) -> Option<Finding> {
+    /// That which Cascades there are could not be read; not where a Cascade's finalizer said so.
+    fn unread_cascades(&self, findings: &[Finding]) -> Option<Finding> {
         let unread = self.facts.cascades.as_ref().err()?;
+        if findings.iter().any(|finding| finding.cascade.is_some()) {
+            return None;
+        }
         let message = format!("whether a Cascade has to do with it is unknown: {unread}");
         Some(Finding::new(Weight::Unknown, "CascadesUnread", message))
     }
@@ -104,9 +107,7 @@ impl Judge<'_> {
             Finding::new(Weight::Note, "Event", message).since(event.at)
         };
         match &self.facts.events {
-            Ok(events) => {
-                events.iter().filter(|event| event.is_warning).take(EVENTS).map(said).collect()
-            }
+            Ok(events) => events.iter().filter(|event| event.is_warning).take(EVENTS).map(said).collect(),
             Err(unread) => {
                 let message = format!("what was said of it is unknown: {unread}");
                 vec![Finding::new(Weight::Unknown, "EventsUnread", message)]
@@ -145,3 +146,6 @@ pub(super) fn qualified(id: &ResourceId) -> String {
         None => id.name.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,8 @@ impl Picture {
             true => format!("last resort: {}", step.effect),
             false => step.effect.clone(),
         };
-        let said = step.caution.as_ref().map(|caution| format!("{effect}. Mind: {caution}")).unwrap_or(effect);
+        let said =
+            step.caution.as_ref().map(|caution| format!("{effect}. Mind: {caution}")).unwrap_or(effect);
         self.line("      ", "      ", &said, Style::Dim);
     }
 

@@ -12,7 +12,9 @@ use rewitness_crds::cascade as names;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::facts::{Belonging, Content, DefinitionFacts, Facts, Holding, NamespaceFacts, Read, Subject, Unread};
+use super::facts::{
+    Belonging, Content, DefinitionFacts, Facts, Holding, NamespaceFacts, Read, Subject, Unread,
+};
 use super::target::Target;
 use crate::connect::Link;
 
@@ -86,7 +88,7 @@ impl<'a> Loader<'a> {
     async fn subject(&self) -> Read<Option<Subject>> {
         let asked = &self.target.asked;
         let Some(kind) = &self.target.kind else {
-            return Err(Unread { what: format!("get {}", asked.kind), reason: Some("it is not served".to_owned()) });
+            return Err(Unread { what: format!("get {}", asked.kind), reason: self.target.unknown.clone() });
         };
         self.get(kind, asked.namespace.as_deref(), &asked.name).await
     }

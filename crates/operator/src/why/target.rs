@@ -14,6 +14,8 @@ pub(super) struct Target {
     pub(super) asked: ResourceId,
     /// `None` if the server does not serve the kind, or cannot say so at present.
     pub(super) kind: Option<ResolvedKind>,
+    /// Why not, then, with similar types.
+    pub(super) unknown: Option<String>,
     /// What the server serves, each kind once.
     pub(super) served: Vec<ResolvedKind>,
     /// Group versions that do not answer.
@@ -29,10 +31,12 @@ impl Target {
         let types = Types(served.iter().map(|kind| (kind.kind.clone(), kind.to_string())).collect());
         let broken = resolver.broken().to_vec();
         let namespace = args.namespace.as_deref().unwrap_or(&link.namespace);
-        let kind = match resolver.resolve(type_name) {
-            Ok(kind) => Some(kind.clone()),
-            // With a group it is no typing error, but a kind that may have been there.
-            Err(Error::UnknownType { .. }) if type_name.contains('.') => None,
+        let (kind, unknown) = match resolver.resolve(type_name) {
+            Ok(kind) => (Some(kind.clone()), None),
+            // With a group it may be a kind that was there, and not only a typing error.
+            Err(error @ Error::UnknownType { .. }) if type_name.contains('.') => {
+                (None, Some(error.to_string()))
+            }
             Err(error) => return Err(link.explain(error)),
         };
         let asked = match &kind {
@@ -42,7 +46,7 @@ impl Target {
                 unread(Kind::new(group, resource), args.namespace.as_deref(), name)
             }
         };
-        Ok(Self { asked, kind, served, broken, types })
+        Ok(Self { asked, kind, unknown, served, broken, types })
     }
 
     /// How the server serves a kind.
@@ -66,12 +70,16 @@ fn preferred(resolver: &Resolver) -> Vec<ResolvedKind> {
 fn typed(what: &[String]) -> anyhow::Result<(&str, &str)> {
     let usage = "name one resource, as project/web or project web";
     let pair = match what {
-        [one] => one.split_once('/').ok_or_else(|| wrong_use(format!("`{one}` names no resource\n{usage}")))?,
+        [one] => {
+            one.split_once('/').ok_or_else(|| wrong_use(format!("`{one}` names no resource\n{usage}")))?
+        }
         [kind, name] => (kind.as_str(), name.as_str()),
         _ => return Err(wrong_use(usage)),
     };
     match pair {
-        (kind, name) if !kind.is_empty() && !name.is_empty() && !kind.contains('/') && !name.contains('/') => {
+        (kind, name)
+            if !kind.is_empty() && !name.is_empty() && !kind.contains('/') && !name.contains('/') =>
+        {
             Ok(pair)
         }
         _ => Err(wrong_use(format!("`{}` names no resource\n{usage}", what.join(" ")))),

@@ -4,6 +4,7 @@ use rewitness_messaging::{ResourceId, Uid};
 
 use super::Judge;
 use crate::text::counted;
+use crate::why::facts::Unread;
 use crate::why::verdict::{Finding, Resource, State, Step, Verdict, Weight};
 
 impl Judge<'_> {
@@ -14,16 +15,17 @@ impl Judge<'_> {
     }
 
     /// The server does not serve the kind: what is stored of it cannot even be read.
-    pub(super) fn not_served(&self, asked: Resource) -> Verdict {
+    pub(super) fn not_served(&self, asked: Resource, unread: &Unread) -> Verdict {
         let kind = self.facts.asked.kind.to_string();
         let summary = format!("whether there is a {asked} is unknown: the server does not serve {kind}");
         let mut findings = self.broken_services(&asked.group);
         if findings.is_empty() {
+            let why = unread.reason.as_deref().unwrap_or("the server does not serve it");
             let message = format!(
-                "the server does not serve {kind}: its definition is gone, or was never there. With a definition its \
-                 objects go too; if it comes back, so do those that an aggregated API stores elsewhere"
+                "{why}. Its definition is gone, or was never there. Kubernetes deletes the objects of a kind before \
+                 its definition; if somebody forced that, they come back with the definition"
             );
-            let look = Step::look("kubectl api-resources".to_owned(), "lists what the server serves");
+            let look = Step::look(self.typist.list_types(), "lists what the server serves");
             findings.push(Finding::new(Weight::Unknown, "KindNotServed", message).step([look]));
         }
         findings.extend(self.naming_cascades(&asked));
@@ -63,7 +65,9 @@ impl Judge<'_> {
         };
         let told = cascades.iter().filter(names).map(|cascade| {
             let name = cascade.metadata.name.as_deref().unwrap_or_default();
-            let message = format!("the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped");
+            let message = format!(
+                "the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped"
+            );
             Finding::new(Weight::Note, "NamedByCascade", message)
                 .of_cascade(name)
                 .step([Step::look(self.typist.edit_cascade(name), "drop the kind there")])
@@ -82,7 +86,9 @@ impl Judge<'_> {
                 continue;
             }
             let is_it = |namespace: &Option<String>, named: &str, uid: &str| {
-                namespace.as_deref() == id.namespace.as_deref() && named == &*id.name && Uid::new(uid) != id.uid
+                namespace.as_deref() == id.namespace.as_deref()
+                    && named == &*id.name
+                    && Uid::new(uid) != id.uid
             };
             let last = status.finished.iter().find(|one| is_it(&one.namespace, &one.name, &one.uid));
             if let Some(last) = last {
@@ -93,7 +99,9 @@ impl Judge<'_> {
                     last.uid,
                     self.age(Some(last.at))
                 );
-                found.push(Finding::new(Weight::Note, "FormerOne", message).of_cascade(name).since(Some(last.at)));
+                found.push(
+                    Finding::new(Weight::Note, "FormerOne", message).of_cascade(name).since(Some(last.at)),
+                );
             }
         }
         found

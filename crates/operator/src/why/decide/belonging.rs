@@ -22,7 +22,8 @@ impl Judge<'_> {
         let finding = |weight, reason, message| Finding::new(weight, reason, message).of_cascade(cascade);
         let parent = match &belonging.parent {
             Err(unread) => {
-                let message = format!("the Cascade {cascade} {verb} a {parent_kind} that is not known: {unread} {by}");
+                let message =
+                    format!("the Cascade {cascade} {verb} a {parent_kind} that is not known: {unread} {by}");
                 return finding(Weight::Unknown, "Dependent", message);
             }
             Ok(None) => {
@@ -39,13 +40,17 @@ impl Judge<'_> {
         let message = match parent.deleting {
             None => format!("the Cascade {cascade} {verb} {name}, which is not being deleted {by}"),
             since => {
-                format!("the Cascade {cascade} {verb} {name}, which has been Terminating for {} {by}", self.age(since))
+                format!(
+                    "the Cascade {cascade} {verb} {name}, which has been Terminating for {} {by}",
+                    self.age(since)
+                )
             }
         };
         let found = finding(Weight::Note, "Dependent", message).about(&parent.id).since(parent.deleting);
         // Who keeps a dependent is told here; what its parent waits for besides, there.
         match parent.deleting.is_some() && subject.deleting.is_none() {
-            true => found.step([Step::look(self.typist.why(&parent.id), "says why it has not come to this one yet")]),
+            true => found
+                .step([Step::look(self.typist.why(&parent.id), "says why it has not come to this one yet")]),
             false => found,
         }
     }

@@ -1,6 +1,6 @@
 //! What a Cascade that holds a parent waits for.
 
-use rewitness_consumers::cascade::{Preview, Refused};
+use rewitness_consumers::cascade::{Cause, Preview, PreviewStage, Refused};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
@@ -51,7 +51,8 @@ impl Judge<'_> {
             Some(Ok(preview)) => preview,
             Some(Err(unread)) => {
                 let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, "Held", message).with(self.about_rule(cascade, parent, deleting));
+                return finding(Weight::Unknown, "Held", message)
+                    .with(self.about_rule(cascade, parent, deleting, None));
             }
             None => {
                 let message = format!("held by the Cascade {name}; what it waits for was not looked at");
@@ -62,18 +63,20 @@ impl Judge<'_> {
         let (message, stage) = place(name, preview);
         let within = self.refused(cascade, parent, preview);
         let left = self.left(cascade, preview, stage, path);
-        finding(Weight::Waits, "Held", message)
-            .since(deleting)
-            .with(within)
-            .with(left)
-            .with(self.about_rule(cascade, parent, deleting))
+        finding(Weight::Waits, "Held", message).since(deleting).with(within).with(left).with(self.about_rule(
+            cascade,
+            parent,
+            deleting,
+            Some(preview),
+        ))
     }
 
     /// What keeps the deletion from going on, whatever is left.
     fn refused(&self, cascade: &Cascade, parent: &ResourceId, preview: &Preview) -> Vec<Finding> {
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
         let told = |refused: &Refused| {
-            let finding = Finding::new(Weight::Blocks, refused.as_str(), refused.to_string()).of_cascade(name);
+            let finding =
+                Finding::new(Weight::Blocks, refused.as_str(), refused.to_string()).of_cascade(name);
             match refused {
                 Refused::Paused => {
                     finding.step([Step::act(self.typist.resume(name), "lets the Cascade go on")])
@@ -98,7 +101,8 @@ impl Judge<'_> {
                     finding.step([step])
                 }
                 Refused::NotEnforced => {
-                    let message = "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
+                    let message =
+                        "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
                     Finding { weight: Weight::Waits, message: message.to_owned(), ..finding }
                 }
                 _ => finding.step([Step::look(
@@ -116,6 +120,7 @@ impl Judge<'_> {
         cascade: &Cascade,
         parent: &ResourceId,
         deleting: Option<Timestamp>,
+        preview: Option<&Preview>,
     ) -> Vec<Finding> {
         let mut found = Vec::new();
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
@@ -131,36 +136,58 @@ impl Judge<'_> {
                 let message = format!("the operator says: {}", one.message);
                 let reason =
                     if one.type_ == condition::AUTHORIZED { "MissingRights" } else { "CascadeNotReady" };
-                let look = Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
+                let look =
+                    Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
                 found.push(Finding::new(Weight::Blocks, reason, message).of_cascade(name).step([look]));
             }
         }
-        found.push(self.operator(cascade, parent, deleting));
+        if cascade.metadata.deletion_timestamp.is_some() {
+            let message =
+                "the Cascade is being deleted itself: the operator takes its finalizer off its parents first";
+            found.push(Finding::new(Weight::Waits, "CascadeLeaving", message).of_cascade(name));
+        }
+        found.push(self.operator(cascade, parent, deleting, preview));
         found
     }
 
-    /// Whether somebody follows the Cascade, as far as can be seen by what was written.
-    fn operator(&self, cascade: &Cascade, parent: &ResourceId, deleting: Option<Timestamp>) -> Finding {
-        let sign = last_sign(cascade);
+    /// Whether somebody follows the Cascade, as far as can be seen by what was written: to its status,
+    /// and to the record on the parent.
+    fn operator(
+        &self,
+        cascade: &Cascade,
+        parent: &ResourceId,
+        deleting: Option<Timestamp>,
+        preview: Option<&Preview>,
+    ) -> Finding {
+        let begun = preview.and_then(|preview| Some(preview.begun.as_ref()?.at));
+        let sign = last_sign(cascade).max(begun);
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
         let said = match sign {
-            Some(at) => format!("last wrote to the Cascade {} ago", self.age(Some(at))),
-            None => "has never written to the Cascade".to_owned(),
+            Some(at) => format!("its last sign of life is {} old", self.age(Some(at))),
+            None => "it has never written to the Cascade".to_owned(),
         };
-        let is_known = told_of(cascade, parent).is_some() || sign.is_some_and(|at| Some(at) >= deleting);
-        // One that runs writes to every Cascade that it sees; one that ran has some time to hear of it.
-        if is_known || sign.is_some() && !self.is_late(deleting) {
-            return Finding::new(Weight::Note, "Operator", format!("the operator {said}"))
-                .of_cascade(name)
-                .since(sign);
+        // An operator that has nothing to do writes nothing, so that silence alone says little.
+        let told = told_of(cascade, parent);
+        let is_idle =
+            preview.is_some_and(|preview| has_work(preview, told)) && self.is_late(sign.max(deleting));
+        let is_deaf = told.is_none() && begun.is_none() && self.is_late(deleting) && sign < deleting;
+        if sign.is_some() && !is_idle && !is_deaf {
+            return Finding::new(
+                Weight::Note,
+                "Operator",
+                format!("an operator follows the Cascade: {said}"),
+            )
+            .of_cascade(name)
+            .since(sign);
         }
-        let message = format!("no operator seems to follow the Cascade: it {said}, and has not heard of this deletion");
-        let look = Step::look(
-            "kubectl get deployments -A -l app.kubernetes.io/name=rewitness".to_owned(),
-            "shows whether the operator is installed and runs",
-        );
-        let run = Step::act(self.typist.run_once(), "works off what is there from here, with your rights, and ends")
-            .caution("it deletes what the Cascades in force say; only if no operator runs");
+        let message = format!("no operator seems to follow the Cascade: {said}");
+        let look =
+            Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
+        let run = Step::act(
+            self.typist.run_once(),
+            "works off what is there from here, with your rights, and ends",
+        )
+        .caution("it deletes what the Cascades in force say; only if no operator runs");
         Finding::new(Weight::Blocks, "NoOperator", message).of_cascade(name).since(sign).step([run, look])
     }
 
@@ -199,7 +226,11 @@ impl Judge<'_> {
                 };
                 finding.count = Some(preview.total);
                 finding.with(self.unlisted(preview, None)).with(preview.excess.iter().map(|excess| {
-                    Finding::new(Weight::Note, "LimitExceeded", format!("it would have to be confirmed: {excess}"))
+                    Finding::new(
+                        Weight::Note,
+                        "LimitExceeded",
+                        format!("it would have to be confirmed: {excess}"),
+                    )
                 }))
             }
         }
@@ -231,15 +262,23 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
     };
     let (stage, of) = (&preview.stages[at].name, preview.stages.len());
     let left = counted(preview.dependents().count() as u64, "dependent is", "dependents are");
-    let message = match (&preview.begun, of) {
-        (Some(begun), _) => format!(
-            "held by the Cascade {name}, in stage {stage} ({} of {of}): {} deleted, {left} left",
-            at + 1,
-            begun.deleted
+    let place = format!("stage {stage} ({} of {of})", at + 1);
+    let message = match &preview.begun {
+        Some(begun) => {
+            format!("held by the Cascade {name} in {place}: {} deleted, {left} left", begun.deleted)
+        }
+        None => format!(
+            "held by the Cascade {name}, which has deleted nothing yet: {left} left, the next in {place}"
         ),
-        (None, _) => format!("held by the Cascade {name}, before stage {stage} ({} of {of}): {left} left", at + 1),
     };
     (message, Some(at))
+}
+
+/// Whether there is something for an operator to do.
+fn has_work(preview: &Preview, told: Option<&HeldParent>) -> bool {
+    let is_refused = told.is_some_and(|told| told.waits_for.iter().any(|wait| wait.cause == "Refused"));
+    let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
+    preview.refused.is_empty() && !is_refused && preview.is_complete() && preview.stage().is_none_or(is_due)
 }
 
 /// When an operator last wrote to a Cascade.

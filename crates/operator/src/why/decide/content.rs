@@ -30,7 +30,8 @@ impl Judge<'_> {
                 by_finalizer.entry(finalizer).or_default().push(object);
             }
         }
-        let kept = by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(&name, finalizer, &kept));
+        let kept =
+            by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(&name, finalizer, &kept));
         let kept: Vec<Finding> = kept.collect();
         let message = format!("{} {what}", of_kind(content.count, &name));
         let mut finding = Finding::new(Weight::Waits, "Content", message).with(kept);
@@ -96,9 +97,13 @@ impl Judge<'_> {
         let definition = match &self.facts.definition {
             Some(Ok(definition)) => definition,
             unread => {
-                let unread = unread.as_ref().and_then(|unread| Self::unread(unread, "what is left of its objects"));
-                let message = format!("kept by {finalizer} of Kubernetes until every object of its kind is gone");
-                return Finding::new(Weight::Waits, "DefinitionCleanup", message).by_finalizer(finalizer).with(unread);
+                let unread =
+                    unread.as_ref().and_then(|unread| Self::unread(unread, "what is left of its objects"));
+                let message =
+                    format!("kept by {finalizer} of Kubernetes until every object of its kind is gone");
+                return Finding::new(Weight::Waits, "DefinitionCleanup", message)
+                    .by_finalizer(finalizer)
+                    .with(unread);
             }
         };
         let kind = self.typist.kind(&definition.defined);
@@ -108,7 +113,11 @@ impl Judge<'_> {
             left.push(Finding::new(Weight::Waits, "NoObjects", "none is left: it goes at any moment"));
         }
         let said = definition.conditions.iter().map(|one| {
-            Finding::new(Weight::Note, "Condition", format!("Kubernetes says: {}: {}", one.reason, one.message))
+            Finding::new(
+                Weight::Note,
+                "Condition",
+                format!("Kubernetes says: {}: {}", one.reason, one.message),
+            )
         });
         Finding::new(Weight::Waits, "DefinitionCleanup", message)
             .by_finalizer(finalizer)

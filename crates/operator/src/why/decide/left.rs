@@ -54,7 +54,8 @@ impl Judge<'_> {
         let later = preview.stages[at + 1..].iter().flat_map(|stage| stage.dependents()).count() as u64;
         if later > 0 {
             let message = format!("{} in later stages", counted(later, "more is", "more are"));
-            findings.push(Finding { count: Some(later), ..Finding::new(Weight::Note, "LaterStages", message) });
+            findings
+                .push(Finding { count: Some(later), ..Finding::new(Weight::Note, "LaterStages", message) });
         }
         findings
     }
@@ -92,14 +93,17 @@ impl Judge<'_> {
             one.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
         };
         let stages = &cascade.spec.stages;
-        let (stage, index) = stages.iter().enumerate().find_map(|(at, stage)| {
-            Some((at, stage.dependents.iter().position(is_it)?))
-        })?;
+        let (stage, index) = stages
+            .iter()
+            .enumerate()
+            .find_map(|(at, stage)| Some((at, stage.dependents.iter().position(is_it)?)))?;
         let name = cascade.metadata.name.as_deref()?;
         let (path, value) = match &*stages[stage].dependents {
             [_] if stages.len() == 1 => return None,
             [_] => (format!("/spec/stages/{stage}"), serde_json::to_value(&stages[stage].name).ok()?),
-            _ => (format!("/spec/stages/{stage}/dependents/{index}"), serde_json::to_value(&*kind.kind).ok()?),
+            _ => {
+                (format!("/spec/stages/{stage}/dependents/{index}"), serde_json::to_value(&*kind.kind).ok()?)
+            }
         };
         let test = if path.ends_with(&format!("stages/{stage}")) { "name" } else { "kind" };
         let patch = serde_json::json!([
@@ -107,7 +111,10 @@ impl Judge<'_> {
             { "op": "remove", "path": path },
         ]);
         let caution = "what there still is of it, if the kind comes back, stays";
-        Some(Step::act(self.typist.patch_cascade(name, &patch), format!("drops {} from the Cascade", kind)).caution(caution))
+        Some(
+            Step::act(self.typist.patch_cascade(name, &patch), format!("drops {} from the Cascade", kind))
+                .caution(caution),
+        )
     }
 
     fn group(&self, group: &Group<'_>, told: Option<&HeldParent>, path: &mut Vec<Uid>) -> Finding {
@@ -121,7 +128,8 @@ impl Judge<'_> {
                     .step(self.ask_why(group))
             }
             Cause::Cascading { finalizers } => {
-                let message = format!("{what} Terminating for {}, with dependents of their own", self.age(since));
+                let message =
+                    format!("{what} Terminating for {}, with dependents of their own", self.age(since));
                 finding(Weight::Waits, message).with(self.deeper(group, finalizers, path))
             }
             Cause::Finalizers { finalizers } => self.kept(group, &what, finalizers, path),
@@ -158,7 +166,8 @@ impl Judge<'_> {
         let first = group.found.first();
         let off = first.into_iter().flat_map(|found| {
             others.iter().map(|finalizer| {
-                let left_behind = known::find(finalizer).map_or("what its owner was to clean up stays", |known| known.left_behind);
+                let left_behind = known::find(finalizer)
+                    .map_or("what its owner was to clean up stays", |known| known.left_behind);
                 let caution = format!("{left_behind}; let its owner finish if it still runs");
                 self.take_off(&found.id, &found.finalizers, finalizer, &caution)
             })

@@ -62,10 +62,8 @@ impl Judge<'_> {
         }
         let message = "the namespace controller has said nothing of its deletion, though it is empty: \
                        kube-controller-manager may not run";
-        let look = Step::look(
-            "kubectl get pods -n kube-system -l component=kube-controller-manager".to_owned(),
-            "shows whether it runs, where it is a pod",
-        );
+        let look =
+            Step::look(self.typist.find_controller_manager(), "shows whether it runs, where it is a pod");
         Finding::new(Weight::Blocks, "NoNamespaceController", message).step([look])
     }
 }

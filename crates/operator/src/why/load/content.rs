@@ -25,7 +25,8 @@ pub(super) async fn of_namespace(loader: &Loader<'_>, namespace: &str) -> Conten
 pub(super) async fn owned_by(loader: &Loader<'_>, owner: &Subject) -> Content {
     let namespace = owner.id.namespace.as_deref();
     let kinds = loader.target.served.iter().filter(|kind| kind.namespaced || namespace.is_none());
-    of_kinds(loader, kinds.cloned().collect(), namespace, |object| object.blocks.contains(&owner.id.uid)).await
+    of_kinds(loader, kinds.cloned().collect(), namespace, |object| object.blocks.contains(&owner.id.uid))
+        .await
 }
 
 pub(super) async fn of_kinds(

@@ -70,7 +70,8 @@ pub(super) async fn events(client: &Client, id: &ResourceId) -> Read<Vec<Event>>
     let api: Api<CoreEvent> = Api::namespaced(client.clone(), namespace);
     let of_object = ListParams::default().fields(&format!("involvedObject.uid={}", id.uid)).limit(EVENTS);
     let what = format!("list events in {namespace}");
-    let mut events: Vec<Event> = read(&what, api.list(&of_object)).await?.items.into_iter().map(event).collect();
+    let mut events: Vec<Event> =
+        read(&what, api.list(&of_object)).await?.items.into_iter().map(event).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.at));
     Ok(events)
 }

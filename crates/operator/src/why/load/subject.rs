@@ -31,11 +31,14 @@ pub(super) fn of(metadata: &ObjectMeta, kind: &Kind) -> Subject {
 /// (`f:metadata` → `f:finalizers` → `v:"name"`).
 fn writers(entries: &[ManagedFieldsEntry]) -> BTreeMap<String, Writer> {
     let mut writers = BTreeMap::new();
-    for entry in entries {
+    // The server calls whoever did not say its name `unknown`.
+    let named = |entry: &&ManagedFieldsEntry| entry.manager.as_deref().is_some_and(|name| name != "unknown");
+    for entry in entries.iter().filter(named) {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
         let finalizers = fields.and_then(|fields| fields.pointer("/f:metadata/f:finalizers"));
         let Some(Value::Object(finalizers)) = finalizers else { continue };
-        let named = finalizers.keys().filter_map(|key| serde_json::from_str::<String>(key.strip_prefix("v:")?).ok());
+        let named =
+            finalizers.keys().filter_map(|key| serde_json::from_str::<String>(key.strip_prefix("v:")?).ok());
         for finalizer in named {
             let manager = entry.manager.clone().unwrap_or_default();
             writers.insert(finalizer, Writer { manager, at: entry.time.as_ref().map(|time| time.0) });
@@ -57,6 +60,7 @@ mod tests {
             "managedFields": [
                 { "manager": "backup-operator", "time": "2026-01-02T03:04:05Z", "fieldsType": "FieldsV1",
                   "fieldsV1": { "f:metadata": { "f:finalizers": { ".": {}, "v:\"x/y\"": {} } } } },
+                { "manager": "unknown", "fieldsV1": { "f:metadata": { "f:finalizers": { "v:\"z\"": {} } } } },
                 { "manager": "kubectl", "fieldsV1": { "f:metadata": { "f:labels": {} } } },
             ],
         }))
