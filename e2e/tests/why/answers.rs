@@ -100,3 +100,17 @@ async fn watching_tells_each_change_and_ends_when_it_is_gone() -> Result<()> {
     assert_eq!(never.status, Some(1), "{never:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn watching_ends_too_when_another_has_the_name() -> Result<()> {
+    let desk = Desk::new().await?;
+    let disk = kept(&desk).await?;
+    let mut watching = Running::start(desk.rewitness(&["why", &disk, "-n", &desk.lab.ns, "--watch"])?)?;
+    watching.says(&["has been Terminating"]).await?;
+    desk.lab.patch("Disk", "data", json!({ "finalizers": null })).await?;
+    desk.lab.create("Disk", "data", None).await?;
+    let ended = watching.end().await?;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.stdout.last().is_some_and(|line| line.contains("data is gone")), "{ended:?}");
+    Ok(())
+}

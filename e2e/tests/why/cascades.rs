@@ -11,14 +11,23 @@ use crate::desk::Desk;
 use crate::lab::{FOREIGN, Operator, SOON};
 
 /// A Cascade from Projects, as an object.
-async fn cascade(desk: &mut Desk, stages: &[&[Value]], more: Value) -> Result<(rewitness_crds::Cascade, String)> {
+async fn cascade(
+    desk: &mut Desk,
+    stages: &[&[Value]],
+    more: Value,
+) -> Result<(rewitness_crds::Cascade, String)> {
     let cascade = desk.lab.cascade_of("Project", stages, more);
     let name = desk.write(&cascade, "CASCADE").await?;
     Ok((cascade, name))
 }
 
+/// An operator that follows these, and says in their status that it does.
 async fn operator(desk: &Desk, rules: &[&rewitness_crds::Cascade]) -> Result<Operator> {
-    Operator::start(desk.lab.operator_client().await?, rules)
+    let operator = Operator::start(desk.lab.operator_client().await?, rules)?;
+    for rule in rules {
+        desk.tell(rule.metadata.name.as_deref().context("a name")?, &CascadeStatus::default()).await?;
+    }
+    Ok(operator)
 }
 
 /// A parent with this name, and `of-NAME`, a Cluster that refers to it.
@@ -133,7 +142,8 @@ async fn a_cycle_is_told_as_one_and_ends_once_nobody_else_keeps_any_of_it() -> R
     let mut back = desk.lab.dependents("Project");
     back["holds"] = "UID".into();
     let up = desk.lab.cascade_of("Space", &[&[back]], json!({}));
-    (desk.write(&down, "DOWN").await?, desk.write(&up, "UP").await?);
+    desk.write(&down, "DOWN").await?;
+    desk.write(&up, "UP").await?;
     let _operator = operator(&desk, &[&down, &up]).await?;
     let space = desk.lab.create("Space", "home", Some("web")).await?;
     desk.lab.create("Project", "web", None).await?;
@@ -176,6 +186,37 @@ async fn a_parent_made_again_under_its_name_is_told_from_the_former_one() -> Res
     desk.lab.delete("Project", "web").await?;
     let answer = desk.why(&project).await?;
     assert_eq!((answer.state(), answer.finding("FormerOne").is_some()), ("NotFound", true));
+    Ok(())
+}
+
+/// What only the operator knows, it says in the status.
+#[tokio::test]
+async fn a_refusal_and_a_missing_right_are_told_in_the_words_of_the_operator() -> Result<()> {
+    let mut desk = Desk::new().await?;
+    let stages = [&[desk.lab.dependents("Cluster")][..]];
+    let (_, name) = cascade(&mut desk, &stages, json!({})).await?;
+    let project = family(&desk, "web").await?;
+    desk.lab.patch("Project", "web", json!({ "finalizers": [finalizer(&name)] })).await?;
+    let uid = desk.lab.api("Project").get("web").await?.metadata.uid;
+    desk.lab.delete("Project", "web").await?;
+    let status: CascadeStatus = serde_json::from_value(json!({
+        "conditions": [{
+            "type": "Authorized", "status": "False", "reason": "MissingRights", "observedGeneration": 1,
+            "message": "grant the operator: watch clusters.example.com", "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }],
+        "heldParents": [{
+            "name": "web", "uid": uid, "reason": "Waiting", "message": "1 refused", "waitsFor": [{
+                "kind": format!("Cluster.{}", desk.lab.group), "count": 1, "cause": "Refused",
+                "message": "refused: admission webhook \"guard.example.com\" denied the request: it is in use",
+            }],
+        }],
+    }))?;
+    desk.tell(&name, &status).await?;
+    let answer = desk.golden(&project, "refused").await?;
+    assert!(answer.message("Refused")?.contains("it is in use"));
+    assert!(answer.message("MissingRights")?.contains("grant the operator"));
+    desk.types(&answer.command("--dry-run=server")?).await?;
+    assert!(desk.lab.exists("Cluster", "of-web").await?, "to look deletes nothing");
     Ok(())
 }
 

@@ -7,10 +7,10 @@ mod answers;
 mod cascades;
 mod definitions;
 mod desk;
-mod large;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod lab;
+mod large;
 mod namespaces;
 mod objects;
 #[path = "../program/running.rs"]

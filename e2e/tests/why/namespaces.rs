@@ -43,7 +43,8 @@ async fn a_finalizer_in_a_namespaces_spec_is_taken_off_by_its_subresource() -> R
     namespaces.create(&PostParams::default(), &namespace).await?;
     namespaces.delete(&name, &DeleteParams::default()).await?;
     let what = format!("ns/{name}");
-    until("it is told", SOON, async || Ok(desk.why(&what).await?.finding("NamespaceFinalizer").map(|_| ()))).await?;
+    until("it is told", SOON, async || Ok(desk.why(&what).await?.finding("NamespaceFinalizer").map(|_| ())))
+        .await?;
     desk.follows_until_gone(&what, "/finalize").await
 }
 
