@@ -64,7 +64,10 @@ struct Session<'a> {
 impl Session<'_> {
     /// Reads everything anew.
     async fn ask(&self, screen: &Screen) -> anyhow::Result<Verdict> {
-        screen.status("reading …");
+        // Whoever watches sees the last answer meanwhile.
+        if !self.args.watch {
+            screen.status("reading …");
+        }
         let target = Target::find(&self.link, self.args).await?;
         let typist = Typist::new(self.global, target.types.clone());
         let facts = Loader::new(&self.link, &target).facts().await;

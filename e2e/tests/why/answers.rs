@@ -16,7 +16,7 @@ async fn kept(desk: &Desk) -> Result<String> {
     Ok(format!("{}/data", desk.kind("disks")))
 }
 
-fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
+pub(crate) fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec![resource.to_owned()]),

@@ -7,6 +7,7 @@ use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::{FinishedCascade, StageCount, finalizer};
 use serde_json::{Value, json};
 
+use crate::answers::rule as rule_of;
 use crate::desk::Desk;
 use crate::lab::{FOREIGN, Operator, SOON};
 
@@ -217,6 +218,29 @@ async fn a_refusal_and_a_missing_right_are_told_in_the_words_of_the_operator() -
     assert!(answer.message("MissingRights")?.contains("grant the operator"));
     desk.types(&answer.command("--dry-run=server")?).await?;
     assert!(desk.lab.exists("Cluster", "of-web").await?, "to look deletes nothing");
+    Ok(())
+}
+
+/// Who may read the parent and the Cascades, and nothing that refers to it.
+#[tokio::test]
+async fn dependents_that_may_not_be_listed_are_unknown_and_not_none() -> Result<()> {
+    let mut desk = Desk::new().await?;
+    let stages = [&[desk.lab.dependents("Cluster")][..]];
+    let (rule, name) = cascade(&mut desk, &stages, json!({})).await?;
+    let project = family(&desk, "web").await?;
+    desk.lab.patch("Project", "web", json!({ "finalizers": [finalizer(&name)] })).await?;
+    desk.tell(rule.metadata.name.as_deref().context("a name")?, &CascadeStatus::default()).await?;
+    desk.lab.delete("Project", "web").await?;
+    let rules = [
+        (&*desk.lab.group, "projects", "get"),
+        ("rewitness.dev", "cascades", "list"),
+        ("", "events", "list"),
+    ];
+    let rules = rules.map(|(group, resource, verb)| rule_of(group, resource, verb));
+    desk.as_account(rules.to_vec()).await?;
+    let answer = desk.golden(&project, "few-rights-cascade").await?;
+    let forbidden = answer.message("Forbidden")?;
+    assert!(forbidden.contains("unknown: you may not list"), "{forbidden}");
     Ok(())
 }
 

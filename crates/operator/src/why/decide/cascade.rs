@@ -214,7 +214,8 @@ impl Judge<'_> {
                 Finding::new(Weight::Unknown, "WouldTake", message).of_cascade(name)
             }
             Some(Ok(preview)) => {
-                let what = counted(preview.total, "dependent", "dependents");
+                let at_least = if preview.is_complete() { "" } else { "at least " };
+                let what = format!("{at_least}{}", counted(preview.total, "dependent", "dependents"));
                 let stages = counted(preview.stages.len() as u64, "stage", "stages");
                 let mut finding = match mode {
                     Mode::Enforce => finding(format!(
@@ -261,15 +262,21 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
         return (message, None);
     };
     let (stage, of) = (&preview.stages[at].name, preview.stages.len());
-    let left = counted(preview.dependents().count() as u64, "dependent is", "dependents are");
+    let left = match (preview.dependents().count() as u64, preview.is_complete()) {
+        (0, false) => "what is left is not known".to_owned(),
+        (left, complete) => {
+            let at_least = if complete { "" } else { "at least " };
+            format!("{at_least}{} left", counted(left, "dependent is", "dependents are"))
+        }
+    };
     let place = format!("stage {stage} ({} of {of})", at + 1);
     let message = match &preview.begun {
         Some(begun) => {
-            format!("held by the Cascade {name} in {place}: {} deleted, {left} left", begun.deleted)
+            format!("held by the Cascade {name} in {place}: {} deleted, {left}", begun.deleted)
         }
-        None => format!(
-            "held by the Cascade {name}, which has deleted nothing yet: {left} left, the next in {place}"
-        ),
+        None => {
+            format!("held by the Cascade {name}, which has deleted nothing yet: {left}, the next in {place}")
+        }
     };
     (message, Some(at))
 }
