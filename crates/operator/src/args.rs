@@ -239,6 +239,10 @@ impl Cli {
         let place = match &mut cli.command {
             Command::Tail(args) => &mut args.scope.place,
             Command::Unhold(args) => &mut args.scope.place,
+            Command::Why(args) if !before.all_namespaces => {
+                args.namespace = args.namespace.take().or(before.namespace);
+                return Ok(cli);
+            }
             _ if before != PlaceArgs::default() => {
                 return Err(Self::conflict("`-n` and `-A` say nothing to this command"));
             }

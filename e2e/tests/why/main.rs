@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
 
 mod answers;
+#[path = "../cascade/audit.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod audit;
 mod cascades;
 mod definitions;
 mod desk;
@@ -13,6 +16,9 @@ mod lab;
 mod large;
 mod namespaces;
 mod objects;
+#[path = "../cascade/planted.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod planted;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;
