@@ -141,8 +141,8 @@ Output (-o):
           \"findings\":[{\"weight\":…,\"reason\":…,\"message\":…,\"findings\":[…]}],
           \"next\":[{\"command\":…,\"effect\":…,\"caution\":…}]}
          A finding may also have resource, cascade, finalizers, count, examples, since (RFC 3339)
-         and hash. Empty fields are left out, but for findings and next. Fields and words may be
-         added, none change. With --watch: a document per change.
+         and hash. Empty fields are left out, but for the outermost findings and next. Fields and
+         words may be added, none change. With --watch: a document per change.
 
   state    NotFound, Live, Terminating, Unknown
   weight   blocks (does not end by itself), waits (does, as far as can be seen), unknown, note
