@@ -4,7 +4,7 @@ use rewitness_crds::cascade::{DependentNamespaces, Holds};
 use rewitness_messaging::ResourceId;
 use thiserror::Error;
 
-use super::rule::DependentKind;
+use super::rule::{DependentKind, Rule};
 
 /// Where the dependents of one parent are looked for, and by which label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,14 +100,31 @@ pub(crate) fn lookup(
     dependents: Scope,
 ) -> Result<Option<Lookup>, Unclear> {
     check(dependent, Scope::of(parent.namespace.is_some()), dependents)?;
-    let value = match (dependent.holds, &parent.namespace) {
+    let everywhere = dependent.namespaces == Some(DependentNamespaces::All) || dependents == Scope::Cluster;
+    let namespace = if everywhere { None } else { parent.namespace.clone() };
+    Ok(reference_to(parent, dependent.holds).map(|value| Lookup { namespace, value }))
+}
+
+/// The value of a label that refers to this parent; `None` if it is none that a label can have.
+fn reference_to(parent: &ResourceId, holds: Holds) -> Option<String> {
+    let value = match (holds, &parent.namespace) {
         (Holds::UID, _) => parent.uid.to_string(),
         (Holds::NamespacedName, Some(namespace)) => format!("{namespace}.{}", parent.name),
         (Holds::Name | Holds::NamespacedName, _) => parent.name.to_string(),
     };
-    let everywhere = dependent.namespaces == Some(DependentNamespaces::All) || dependents == Scope::Cluster;
-    let namespace = if everywhere { None } else { parent.namespace.clone() };
-    Ok(is_label_value(&value).then_some(Lookup { namespace, value }))
+    is_label_value(&value).then_some(value)
+}
+
+impl Rule {
+    /// How many of these parents can have no dependents, because no label can refer to them by any
+    /// of the rule's stages. They are held like others, and let go at once.
+    pub fn unreferable<'a>(&self, parents: impl IntoIterator<Item = &'a ResourceId>) -> u64 {
+        let dependents = || self.current.stages.iter().flat_map(|stage| &stage.dependents);
+        let is_unreferable = |parent: &&ResourceId| {
+            dependents().all(|declared| reference_to(parent, declared.holds).is_none())
+        };
+        parents.into_iter().filter(is_unreferable).count() as u64
+    }
 }
 
 /// What Kubernetes takes for the value of a label, but for the empty one: as a value to look for,
@@ -207,6 +224,26 @@ mod tests {
             let found = lookup(&dependent(holds, None), &parent(namespace, name), Namespaced).unwrap();
             assert_eq!(found.is_some(), possible, "{name} {holds:?}");
         }
+    }
+
+    #[test]
+    fn parents_that_no_stage_can_refer_to_are_counted() {
+        let rule = |holds: [&str; 2]| {
+            let stage = |(index, holds): (usize, &str)| {
+                serde_json::json!({ "name": format!("s{index}"), "dependents": [{
+                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": holds,
+                }] })
+            };
+            let stages: Vec<_> = holds.into_iter().enumerate().map(stage).collect();
+            let cascade = serde_json::json!({
+                "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
+                "spec": { "parent": { "apiVersion": "example.com/v1", "kind": "Project" }, "stages": stages },
+            });
+            Rule::new(&serde_json::from_value(cascade).unwrap()).unwrap()
+        };
+        let parents = [parent(None, "web"), parent(None, &"x".repeat(64)), parent(None, "system:node")];
+        assert_eq!(rule(["Name", "Name"]).unreferable(&parents), 2);
+        assert_eq!(rule(["Name", "UID"]).unreferable(&parents), 0, "its uid can be referred to");
     }
 
     /// B22.
