@@ -111,7 +111,7 @@ pub struct CascadeSpec {
     /// Parents are held as usual, but no deletion begins, goes on or ends.
     #[serde(default)]
     pub hold_deletions: bool,
-    /// Whoever deletes a parent is warned of what goes with it.
+    /// Not yet: it is kept for a warning to whoever deletes a parent, and nothing reads it so far.
     #[serde(default)]
     pub warn_on_delete: bool,
 }

@@ -37,6 +37,10 @@ use crate::api::Refusal;
 /// milliseconds later, is not seen. An admission policy that refuses references to a parent that is
 /// being deleted closes that window.
 ///
+/// What was deleted is counted after the deletes, and that a deletion is finished is told after the
+/// finalizer has gone. So counts are lower bounds after a crash, and a parent that was let go just
+/// before one is told of by nobody.
+///
 /// # Errors
 ///
 /// [`Error`], with what is to be done next.
@@ -260,14 +264,15 @@ impl<R: Records> CascadeConsumer<R> {
         if !applier.release(rule, parent).await? {
             return Ok(Step::Later(FIRST_LOOK));
         }
-        let deleted =
-            ParentRecord::of(&released, &rule.name).map(|record| record.deleted).unwrap_or_default();
+        let record = ParentRecord::of(&released, &rule.name);
+        let deleted = |stage: &Stage| record.as_ref()?.deleted.get(&stage.name).copied();
         let count = |stage: &Stage| StageCount {
             name: stage.name.clone(),
-            deleted: deleted.get(&stage.name).copied().unwrap_or_default(),
+            deleted: deleted(stage).unwrap_or_default(),
         };
         let stages = revision.stages.iter().map(count).collect();
-        self.report(&released, Standing::Finished { stages }, now);
+        let authorised = record.as_ref().map(|record| record.total);
+        self.report(&released, Standing::Finished { stages, authorised }, now);
         self.forget(&released.id.uid);
         Ok(Step::Done)
     }

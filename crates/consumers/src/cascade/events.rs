@@ -146,7 +146,7 @@ impl Story {
         let mut told = Vec::new();
         match &report.standing {
             Standing::Left => {}
-            Standing::Finished { stages } => told.push(finished(stages)),
+            Standing::Finished { stages, authorised } => told.push(finished(stages, *authorised)),
             Standing::Refused(refused) => self.refuse(cascade, report, refused, &mut told),
             Standing::Deleting { stage, count } => {
                 self.refused = None;
@@ -221,7 +221,8 @@ impl Story {
         if blocking.len() > NAMED {
             said.push(format!("and {} more causes", blocking.len() - NAMED));
         }
-        let text = format!("stage {stage} waits for {}", said.join("; "));
+        let who = if stage.is_empty() { "the deletion".to_owned() } else { format!("stage {stage}") };
+        let text = format!("{who} waits for {}", said.join("; "));
         told.push(Occurrence::warning(Reason::DependentBlocked, text));
     }
 }
@@ -234,18 +235,26 @@ fn obstacle(wait: &Wait) -> Obstacle {
     (wait.kind.clone(), wait.cause.as_str(), finalizers)
 }
 
-fn finished(stages: &[StageCount]) -> Occurrence {
-    let deleted: Vec<String> = stages
+/// What was deleted is counted after the deletes, so that a count is what was deleted at least.
+fn finished(stages: &[StageCount], authorised: Option<u64>) -> Occurrence {
+    let counted: u64 = stages.iter().map(|stage| stage.deleted).sum();
+    let by_stage: Vec<String> = stages
         .iter()
         .filter(|stage| stage.deleted > 0)
         .map(|stage| format!("{} in stage {}", stage.deleted, stage.name))
         .collect();
-    let text = match deleted.is_empty() {
-        true => "nothing refers to the parent, so it may go; nothing was deleted".to_owned(),
-        false => {
-            format!("nothing refers to the parent any more, so it may go; deleted: {}", deleted.join(", "))
+    let by_stage = by_stage.join(", ");
+    let what = match authorised {
+        None if counted == 0 => "nothing was deleted".to_owned(),
+        Some(all) if counted == 0 => {
+            format!("{all} were to be deleted, and how many of them were by the Cascade is not recorded")
         }
+        Some(all) if counted < all => {
+            format!("{all} were to be deleted, and at least these were: {by_stage}")
+        }
+        _ => format!("deleted: {by_stage}"),
     };
+    let text = format!("nothing refers to the parent any more, so it may go; {what}");
     Occurrence::normal(Reason::CascadeFinished, text)
 }
 

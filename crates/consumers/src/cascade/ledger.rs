@@ -52,7 +52,7 @@ impl Ledger {
         let uid = report.parent.uid.clone();
         match &report.standing {
             Standing::Left => drop(self.held.remove(&uid)),
-            Standing::Finished { stages } => {
+            Standing::Finished { stages, authorised } => {
                 self.held.remove(&uid);
                 let parent = &report.parent;
                 self.finished.push_front(FinishedCascade {
@@ -60,6 +60,7 @@ impl Ledger {
                     name: parent.name.to_string(),
                     uid: uid.to_string(),
                     at: report.at,
+                    authorised: *authorised,
                     stages: stages.clone(),
                 });
                 self.finished.truncate(FINISHED);
@@ -127,25 +128,24 @@ pub(super) fn blocks(wait: &Wait, now: Timestamp) -> bool {
 impl From<&Report> for HeldParent {
     fn from(report: &Report) -> Self {
         let parent = &report.parent;
-        let (stage, reason, message, waits) = match &report.standing {
-            Standing::Refused(refused) => (None, refused.as_str(), refused.to_string(), &[][..]),
+        let (stage, message, waits) = match &report.standing {
+            Standing::Refused(refused) => (None, refused.to_string(), &[][..]),
             Standing::Deleting { stage, count } => {
-                (Some(stage), "Deleting", format!("{count} dependents are being deleted"), &[][..])
+                (Some(stage), format!("{count} dependents are being deleted"), &[][..])
             }
             Standing::Waiting { stage, waits } => {
                 let said: Vec<String> = waits.iter().map(ToString::to_string).collect();
-                (Some(stage), "DependentsRemain", said.join("; "), &waits[..])
+                (Some(stage), said.join("; "), &waits[..])
             }
-            Standing::Finished { .. } => (None, "Finished", String::new(), &[][..]),
-            Standing::Left => (None, "Left", String::new(), &[][..]),
+            Standing::Finished { .. } | Standing::Left => (None, String::new(), &[][..]),
         };
         Self {
             namespace: parent.namespace.as_deref().map(str::to_owned),
             name: parent.name.to_string(),
             uid: parent.uid.to_string(),
             since: report.since,
-            stage: stage.map(ToString::to_string),
-            reason: reason.to_owned(),
+            stage: stage.filter(|stage| !stage.is_empty()).map(ToString::to_string),
+            reason: report.standing.as_str().to_owned(),
             message,
             waits_for: waits.iter().map(Remaining::from).collect(),
             confirmation: report.confirmation.clone(),
@@ -185,12 +185,14 @@ mod tests {
         for index in 0..50 {
             ledger.report(report(&format!("h{index:02}"), 100 - index, waiting(Cause::Terminating)));
             let stages = vec![StageCount { name: "s".to_owned(), deleted: 3 }];
-            ledger.report(report(&format!("f{index:02}"), index, Standing::Finished { stages }));
+            let finished = Standing::Finished { stages, authorised: Some(4) };
+            ledger.report(report(&format!("f{index:02}"), index, finished));
         }
         let mut status = CascadeStatus::default();
         ledger.write(&mut status, time(200));
         assert_eq!((status.counts.held, status.held_parents.len(), status.finished.len()), (50, 10, 20));
         assert_eq!((&*status.held_parents[0].uid, &*status.finished[0].uid), ("h49", "f49"));
+        assert_eq!(status.finished[0].authorised, Some(4));
         let restored = Ledger::restore(&status);
         let mut again = CascadeStatus::default();
         restored.write(&mut again, time(200));

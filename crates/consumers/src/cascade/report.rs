@@ -38,16 +38,32 @@ pub enum Standing {
     },
     /// It waits for dependents to go.
     Waiting {
-        /// The stage.
+        /// The stage; empty if it is the parent itself that the server denies to write to.
         stage: Arc<str>,
         /// For what.
         waits: Vec<Wait>,
     },
     /// Our finalizer is off: nothing refers to the parent any more.
     Finished {
-        /// How many dependents were deleted.
+        /// How many dependents were deleted, at least.
         stages: Vec<StageCount>,
+        /// How many were to be deleted, as was recorded before they were; `None` if none were.
+        authorised: Option<u64>,
     },
     /// It has gone, or is no longer held by us, without us having finished.
     Left,
+}
+
+impl Standing {
+    /// The word for it, from a fixed set.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.as_str(),
+            Self::Deleting { .. } => "Deleting",
+            Self::Waiting { stage, .. } if stage.is_empty() => "Refused",
+            Self::Waiting { .. } => "DependentsRemain",
+            Self::Finished { .. } => "Finished",
+            Self::Left => "Left",
+        }
+    }
 }

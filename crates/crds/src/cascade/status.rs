@@ -41,7 +41,8 @@ pub struct CascadeStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub held_parents: Vec<HeldParent>,
-    /// The last deletions that were finished, the newest first.
+    /// The last deletions that were finished, the newest first. A note is made once the parent was
+    /// let go: one that was let go just before the operator was killed is missing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub finished: Vec<FinishedCascade>,
@@ -199,17 +200,23 @@ pub struct FinishedCascade {
     /// When our finalizer was taken off.
     #[schemars(with = "Time")]
     pub at: Timestamp,
-    /// How many dependents were deleted in each stage.
+    /// How many dependents were to be deleted, as was recorded before they were; absent if none
+    /// were. Others may have deleted some of them, or made them refer to something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
+    pub authorised: Option<u64>,
+    /// How many of them are known to have been deleted by the Cascade, in each stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageCount>,
 }
 
-/// How many dependents were deleted in a stage.
+/// How many dependents were deleted in a stage, at least: a delete is counted after it was answered,
+/// so that one whose answer was lost, or after which the operator was killed, is not.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct StageCount {
     /// The stage's name.
     pub name: String,
-    /// How many.
+    /// How many, at least.
     #[schemars(with = "i64")]
     pub deleted: u64,
 }

@@ -69,9 +69,25 @@ fn c6_a_deletion_is_told_from_its_beginning_to_its_end() {
         (1, waiting("workloads", &[Cause::Terminating])),
         (2, deleting("storage")),
         (3, waiting("storage", &[Cause::Terminating])),
-        (4, Standing::Finished { stages }),
+        (4, Standing::Finished { stages, authorised: Some(3) }),
     ]);
     assert_eq!(told, [vec![HELD, STARTED], vec![], vec![STARTED], vec![], vec![FINISHED]]);
+}
+
+/// What was deleted is counted after the deletes. Whoever is killed between the two counts nothing.
+#[test]
+fn c6_what_was_deleted_is_never_said_to_be_less_than_it_may_have_been() {
+    for (deleted, authorised, expected) in [
+        (0, None, "nothing was deleted"),
+        (3, Some(3), "deleted: 3 in stage s"),
+        (2, Some(3), "3 were to be deleted, and at least these were: 2 in stage s"),
+        (0, Some(3), "3 were to be deleted, and how many of them were by the Cascade is not recorded"),
+    ] {
+        let stages = vec![StageCount { name: "s".to_owned(), deleted }];
+        let finished = report(0, Standing::Finished { stages, authorised });
+        let told = Story::default().tell("project", &finished);
+        assert!(told[0].note.ends_with(&format!("so it may go; {expected}")), "{}", told[0].note);
+    }
 }
 
 #[test]
