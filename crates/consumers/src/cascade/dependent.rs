@@ -26,6 +26,13 @@ pub(crate) struct LiveParent {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
+impl LiveParent {
+    /// Whether this finalizer is on it.
+    pub(crate) fn is_held_by(&self, finalizer: &str) -> bool {
+        self.finalizers.iter().any(|one| one == finalizer)
+    }
+}
+
 /// What a list found of one kind of dependents, in the order of the revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {

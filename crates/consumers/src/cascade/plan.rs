@@ -123,7 +123,9 @@ pub enum Refused {
     Unconfirmed(Unconfirmed),
     /// It began with a revision that is no longer kept.
     #[error(
-        "the deletion began with revision {0} of the Cascade, which is no longer kept: release the parent by hand"
+        "the deletion began with revision {0} of the Cascade, which is no longer kept: take the annotation \
+         record.rewitness.dev/<cascade> off the parent, and it begins anew by the rule as it is; or take the \
+         finalizer off (kubectl patch), and the parent goes without the rest"
     )]
     RevisionUnknown(String),
 }
@@ -182,7 +184,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Next {
         None => return Next::Leave(Leave::Gone),
         Some(parent) if parent.id.uid != situation.delivered.uid => return Next::Leave(Leave::Recreated),
         Some(parent) if parent.deleting.is_none() => return Next::Lagging,
-        Some(parent) if !parent.finalizers.iter().any(|one| **one == *situation.rule.finalizer) => {
+        Some(parent) if !parent.is_held_by(&situation.rule.finalizer) => {
             return Next::Leave(Leave::NotHeld);
         }
         Some(parent) => parent,

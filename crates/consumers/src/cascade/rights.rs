@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::api::{Endpoint, Refusal, Server, post_document};
 
+/// How many missing rights, or rules that grant them, one message names.
+const NAMED: usize = 12;
+
 /// A right that a rule needs.
 ///
 /// ```
@@ -60,15 +63,40 @@ impl fmt::Display for Right {
 /// );
 /// ```
 pub fn policy_rules(rights: &[Right]) -> String {
-    let resources: BTreeSet<(&str, &str)> =
-        rights.iter().map(|right| (&*right.group, &*right.resource)).collect();
-    let rule = |(group, resource): (&str, &str)| {
-        let granted = rights.iter().filter(|right| right.group == group && right.resource == resource);
-        let verbs: BTreeSet<String> = granted.map(|right| format!("\"{}\"", right.verb)).collect();
-        let verbs = verbs.into_iter().collect::<Vec<_>>().join(", ");
+    let rule = |(group, resource, verbs): (&str, &str, String)| {
         format!("- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n  verbs: [{verbs}]\n")
     };
-    resources.into_iter().map(rule).collect()
+    by_resource(rights).map(rule).collect()
+}
+
+/// The same in one line, of the first resources at least.
+pub(crate) fn policy_rules_in_line(rights: &[Right]) -> String {
+    let rule = |(group, resource, verbs): (&str, &str, String)| {
+        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{verbs}]}}")
+    };
+    some(by_resource(rights).map(rule))
+}
+
+/// The first of some texts, and how many more there are.
+pub(crate) fn some(texts: impl Iterator<Item = String>) -> String {
+    let mut texts: Vec<String> = texts.collect();
+    if texts.len() > NAMED {
+        let more = format!("and {} more", texts.len() - NAMED);
+        texts.truncate(NAMED);
+        texts.push(more);
+    }
+    texts.join(", ")
+}
+
+/// Each group and resource, with the verbs as they stand between brackets.
+fn by_resource(rights: &[Right]) -> impl Iterator<Item = (&str, &str, String)> {
+    let resources: BTreeSet<(&str, &str)> =
+        rights.iter().map(|right| (&*right.group, &*right.resource)).collect();
+    resources.into_iter().map(|(group, resource)| {
+        let granted = rights.iter().filter(|right| right.group == group && right.resource == resource);
+        let verbs: BTreeSet<String> = granted.map(|right| format!("\"{}\"", right.verb)).collect();
+        (group, resource, verbs.into_iter().collect::<Vec<_>>().join(", "))
+    })
 }
 
 /// What a rule needs: parents are held, read and released; dependents are listed, and watched for

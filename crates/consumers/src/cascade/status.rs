@@ -1,12 +1,16 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use rewitness_crds::CascadeStatus;
-use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage, condition};
+use rewitness_crds::cascade::{
+    Limits, Mode, Planned, Revision, Stage, condition, confirm_annotation, record_annotation,
+};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
 use super::ledger::Ledger;
+use super::plan::Refused;
 use super::planned::planned;
 use super::report::{Report, Standing};
+use super::rights::{policy_rules_in_line, some as some_texts};
 use super::rule::{InvalidRule, Rule};
 
 /// How many revisions of a rule are kept, beside those by which deletions are under way.
@@ -52,8 +56,8 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
         (condition::AUTHORIZED, authorized(facts)),
         (condition::SYNCED, synced(facts)),
         (condition::PAUSED, paused(facts)),
-        (condition::LIMIT_EXCEEDED, limit_exceeded(ledger)),
-        (condition::BLOCKED, blocked(ledger, now)),
+        (condition::LIMIT_EXCEEDED, limit_exceeded(facts, ledger)),
+        (condition::BLOCKED, blocked(facts, ledger, now)),
     ];
     status.conditions = verdicts
         .map(|(kind, verdict)| verdict.condition(kind, &before.conditions, facts.generation, now))
@@ -133,15 +137,28 @@ fn ready(facts: &Facts<'_>) -> Verdict {
         (None, Mode::Plan) => {
             Verdict::new("True", "Planned", "nothing is deleted: set spec.mode to Enforce for that")
         }
-        (None, Mode::Enforce) => {
-            Verdict::new("True", "Enforced", "parents are held, and their dependents go with them")
+        (None, Mode::Enforce) => halted(rule).map_or_else(
+            || Verdict::new("True", "Enforced", "parents are held, and their dependents go with them"),
+            |(reason, message)| Verdict::new("True", reason, message),
+        ),
+    }
+}
+
+/// Why a rule does nothing that it would do, if its spec says so.
+fn halted(rule: &Rule) -> Option<(&'static str, &'static str)> {
+    match () {
+        () if rule.paused => {
+            Some(("Paused", "spec.paused is true: no parent is held anew, and no deletion goes on"))
         }
+        () if rule.hold_deletions => {
+            Some(("DeletionsHeld", "spec.holdDeletions is true: parents are held, and no deletion goes on"))
+        }
+        () => None,
     }
 }
 
 fn missing(check: &RuleCheck) -> String {
-    let missing: Vec<String> = check.missing.iter().map(ToString::to_string).collect();
-    format!("grant the operator: {}", missing.join(", "))
+    format!("grant the operator: {}", some_texts(check.missing.iter().map(ToString::to_string)))
 }
 
 fn authorized(facts: &Facts<'_>) -> Verdict {
@@ -149,7 +166,11 @@ fn authorized(facts: &Facts<'_>) -> Verdict {
         Some(Ok(check)) if check.missing.is_empty() => {
             Verdict::new("True", "Granted", "all rights are there")
         }
-        Some(Ok(check)) => Verdict::new("False", "MissingRights", missing(check)),
+        Some(Ok(check)) => {
+            let rules = policy_rules_in_line(&check.missing);
+            let message = format!("{}; by these rules of its ClusterRole: {rules}", missing(check));
+            Verdict::new("False", "MissingRights", message)
+        }
         Some(Err(why)) => Verdict::new("Unknown", "CheckFailed", why),
         None => Verdict::new("Unknown", "Checking", "rights are being looked up"),
     }
@@ -163,36 +184,37 @@ fn synced(facts: &Facts<'_>) -> Verdict {
 }
 
 fn paused(facts: &Facts<'_>) -> Verdict {
-    match facts.rule {
-        Ok(rule) if rule.paused => Verdict::new("True", "Paused", "spec.paused is true: nothing is done"),
-        Ok(rule) if rule.hold_deletions => {
-            Verdict::new("True", "DeletionsHeld", "spec.holdDeletions is true: no deletion goes on")
-        }
-        _ => Verdict::new("False", "Running", ""),
+    match facts.rule.ok().and_then(halted) {
+        Some((reason, message)) => Verdict::new("True", reason, message),
+        None => Verdict::new("False", "Running", ""),
     }
 }
 
-fn limit_exceeded(ledger: &Ledger) -> Verdict {
-    match some(ledger.unconfirmed()) {
+fn limit_exceeded(facts: &Facts<'_>, ledger: &Ledger) -> Verdict {
+    match some(facts, ledger.unconfirmed()) {
         None => Verdict::new("False", "WithinLimits", ""),
-        Some(message) => Verdict::new("True", "ConfirmationNeeded", message),
+        Some((_, message)) => Verdict::new("True", "ConfirmationNeeded", message),
     }
 }
 
-fn blocked(ledger: &Ledger, now: Timestamp) -> Verdict {
-    match some(ledger.blocked(now)) {
+fn blocked(facts: &Facts<'_>, ledger: &Ledger, now: Timestamp) -> Verdict {
+    match some(facts, ledger.blocked(now)) {
         None => Verdict::new("False", "Progressing", ""),
-        Some(message) => Verdict::new("True", "DependentsRemain", message),
+        Some((reason, message)) => Verdict::new("True", reason, message),
     }
 }
 
-/// Some of what is reported, the oldest first.
-fn some<'a>(reports: impl Iterator<Item = &'a Report>) -> Option<String> {
+/// Some of what is reported, the oldest first, and the reason of the oldest.
+fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Option<(&'static str, String)> {
     let mut reports: Vec<&Report> = reports.collect();
     reports.sort_by_key(|report| (report.since, report.parent.uid.clone()));
+    let reason = reports.first()?.standing.as_str();
     let said = reports.iter().take(NAMED).map(|report| {
         let why = match &report.standing {
-            Standing::Refused(refused) => refused.to_string(),
+            Standing::Refused(refused) => match remedy(facts, report, refused) {
+                Some(command) => format!("{refused}: {command}"),
+                None => refused.to_string(),
+            },
             Standing::Waiting { waits, .. } => {
                 waits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             }
@@ -204,143 +226,23 @@ fn some<'a>(reports: impl Iterator<Item = &'a Report>) -> Option<String> {
     if reports.len() > NAMED {
         said.push(format!("and {} more", reports.len() - NAMED));
     }
-    (!said.is_empty()).then(|| said.join("; "))
+    Some((reason, said.join("; ")))
+}
+
+/// The command by which a person lets a deletion go on, if there is one.
+fn remedy(facts: &Facts<'_>, report: &Report, refused: &Refused) -> Option<String> {
+    let (rule, parent) = (facts.rule.ok()?, &report.parent);
+    let annotation = match refused {
+        Refused::Unconfirmed(unconfirmed) => {
+            let overwrite = if unconfirmed.given.is_some() { " --overwrite" } else { "" };
+            format!("{}={}{overwrite}", confirm_annotation(&rule.name), unconfirmed.hash)
+        }
+        Refused::RevisionUnknown(_) => format!("{}-", record_annotation(&rule.name)),
+        _ => return None,
+    };
+    let namespace = parent.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+    Some(format!("kubectl annotate{namespace} {} {} {annotation}", parent.kind, parent.name))
 }
 
 #[cfg(test)]
-mod tests {
-    use rewitness_crds::Cascade;
-    use serde_json::json;
-
-    use super::*;
-    use crate::cascade::limits::{Excess, Unconfirmed};
-    use crate::cascade::plan::Refused;
-    use crate::cascade::rights::Right;
-    use crate::cascade::testing::{parent, time};
-
-    fn cascade(max_dependents: u32) -> Cascade {
-        serde_json::from_value(json!({
-            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
-            "spec": {
-                "mode": "Enforce",
-                "limits": { "maxDependents": max_dependents },
-                "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
-                "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
-                }] }],
-            },
-        }))
-        .unwrap()
-    }
-
-    fn of<'a>(status: &'a CascadeStatus, kind: &str) -> (&'a str, &'a str, &'a str) {
-        let condition = status.conditions.iter().find(|one| one.type_ == kind).unwrap();
-        (&condition.status, &condition.reason, &condition.message)
-    }
-
-    #[test]
-    fn conditions_say_what_is_to_be_done() {
-        let rule = Rule::new(&cascade(100)).unwrap();
-        let fine = RuleCheck::default();
-        let poor =
-            RuleCheck { missing: vec![Right::new("delete", "", "configmaps")], ..RuleCheck::default() };
-        let facts = Facts {
-            generation: 3,
-            rule: Ok(&rule),
-            check: Some(Ok(&fine)),
-            parents: 7,
-            unsynced: None,
-            withheld: None,
-            planned: None,
-        };
-        let mut ledger = Ledger::default();
-        let first = status(&CascadeStatus::default(), &facts, &ledger, time(0));
-        assert_eq!(of(&first, "Ready").1, "Enforced");
-        assert_eq!((first.counts.parents, first.observed_generation), (7, Some(3)));
-        assert_eq!(status(&first, &facts, &ledger, time(9)), first, "nothing has changed");
-        let withheld = Facts { withheld: Some(("Uninstalling", "all is let go")), ..facts };
-        let withheld = status(&first, &withheld, &ledger, time(9));
-        assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is let go"));
-
-        let facts = Facts { check: Some(Ok(&poor)), ..facts };
-        let later = status(&first, &facts, &ledger, time(9));
-        assert_eq!(of(&later, "Ready"), ("False", "MissingRights", "grant the operator: delete configmaps"));
-        assert_eq!(of(&later, "Authorized").0, "False");
-        let since = |status: &CascadeStatus, index: usize| status.conditions[index].last_transition_time.0;
-        assert_eq!((since(&later, 0), since(&later, 2)), (time(9), time(0)));
-
-        let unconfirmed = Unconfirmed {
-            hash: "9f86d081884c7d65".to_owned(),
-            count: 312,
-            given: None,
-            why: vec![Excess::Dependents { allowed: 100 }],
-        };
-        ledger.report(Report {
-            parent: parent("p").id,
-            since: Some(time(1)),
-            at: time(2),
-            standing: Standing::Refused(Refused::Unconfirmed(unconfirmed)),
-            confirmation: None,
-            revision: None,
-        });
-        let exceeded = status(&later, &facts, &ledger, time(9));
-        let (value, reason, message) = of(&exceeded, "LimitExceeded");
-        assert_eq!((value, reason), ("True", "ConfirmationNeeded"));
-        assert!(
-            message.contains("312 would be deleted") && message.contains("9f86d081884c7d65"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn c11_a_plan_is_shown_by_a_rule_that_plans_and_by_no_other() {
-        let mut cascade = cascade(100);
-        let counted = Planned { at: time(0), parents: 7, over_limit: 1, stages: Vec::new() };
-        let mut written = |mode, before: &CascadeStatus, planned| {
-            cascade.spec.mode = mode;
-            let rule = Rule::new(&cascade).unwrap();
-            let facts = Facts {
-                generation: 3,
-                rule: Ok(&rule),
-                check: None,
-                parents: 7,
-                unsynced: None,
-                withheld: None,
-                planned,
-            };
-            status(before, &facts, &Ledger::default(), time(9))
-        };
-        let first = written(Mode::Plan, &CascadeStatus::default(), Some(&counted));
-        assert_eq!(first.planned.as_ref(), Some(&counted));
-        assert_eq!(
-            written(Mode::Plan, &first, None).planned,
-            Some(counted.clone()),
-            "a restart shows what was known"
-        );
-        assert_eq!(written(Mode::Enforce, &first, None).planned, None);
-    }
-
-    #[test]
-    fn the_last_five_revisions_are_kept_and_those_in_use() {
-        let mut kept = Vec::new();
-        for (generation, limit) in (1..=9).enumerate() {
-            let cascade = cascade(limit);
-            let rule = Rule::new(&cascade).unwrap();
-            let in_use = kept.last().map(|one: &Revision| one.hash.clone());
-            let in_use: Vec<&str> = in_use.as_deref().into_iter().collect();
-            let content = (&*cascade.spec.stages, cascade.spec.limits);
-            kept = keep_revision(&kept, &rule, content, generation as i64, &in_use);
-        }
-        let limits: Vec<u32> = kept.iter().map(|one| one.limits.max_dependents).collect();
-        assert_eq!(limits, [9, 8, 7, 6, 5, 1]);
-        let first = cascade(9);
-        let again = keep_revision(
-            &kept,
-            &Rule::new(&first).unwrap(),
-            (&first.spec.stages, first.spec.limits),
-            77,
-            &[],
-        );
-        assert_eq!((again.len(), again[0].generation), (5, 8), "what it said before is what it says");
-    }
-}
+mod tests;
