@@ -107,3 +107,38 @@ impl Cascades {
         self.0.preview(rule, hour, parent).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rewitness_messaging::Kind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::KindRef;
+    use crate::cascade::MemoryRecords;
+    use crate::cascade::testing::parent;
+
+    #[tokio::test]
+    async fn c9_what_the_parents_of_an_ended_subscription_waited_for_is_forgotten() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let cascades = Cascades::new(nowhere.try_into().unwrap(), Config::default());
+        let cascade = json!({
+            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
+            "spec": {
+                "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
+                "stages": [{ "name": "all", "dependents": [{
+                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+                }] }],
+            },
+        });
+        let rule = Rule::new(&serde_json::from_value(cascade).unwrap()).unwrap();
+        let kind = KindRef { kind: Kind::new("example.com", "Project"), version: "v1".to_owned() };
+        let consumer = cascades.consumer(rule.clone(), MemoryRecords::default());
+        cascades.0.graph().wait(&parent("a"), &kind, &rule.finalizer, BTreeSet::from(["b".into()]));
+        assert!(!cascades.0.graph().is_empty());
+        drop(consumer);
+        assert!(cascades.0.graph().is_empty());
+    }
+}

@@ -81,6 +81,13 @@ enum Step {
     Later(Duration),
 }
 
+/// Nobody tells any more what the parents of an ended subscription wait for.
+impl<R> Drop for CascadeConsumer<R> {
+    fn drop(&mut self) {
+        self.shared.graph().forget_all(&self.rule.current().finalizer);
+    }
+}
+
 impl<R: Records> Consumer for CascadeConsumer<R> {
     async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
         let parent = &delivery.envelope.resource;

@@ -63,6 +63,14 @@ impl WaitGraph {
         }
     }
 
+    /// Nobody follows the Cascade with this finalizer any more.
+    pub(crate) fn forget_all(&mut self, finalizer: &str) {
+        self.nodes.retain(|_, node| {
+            node.waits.remove(finalizer);
+            !node.waits.is_empty()
+        });
+    }
+
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -106,22 +114,27 @@ struct View<'a> {
 impl<'a> View<'a> {
     /// What a parent waits for. `None` if it is not being deleted, or if something keeps it that no
     /// Cascade here knows of.
+    ///
+    /// A wait counts as long as its finalizer is there. Without it nothing waits by it, although
+    /// somebody may once have said so.
     fn waits_of(&self, uid: &Uid) -> Option<BTreeSet<&'a Uid>> {
         let node = self.graph.nodes.get(uid);
-        let by_others = node.into_iter().flat_map(|node| &node.waits);
-        if *uid == self.parent.id.uid {
-            let known = |finalizer: &String| {
-                *finalizer == self.finalizer || node.is_some_and(|node| node.waits.contains_key(&**finalizer))
-            };
-            let others = by_others.filter(|(finalizer, _)| &***finalizer != self.finalizer);
-            let all = others.flat_map(|(_, waits)| waits).chain(self.waits);
-            return self.parent.finalizers.iter().all(known).then(|| all.collect());
+        let is_parent = *uid == self.parent.id.uid;
+        let wait_by = |finalizer: &str| match is_parent && finalizer == self.finalizer {
+            true => Some(self.waits),
+            false => node?.waits.get(finalizer),
+        };
+        let mut all = BTreeSet::new();
+        if is_parent {
+            for finalizer in &self.parent.finalizers {
+                all.extend(wait_by(finalizer)?);
+            }
+        } else {
+            for finalizer in &node?.finalizers {
+                all.extend(wait_by(finalizer)?);
+            }
         }
-        let known = node?
-            .finalizers
-            .iter()
-            .all(|finalizer| node.is_some_and(|node| node.waits.contains_key(&**finalizer)));
-        known.then(|| by_others.flat_map(|(_, waits)| waits).collect())
+        Some(all)
     }
 
     /// Everything that the parent waits for by any way, and itself. `None` if something of it is
@@ -218,6 +231,27 @@ mod tests {
         assert!(released(&graph, "a"));
         graph.forget(&"b".into(), "other.example.com/x");
         assert!(!released(&graph, "a"));
+    }
+
+    /// A rule was left: its finalizer is off, and its waits are still known.
+    #[test]
+    fn c9_a_wait_without_its_finalizer_keeps_no_knot_tied() {
+        let mut graph = graph(&["a b", "b a"]);
+        let left = "cascade.rewitness.dev/left";
+        for uid in ["a", "b"] {
+            graph.wait(&parent(uid), &kind(), &left.into(), BTreeSet::from(["x".into()]));
+        }
+        assert!(released(&graph, "a"));
+        let mut held = parent("b");
+        held.finalizers.push(left.to_owned());
+        graph.wait(&held, &kind(), &RULE.into(), BTreeSet::from(["a".into()]));
+        assert!(!released(&graph, "a"), "while it is there, it waits for another");
+        graph.forget_all(left);
+        assert!(!released(&graph, "a"), "nobody knows for what it waits");
+        graph.wait(&parent("b"), &kind(), &RULE.into(), BTreeSet::from(["a".into()]));
+        assert!(released(&graph, "a"));
+        graph.forget_all(RULE);
+        assert!(graph.is_empty());
     }
 
     #[test]
