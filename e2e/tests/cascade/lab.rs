@@ -251,11 +251,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// What was wanted of the first report that has it.
+    pub(crate) fn first<T>(&self, wanted: impl Fn(&Standing) -> Option<T>) -> Option<T> {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.iter().find_map(|report| wanted(&report.standing))
+    }
+
     /// Whether a parent ever waited for this cause.
     pub(crate) fn ever(&self, cause: &'static str) -> bool {
-        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = waits_for(cause);
-        reports.iter().any(|report| waits(&report.standing).is_some())
+        self.first(waits_for(cause)).is_some()
     }
 }
 

@@ -23,6 +23,7 @@
 
 use anyhow::Result;
 
+use crate::faults::{contention, edits};
 use crate::planted::{Bug, caught};
 use crate::{crashes, faults, graphs, lag, references, rules};
 
@@ -68,7 +69,7 @@ fn fault_b2_b13_patches_without_tests_are_caught() {
         &[
             (faults::fault_b2_the_finalizer_of_a_recreated_parent_stays, "nothing was written to it"),
             (
-                faults::fault_b13_the_finalizers_of_others_survive_concurrent_writers,
+                contention::fault_b13_the_finalizers_of_others_survive_concurrent_writers,
                 "another's was taken off",
             ),
         ],
@@ -100,7 +101,7 @@ fn fault_b6_a_delete_that_was_only_sent_is_caught() {
 
 #[test]
 fn fault_b7_a_deletion_that_forgets_its_rule_is_caught() {
-    let edited = faults::fault_b7_a_deletion_ends_with_the_rule_that_it_began_with;
+    let edited = edits::fault_b7_a_deletion_ends_with_the_rule_that_it_began_with;
     assert_caught(Bug::RecordForgotten, &[(edited, "the deletion stands as wanted")]);
 }
 
@@ -123,19 +124,19 @@ fn fault_b9_lists_that_are_not_made_again_are_caught() {
 
 #[test]
 fn fault_b14_a_conflict_that_counts_as_a_failure_is_caught() {
-    let writer = faults::fault_b14_conflicts_one_after_the_other_are_no_failure;
+    let writer = contention::fault_b14_conflicts_one_after_the_other_are_no_failure;
     assert_caught(Bug::ConflictFails, &[(writer, "a conflict is no failure")]);
 }
 
 #[test]
 fn fault_b15_a_not_found_that_counts_as_a_failure_is_caught() {
-    let raced = faults::fault_b15_a_dependent_that_somebody_else_deletes_first_is_a_success;
+    let raced = contention::fault_b15_a_dependent_that_somebody_else_deletes_first_is_a_success;
     assert_caught(Bug::GoneFails, &[(raced, "that it has gone is no failure")]);
 }
 
 #[test]
 fn fault_b16_a_blind_retry_is_caught() {
-    let lost = faults::fault_b16_a_delete_whose_answer_was_lost_does_not_hit_what_came_after_it;
+    let lost = contention::fault_b16_a_delete_whose_answer_was_lost_does_not_hit_what_came_after_it;
     assert_caught(Bug::BlindRetry, &[(lost, "it belongs to another")]);
 }
 

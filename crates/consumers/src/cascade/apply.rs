@@ -39,6 +39,8 @@ pub(crate) struct FanOut {
     /// How many were deleted, by stage.
     pub(crate) deleted: BTreeMap<usize, u64>,
     pub(crate) failed: Vec<(Dependent, Refusal)>,
+    /// Whether others wrote to one of them so often that it is to be listed again.
+    pub(crate) contended: bool,
 }
 
 /// What became of one target.
@@ -52,6 +54,8 @@ enum Fate {
     Relabelled,
     /// It was not tried: nothing is to be deleted any more.
     Stopped,
+    /// Others wrote to it each time that it was about to be deleted.
+    Contended,
 }
 
 impl Applier {
@@ -74,6 +78,7 @@ impl Applier {
         while let Some((target, fate)) = fates.next().await {
             match fate {
                 Ok(Fate::Deleted) => *fan_out.deleted.entry(target.place.0).or_default() += 1,
+                Ok(Fate::Contended) => fan_out.contended = true,
                 Ok(Fate::Going | Fate::Relabelled | Fate::Stopped) => {}
                 Err(refusal) => fan_out.failed.push((target.dependent, refusal)),
             }
@@ -121,10 +126,13 @@ impl Applier {
                     pass.overloaded(after);
                     overloads += 1;
                 }
-                Err(Refusal::Conflict) if contentions < CONTENTIONS => {
+                Err(Refusal::Conflict) => {
                     contentions += 1;
                     match self.look_again(&endpoint, id, declared.label.as_str(), &wanted).await? {
                         Again::Fate(fate) => return Ok(fate),
+                        // Nobody has changed it, so that it is not this that the server refuses.
+                        Again::Version(same) if same == version => return Err(Refusal::Conflict),
+                        Again::Version(_) if contentions > CONTENTIONS => return Ok(Fate::Contended),
                         Again::Version(newer) => version = newer,
                     }
                 }
@@ -190,28 +198,30 @@ impl Applier {
         }
     }
 
-    /// Takes our finalizer off a parent, if it still is what the last read showed; reads again and
-    /// tries again while others write.
+    /// Takes our finalizer off a parent, if it still is what the last read showed. It is tried once:
+    /// another try would go by lists that were made before somebody changed the parent.
     ///
-    /// Answers whether it is off. `false`: others would not let go of it, or it is not what it was;
-    /// everything is to be looked at again.
-    pub(crate) async fn release(&self, rule: &Rule, parent: LiveParent) -> Result<bool, Error> {
-        let delivered = parent.id.clone();
-        let endpoint = self.loader.endpoint(&rule.parent, &delivered).await?;
-        let mut live = Some(parent);
-        for _ in 0..CONTENTIONS {
-            let Some(parent) = live.filter(|live| live.id.uid == delivered.uid) else { return Ok(true) };
-            let Some(patch) = release_patch(&parent, &rule.finalizer) else { return Ok(true) };
-            let request = endpoint.json_patch(delivered.namespace.as_deref(), &delivered.name, &patch);
-            match self.loader.server.call::<IgnoredAny>(request).await {
-                Ok(IgnoredAny) | Err(Refusal::NoObject) => return Ok(true),
-                // A test has failed: somebody has changed the parent, or it is another.
-                Err(Refusal::Conflict | Refusal::Unprocessable { .. }) => {}
-                Err(refusal) => return Err(Error::Release { resource: delivered, refusal }),
-            }
-            live = self.loader.parent(&rule.parent, &delivered).await?;
+    /// Answers whether it is off. `false`: the parent is not what it was; everything is to be looked
+    /// at again.
+    pub(crate) async fn release(&self, rule: &Rule, parent: &LiveParent) -> Result<bool, Error> {
+        let id = &parent.id;
+        let Some(patch) = release_patch(parent, &rule.finalizer) else { return Ok(true) };
+        let endpoint = self.loader.endpoint(&rule.parent, id).await?;
+        let request = endpoint.json_patch(id.namespace.as_deref(), &id.name, &patch);
+        match self.loader.server.call::<IgnoredAny>(request).await {
+            Ok(IgnoredAny) | Err(Refusal::NoObject) => Ok(true),
+            Err(Refusal::Conflict) => Ok(false),
+            // A test has failed: somebody has changed the parent, or it is another. Or nobody has,
+            // and it is the parent itself that is invalid by new rules of its schema.
+            Err(refusal @ Refusal::Unprocessable { .. }) => match self.loader.parent(&rule.parent, id).await?
+            {
+                Some(live) if live.id.uid == id.uid && live.version == parent.version => {
+                    Err(Error::Release { resource: id.clone(), refusal })
+                }
+                _ => Ok(false),
+            },
+            Err(refusal) => Err(Error::Release { resource: id.clone(), refusal }),
         }
-        Ok(false)
     }
 
     /// Whether all of these still wait as the graph said.

@@ -1,3 +1,4 @@
+mod rounds;
 mod waiting;
 
 use std::sync::Arc;
@@ -5,6 +6,7 @@ use std::time::Duration;
 
 use rewitness_crds::cascade::{Mode, StageCount, confirm_annotation};
 use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, WakeKey};
+use rounds::{Rounds, Step, doubled};
 use waiting::WaitingParents;
 
 use super::cascades::Shared;
@@ -54,9 +56,6 @@ pub struct CascadeConsumer<R> {
 /// How many rounds are made at one delivery. Each deletes something; more are made at the next.
 const ROUNDS: usize = 32;
 
-/// How soon a parent is looked at again after its dependents were deleted.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
-
 /// How soon a parent is looked at again that nothing may be done for. A change of the rule wakes it
 /// sooner.
 const REFUSED: Duration = Duration::from_secs(60);
@@ -69,16 +68,6 @@ const CONFIRMED: Duration = Duration::from_secs(3);
 /// whoever sees that something it waits for has gone, or that its rule has changed.
 pub fn wake_key(parent: &Uid) -> WakeKey {
     format!("cascade/{parent}").into()
-}
-
-/// What one round led to.
-enum Step {
-    /// Nothing is left to do.
-    Done,
-    /// The next round.
-    Again,
-    /// To be looked at later.
-    Later(Duration),
 }
 
 /// Nobody tells any more what the parents of an ended subscription wait for.
@@ -108,9 +97,9 @@ impl<R: Records> CascadeConsumer<R> {
     }
 
     async fn finish(&self, delivered: &ResourceId) -> Result<Outcome, Error> {
-        let mut empty_rounds = 0;
+        let mut rounds = Rounds::default();
         for _ in 0..ROUNDS {
-            match self.round(delivered, &mut empty_rounds).await? {
+            match self.round(delivered, &mut rounds).await? {
                 Step::Done => return Ok(Outcome::Done),
                 Step::Again => {}
                 Step::Later(after) => {
@@ -122,46 +111,49 @@ impl<R: Records> CascadeConsumer<R> {
     }
 
     /// One round: load, plan, apply, record.
-    async fn round(&self, delivered: &ResourceId, empty_rounds: &mut u32) -> Result<Step, Error> {
+    async fn round(&self, delivered: &ResourceId, rounds: &mut Rounds) -> Result<Step, Error> {
         let rule = self.rule.current();
         let before = self.shared.loader.parent(&rule.parent, delivered).await?;
         let Some(before) = before.filter(|before| before.id.uid == delivered.uid) else {
             return Ok(self.left(delivered));
         };
         // Nobody can put it there any more, so it is not ours to report.
-        if before.deleting.is_some() && !before.finalizers.iter().any(|one| **one == *rule.finalizer) {
+        if before.deleting.is_some() && !before.is_held_by(&rule.finalizer) {
             return Ok(self.left(delivered));
         }
         let revision = match self.revision(&rule, &before) {
             Ok(revision) => revision,
-            Err(refused) => return Ok(self.refused(&before, refused)),
+            Err(refused) => return Ok(self.refused(&rule, &before, refused)),
         };
         // Nothing is listed for a parent that nothing may be done for.
         if let Some(refused) = refused_by_rule(&rule, &revision, &self.shared.config.protection) {
-            return Ok(self.refused(&before, refused));
+            return Ok(self.refused(&rule, &before, refused));
         }
         if self.is_still_unconfirmed(&rule, &before) {
             return Ok(Step::Later(CONFIRMED));
         }
         let loaded = self.load(&rule, &revision, delivered).await?;
         let Some(parent) = loaded.parent.clone() else { return Ok(self.left(delivered)) };
-        let (next, now) = self.plan(&rule, &revision, delivered, &loaded, *empty_rounds);
+        let (next, now) = self.plan(&rule, &revision, delivered, &loaded, rounds.empty);
         if !matches!(next, Next::LookAgain | Next::Release(_)) {
-            *empty_rounds = 0;
+            rounds.empty = 0;
         }
         match next {
             Next::Leave(_) => Ok(self.left(delivered)),
             Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
-            Next::Refuse(refused) => Ok(self.refused(&parent, refused)),
+            Next::Refuse(refused) => Ok(self.refused(&rule, &parent, refused)),
             Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
-            Next::Delete(deletion) => self.delete(&rule, &revision, parent, deletion, now).await,
+            Next::Delete(deletion) => {
+                let done = self.delete(&rule, &revision, &parent, deletion, rounds, now).await;
+                done
+            }
             Next::LookAgain => {
-                *empty_rounds += 1;
+                rounds.empty += 1;
                 Ok(Step::Again)
             }
             Next::Release(members) => {
-                *empty_rounds = 0;
-                self.release(&rule, &revision, parent, members, now).await
+                let done = self.release(&rule, &revision, &parent, &members, rounds, now).await;
+                done
             }
         }
     }
@@ -220,37 +212,45 @@ impl<R: Records> CascadeConsumer<R> {
         &self,
         rule: &Rule,
         revision: &Revision,
-        parent: LiveParent,
+        parent: &LiveParent,
         deletion: Deletion,
+        rounds: &mut Rounds,
         now: Timestamp,
     ) -> Result<Step, Error> {
         let Deletion { record, targets, standing } = deletion;
         let (applier, id, of) = (&self.shared.applier, parent.id.clone(), targets.len());
-        if let Some((record, begins)) = &record {
-            if *begins {
+        let mut recorded = ParentRecord::of(parent, &rule.name);
+        if let Some((record, begins)) = record {
+            if begins {
                 let counted = self.records.begin(&id, record.total, now).await;
                 counted.map_err(|failure| Error::Count { resource: id.clone(), failure })?;
             }
-            if applier.record(rule, &parent, record).await?.is_none() {
+            // To be counted may have taken seconds, in which somebody may have let the parent go.
+            // What the patch answers is read after that (C1, C2).
+            let live = applier.record(rule, parent, &record).await?;
+            let may_go = |live: &LiveParent| {
+                live.id.uid == id.uid && live.deleting.is_some() && live.is_held_by(&rule.finalizer)
+            };
+            if !live.as_ref().is_some_and(may_go) {
                 return Ok(Step::Again);
             }
+            recorded = Some(record);
         }
         let stage = standing.stage.clone().unwrap_or_default();
-        self.report(&parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
-        self.note(rule, &parent, &standing);
+        self.report(parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
+        self.note(rule, parent, &standing);
         let fan_out = applier.delete(revision, &id, targets, || self.rule.deletes()).await;
-        let begun = record.map(|(record, _)| record).or_else(|| ParentRecord::of(&parent, &rule.name));
-        if let Some(mut record) = begun.filter(|_| !fan_out.deleted.is_empty()) {
+        if let Some(mut record) = recorded.filter(|_| !fan_out.deleted.is_empty()) {
             for (stage, count) in &fan_out.deleted {
                 *record.deleted.entry(revision.stages[*stage].name.clone()).or_default() += count;
             }
-            applier.record(rule, &parent, &record).await?;
+            applier.record(rule, parent, &record).await?;
         }
         if fan_out.failed.is_empty() {
-            return Ok(Step::Again);
+            return Ok(if fan_out.contended { rounds.contended() } else { Step::Again });
         }
         let failed = fan_out.failed.iter().map(|(dependent, refusal)| (dependent, refused(refusal)));
-        self.report(&parent, Standing::Waiting { stage, waits: group(failed) }, now);
+        self.report(parent, Standing::Waiting { stage, waits: group(failed) }, now);
         let failed = fan_out.failed.into_iter().map(|(dependent, refusal)| (dependent.id, refusal)).collect();
         Err(Error::Delete { resource: id, of, failed })
     }
@@ -259,19 +259,21 @@ impl<R: Records> CascadeConsumer<R> {
         &self,
         rule: &Rule,
         revision: &Revision,
-        parent: LiveParent,
-        members: Vec<Member>,
+        parent: &LiveParent,
+        members: &[Member],
+        rounds: &mut Rounds,
         now: Timestamp,
     ) -> Result<Step, Error> {
         let applier = &self.shared.applier;
-        if !self.rule.deletes() || !applier.are_unchanged(&members).await? {
+        if !self.rule.deletes() || !applier.are_unchanged(members).await? {
+            rounds.empty = 0;
             return Ok(Step::Again);
         }
-        let released = parent.clone();
+        // The round that has just ended was empty all the same, so that one more is enough.
         if !applier.release(rule, parent).await? {
-            return Ok(Step::Later(FIRST_LOOK));
+            return Ok(rounds.contended());
         }
-        let record = ParentRecord::of(&released, &rule.name);
+        let record = ParentRecord::of(parent, &rule.name);
         let deleted = |stage: &Stage| record.as_ref()?.deleted.get(&stage.name).copied();
         let count = |stage: &Stage| StageCount {
             name: stage.name.clone(),
@@ -279,8 +281,8 @@ impl<R: Records> CascadeConsumer<R> {
         };
         let stages = revision.stages.iter().map(count).collect();
         let authorised = record.as_ref().map(|record| record.total);
-        self.report(&released, Standing::Finished { stages, authorised }, now);
-        self.forget(&released.id.uid);
+        self.report(parent, Standing::Finished { stages, authorised }, now);
+        self.forget(&parent.id.uid);
         Ok(Step::Done)
     }
 
@@ -289,12 +291,11 @@ impl<R: Records> CascadeConsumer<R> {
         let looks = self.waiting.looked(&parent.id.uid, &standing.waits);
         let stage = standing.stage.unwrap_or_default();
         self.report(parent, Standing::Waiting { stage, waits: standing.waits }, now);
-        let after = FIRST_LOOK.saturating_mul(2u32.saturating_pow(looks));
-        Step::Later(after.min(self.shared.config.look_again_after))
+        Step::Later(doubled(looks).min(self.shared.config.look_again_after))
     }
 
-    fn refused(&self, parent: &LiveParent, refused: Refused) -> Step {
-        self.shared.graph().forget(&parent.id.uid, &self.rule.current().finalizer);
+    fn refused(&self, rule: &Rule, parent: &LiveParent, refused: Refused) -> Step {
+        self.shared.graph().forget(&parent.id.uid, &rule.finalizer);
         let after = match &refused {
             Refused::Unconfirmed(unconfirmed) => {
                 self.waiting.asked(&parent.id.uid, unconfirmed.given.clone());
