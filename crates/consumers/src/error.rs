@@ -5,6 +5,9 @@ use thiserror::Error;
 
 use crate::api::Refusal;
 
+/// How soon a parent is looked at again that could not be read for want of a right.
+const DENIED: Duration = Duration::from_secs(30);
+
 /// What went wrong, and at which step. [`retry`](Self::retry) says what comes next.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -91,6 +94,14 @@ impl Error {
     /// What is to be done next.
     pub fn retry(&self) -> Retry {
         let after = match self {
+            // No key wakes what has failed, so whoever grants it has no other way to be noticed.
+            Self::Discover { refusal, .. }
+            | Self::Read { refusal, .. }
+            | Self::ReadDefinition { refusal, .. }
+                if is_denial(refusal) =>
+            {
+                Some(DENIED)
+            }
             Self::Discover { refusal, .. }
             | Self::Read { refusal, .. }
             | Self::ReadDefinition { refusal, .. }
@@ -107,6 +118,19 @@ impl Error {
         after.map_or(Retry::Backoff, Retry::After)
     }
 
+    /// What the server denies until a person changes something, a right or a policy of admission:
+    /// its words, where a parent that is known could not be written to, or dependents not deleted.
+    pub(crate) fn denial(&self) -> Option<&Refusal> {
+        match self {
+            Self::Record { refusal, .. } | Self::Release { refusal, .. } => Some(refusal),
+            Self::Delete { failed, .. } => {
+                failed.iter().map(|(_, refusal)| refusal).find(|one| is_denial(one))
+            }
+            _ => None,
+        }
+        .filter(|refusal| is_denial(refusal))
+    }
+
     /// The same as a consumer's failure.
     pub fn into_failure(self) -> Failure {
         match self.retry() {
@@ -117,6 +141,50 @@ impl Error {
     }
 }
 
+/// Whether trying again sooner than somebody acts is of no use.
+fn is_denial(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Forbidden { .. } | Refusal::Conflict | Refusal::Unprocessable { .. } => true,
+        Refusal::Status { status, .. } => (400..500).contains(status) && *status != 408,
+        _ => false,
+    }
+}
+
 fn first_of(failed: &[(ResourceId, Refusal)]) -> String {
     failed.first().map(|(resource, refusal)| format!("{resource}: {refusal}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_denied_until_a_person_acts_is_told_from_what_passes() {
+        let resource = || ResourceId {
+            kind: Kind::new("example.com", "Project"),
+            namespace: None,
+            name: "web".into(),
+            uid: "web".into(),
+        };
+        let forbidden = Refusal::Forbidden { message: "cannot".to_owned() };
+        let status = |status| Refusal::Status { status, message: "ask the team".to_owned() };
+        for (refusal, denied) in [
+            (forbidden.clone(), true),
+            (status(403), true),
+            (status(408), false),
+            (status(500), false),
+            (Refusal::Overloaded { after: None }, false),
+            (Refusal::Unauthorized, false),
+            (Refusal::Unreachable { reason: "reset".to_owned() }, false),
+        ] {
+            let failed = vec![(resource(), status(500)), (resource(), refusal.clone())];
+            let delete = Error::Delete { resource: resource(), of: 3, failed };
+            assert_eq!(delete.denial().is_some(), denied, "{refusal:?}");
+            let record = Error::Record { resource: resource(), refusal: refusal.clone() };
+            assert_eq!(record.denial(), denied.then_some(&refusal));
+        }
+        // Nothing can be told of a parent that was not read; it comes back before long.
+        let read = Error::Read { resource: resource(), refusal: forbidden };
+        assert_eq!((read.denial(), read.retry()), (None, Retry::After(DENIED)));
+    }
 }

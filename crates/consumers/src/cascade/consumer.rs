@@ -7,7 +7,7 @@ use std::time::Duration;
 use rewitness_crds::cascade::{Mode, StageCount, confirm_annotation};
 use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, WakeKey};
 use rounds::{Rounds, Step, doubled};
-use waiting::WaitingParents;
+use waiting::{Asked, WaitingParents};
 
 use super::cascades::Shared;
 use super::dependent::{Listing, LiveParent};
@@ -18,7 +18,7 @@ use super::records::Records;
 use super::report::{Report, Standing};
 use super::rule::{Revision, Rule, Stage};
 use super::wait_graph::Member;
-use super::waits::{Cause, group};
+use super::waits::{Cause, Wait, group};
 use crate::Error;
 use crate::api::Refusal;
 
@@ -145,7 +145,7 @@ impl<R: Records> CascadeConsumer<R> {
             Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
             Next::Delete(deletion) => {
                 let done = self.delete(&rule, &revision, &parent, deletion, rounds, now).await;
-                done
+                self.or_wait(&parent, done, now)
             }
             Next::LookAgain => {
                 rounds.empty += 1;
@@ -153,7 +153,7 @@ impl<R: Records> CascadeConsumer<R> {
             }
             Next::Release(members) => {
                 let done = self.release(&rule, &revision, &parent, &members, rounds, now).await;
-                done
+                self.or_wait(&parent, done, now)
             }
         }
     }
@@ -286,6 +286,21 @@ impl<R: Records> CascadeConsumer<R> {
         Ok(Step::Done)
     }
 
+    /// What the server denies is no failure, but a wait: it is told of, and whoever grants it wakes
+    /// the parent.
+    fn or_wait(&self, parent: &LiveParent, done: Result<Step, Error>, now: Timestamp) -> Result<Step, Error> {
+        let Err(error) = done else { return done };
+        let Some(denied) = error.denial() else { return Err(error) };
+        // Which dependents could not be deleted was reported already.
+        if !matches!(error, Error::Delete { .. }) {
+            let (kind, examples) = (parent.id.kind.clone(), vec![parent.id.clone()]);
+            let wait = Wait { kind, cause: refused(denied), count: 1, since: None, examples };
+            let standing = Standing::Waiting { stage: Default::default(), waits: vec![wait] };
+            self.report(parent, standing, now);
+        }
+        Ok(Step::Later(doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)))
+    }
+
     fn wait(&self, rule: &Rule, parent: &LiveParent, standing: plan::Standing, now: Timestamp) -> Step {
         self.note(rule, parent, &standing);
         let looks = self.waiting.looked(&parent.id.uid, &standing.waits);
@@ -298,7 +313,8 @@ impl<R: Records> CascadeConsumer<R> {
         self.shared.graph().forget(&parent.id.uid, &rule.finalizer);
         let after = match &refused {
             Refused::Unconfirmed(unconfirmed) => {
-                self.waiting.asked(&parent.id.uid, unconfirmed.given.clone());
+                let asked = Asked { revision: rule.current.hash.clone(), given: unconfirmed.given.clone() };
+                self.waiting.asked(&parent.id.uid, asked);
                 CONFIRMED
             }
             _ => REFUSED,
@@ -307,10 +323,11 @@ impl<R: Records> CascadeConsumer<R> {
         Step::Later(after)
     }
 
-    /// Whether a person was asked of late, and has not answered.
+    /// Whether a person was asked of late, has not answered, and the rule asks as it did.
     fn is_still_unconfirmed(&self, rule: &Rule, parent: &LiveParent) -> bool {
-        let given = parent.annotations.get(&confirm_annotation(&rule.name));
-        self.waiting.is_unanswered(&parent.id.uid, given, REFUSED)
+        let given = parent.annotations.get(&confirm_annotation(&rule.name)).cloned();
+        let asks = Asked { revision: rule.current.hash.clone(), given };
+        self.waiting.is_unanswered(&parent.id.uid, &asks, REFUSED)
     }
 
     fn left(&self, parent: &ResourceId) -> Step {

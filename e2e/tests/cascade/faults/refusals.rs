@@ -8,7 +8,7 @@ use rewitness_controlplane::{Fault, Gate, Match};
 use rewitness_messaging::{Queue, Uid};
 use serde_json::json;
 
-use super::{Scene, deletes, lists};
+use super::{Scene, deletes, lists, records, releases};
 use crate::lab::{Lab, Operator, refused, soon, waits_for};
 
 #[tokio::test]
@@ -48,6 +48,26 @@ async fn missing_rights_are_said_and_noticed_once_they_are_given() -> Result<()>
     assert!(scene.lab.exists("Cluster", "a").await?);
     drop(taken);
     scene.finished().await
+}
+
+/// A delete, the record before it, or the release after it is denied: that is no failure to back off
+/// from for minutes, but a wait that is told of, and that ends when somebody wakes the parent.
+#[tokio::test]
+async fn c6_what_is_denied_is_waited_for_and_tried_again_when_it_is_woken() -> Result<()> {
+    for denied in [deletes(), records(), releases()] {
+        let scene = Scene::new().await?;
+        let message = "somebody is forbidden: User \"x\" cannot do it".to_owned();
+        let taken = scene.proxy.rule(denied, Fault::Status { code: 403, retry_after: None, message });
+        scene.delete_parent().await?;
+        scene.operator.standing(0, &scene.parent, waits_for("Refused")).await?;
+        taken.wait_hits(3, soon()).await?;
+        assert_eq!(scene.operator.rules[0].handle.progress().failing, 0, "it is no failure");
+        drop(taken);
+        let uid = Uid::new(scene.parent.metadata.uid.as_deref().unwrap());
+        scene.operator.queue.wake(&cascade::wake_key(&uid));
+        scene.finished().await?;
+    }
+    Ok(())
 }
 
 /// The server itself refuses to delete one of them, by an admission policy.

@@ -16,8 +16,20 @@ struct Waiting {
     /// How often it was looked at and waited for the same.
     looks: u32,
     waits: Vec<Wait>,
-    /// When a person was asked, and what the annotation said then.
-    asked: Option<(Instant, Option<String>)>,
+    /// How often in a row the server denied what was to be done.
+    denials: u32,
+    /// When a person was asked, and how it was then.
+    asked: Option<(Instant, Asked)>,
+}
+
+/// By what a person was asked to confirm. A rule that asks otherwise, or an annotation that says
+/// something else, is reason to look again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What the rule says.
+    pub(super) revision: String,
+    /// What the annotation says.
+    pub(super) given: Option<String>,
 }
 
 impl WaitingParents {
@@ -26,21 +38,31 @@ impl WaitingParents {
         let mut parents = self.parents();
         let waiting = parents.entry(parent.clone()).or_default();
         let looks = if waiting.waits == waits { waiting.looks.saturating_add(1) } else { 0 };
-        *waiting = Waiting { looks, waits: waits.to_vec(), asked: None };
+        *waiting = Waiting { looks, waits: waits.to_vec(), ..Waiting::default() };
         looks
     }
 
-    /// A person was asked to confirm, while the annotation said this.
-    pub(super) fn asked(&self, parent: &Uid, given: Option<String>) {
-        let asked = Some((Instant::now(), given));
+    /// The server denied what was to be done for a parent. Answers how often it had done so before,
+    /// whatever its words: they may be others each time.
+    pub(super) fn denied(&self, parent: &Uid) -> u32 {
+        let mut parents = self.parents();
+        let waiting = parents.entry(parent.clone()).or_default();
+        let before = waiting.denials;
+        *waiting = Waiting { denials: before.saturating_add(1), ..Waiting::default() };
+        before
+    }
+
+    /// A person was asked to confirm.
+    pub(super) fn asked(&self, parent: &Uid, asked: Asked) {
+        let asked = Some((Instant::now(), asked));
         self.parents().insert(parent.clone(), Waiting { asked, ..Waiting::default() });
     }
 
-    /// Whether a person was asked less than `within` ago, and the annotation is what it was.
-    pub(super) fn is_unanswered(&self, parent: &Uid, given: Option<&String>, within: Duration) -> bool {
+    /// Whether a person was asked less than `within` ago, and all is as it was.
+    pub(super) fn is_unanswered(&self, parent: &Uid, asks: &Asked, within: Duration) -> bool {
         let parents = self.parents();
         let asked = parents.get(parent).and_then(|waiting| waiting.asked.as_ref());
-        asked.is_some_and(|(at, before)| at.elapsed() < within && before.as_ref() == given)
+        asked.is_some_and(|(at, before)| at.elapsed() < within && before == asks)
     }
 
     pub(super) fn forget(&self, parent: &Uid) {
@@ -49,5 +71,38 @@ impl WaitingParents {
 
     fn parents(&self) -> MutexGuard<'_, HashMap<Uid, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn whoever_was_asked_is_asked_again_once_the_rule_or_the_annotation_is_another() {
+        let (waiting, web) = (WaitingParents::default(), Uid::from("web"));
+        let asks = |revision: &str, given: Option<&str>| Asked {
+            revision: revision.to_owned(),
+            given: given.map(str::to_owned),
+        };
+        assert!(!waiting.is_unanswered(&web, &asks("r1", None), LONG));
+        waiting.asked(&web, asks("r1", None));
+        assert!(waiting.is_unanswered(&web, &asks("r1", None), LONG));
+        assert!(!waiting.is_unanswered(&web, &asks("r1", Some("9f86")), LONG), "somebody has answered");
+        assert!(!waiting.is_unanswered(&web, &asks("r2", None), LONG), "the limit may be another");
+        assert!(!waiting.is_unanswered(&web, &asks("r1", None), Duration::ZERO));
+    }
+
+    #[test]
+    fn denials_are_counted_until_something_else_comes_of_a_look() {
+        let (waiting, web) = (WaitingParents::default(), Uid::from("web"));
+        let denials: Vec<u32> = (0..3).map(|_| waiting.denied(&web)).collect();
+        assert_eq!(denials, [0, 1, 2]);
+        waiting.looked(&web, &[]);
+        assert_eq!(waiting.denied(&web), 0);
+        waiting.forget(&web);
+        assert_eq!(waiting.denied(&web), 0);
     }
 }
