@@ -8,6 +8,7 @@ use clap::Parser;
 mod args;
 mod cloud;
 mod context;
+mod guard;
 mod line;
 mod narrative;
 mod place;
