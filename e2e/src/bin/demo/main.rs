@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod cascades;
+mod cleanup;
 mod cloud;
 mod context;
 mod guard;
