@@ -19,7 +19,7 @@ build: ## The program, for use: target/release/rewitness
 generate: ## What is generated: deploy/crds from the types
 	$(CARGO) run --locked --quiet -p rewitness-crds --example crds > deploy/crds/cascades.rewitness.dev.yaml
 
-demo: ## Watch real objects being replayed, retried and held, on a real API server (CONTEXT=… for yours)
+demo: ## Watch real objects being replayed, retried, held and deleted by reference (CONTEXT=… for your cluster)
 	@e2e/demo.sh
 
 # One selection of packages, so that every crate is compiled once, with one set of features; the

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use rewitness_controlplane::{ControlPlane, shared, until};
+use rewitness_crds::{CASCADES, Cascade};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -21,15 +23,56 @@ const GROUP: &str = "demo.rewitness.dev";
 const SESSION: &str = "demo.rewitness.dev/session";
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// The name of its Cascade.
+const CASCADE: &str = "demo-project";
+/// What is written when a project is being deleted, and waits for the finalizer of a cluster.
+const IN_THE_MIDDLE: &str = "in the API the cluster has the backup's finalizer";
+
+/// The steps, as the table has them.
+const STEPS: [&str; 11] = [
+    "Replay",
+    "A live change",
+    "A failing consumer",
+    "A held deletion",
+    "A crash",
+    "Letting go",
+    "A plan",
+    "A deletion by reference",
+    "A crash in the middle",
+    "A dependent that stays",
+    "Leaving",
+];
+
 /// There is one API group of the demo, so one demo at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A control plane that nobody else has a demo in, and that removes namespaces.
+/// A control plane that nobody else has a demo in, that removes namespaces, and that does not know Cascade.
 async fn cluster() -> Result<(&'static ControlPlane, Client, MutexGuard<'static, ()>)> {
     let turn = TURN.lock().await;
     let plane = shared().await?;
     plane.start_controller_manager().await?;
-    Ok((plane, plane.client().await?, turn))
+    let client = plane.client().await?;
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    if is_defined(&client).await? {
+        definitions.delete(CASCADES, &DeleteParams::default()).await?;
+    }
+    let gone = async || Ok((!is_defined(&client).await?).then_some(()));
+    until("Cascade is not defined", Duration::from_secs(60), gone).await?;
+    Ok((plane, client, turn))
+}
+
+/// Whether Cascade is installed.
+async fn is_defined(client: &Client) -> Result<bool> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    Ok(definitions.get_opt(CASCADES).await?.is_some())
+}
+
+/// The command lines of the program that belongs to this test, as far as it runs.
+fn operators() -> Result<Vec<String>> {
+    let program = format!("{} ", rewitness_e2e::program()?.display());
+    let listed = std::process::Command::new("ps").args(["-A", "-o", "args="]).output()?;
+    let running = String::from_utf8_lossy(&listed.stdout).into_owned();
+    Ok(running.lines().filter(|args| args.starts_with(&program)).map(String::from).collect())
 }
 
 /// `make demo CONTEXT=controlplane` with these flags, and without a terminal.
@@ -82,6 +125,13 @@ async fn left_behind(client: &Client) -> Result<Vec<String>> {
     let groups = client.list_api_groups().await?.groups.into_iter().map(|group| group.name);
     let mut left: Vec<String> = definitions.chain(groups).filter(|name| name.ends_with(GROUP)).collect();
     left.extend(namespaces.filter(|name| name.starts_with("demo-")));
+    if is_defined(client).await? {
+        let cascades: Api<Cascade> = Api::all(client.clone());
+        left.extend(cascades.get_opt(CASCADE).await?.map(|it| it.name_any()));
+    }
+    let events: Api<Event> = Api::namespaced(client.clone(), "default");
+    let is_ours = |event: &Event| serde_json::to_string(event).is_ok_and(|text| text.contains(GROUP));
+    left.extend(events.list(&all).await?.items.iter().filter(|it| is_ours(it)).map(ResourceExt::name_any));
     Ok(left)
 }
 
@@ -107,9 +157,7 @@ async fn every_step_happens_and_nothing_is_left_behind() -> Result<()> {
         "the server is not named:\n{text}"
     );
     assert!(text.contains("outstanding"), "no progress:\n{text}");
-    for (number, title) in
-        (1..).zip(["Replay", "A live change", "A failing consumer", "A held deletion", "A crash"])
-    {
+    for (number, title) in (1..).zip(STEPS) {
         let row = text.lines().rfind(|line| line.trim_start().starts_with(&format!("{number}  {title}")));
         assert!(row.is_some_and(|row| row.ends_with('✓')), "step {number} is not in the table:\n{text}");
     }
@@ -117,6 +165,8 @@ async fn every_step_happens_and_nothing_is_left_behind() -> Result<()> {
     assert!(text.contains("From the start to the first replayed line: "), "{text}");
     assert_eq!(left_behind(&client).await?, Vec::<String>::new());
     assert_eq!(namespaces.get(&others).await?.metadata.deletion_timestamp, None, "it is not this demo's");
+    assert!(!is_defined(&client).await?, "the demo has brought it");
+    assert_eq!(operators()?, Vec::<String>::new());
     Ok(())
 }
 
@@ -157,25 +207,61 @@ async fn nothing_is_written_without_consent() -> Result<()> {
 #[tokio::test]
 async fn an_interrupted_demo_leaves_nothing_behind() -> Result<()> {
     let (plane, client, _turn) = cluster().await?;
-    let (child, _stdout) = started(plane, &["--yes"], "clusters have the finalizer").await?;
-    signal(&child, "INT")?;
-    let output = timeout(PATIENCE, child.wait_with_output()).await??;
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(left_behind(&client).await?, Vec::<String>::new());
+    for line in ["clusters have the finalizer", IN_THE_MIDDLE] {
+        let (child, _stdout) = started(plane, &["--yes"], line).await?;
+        signal(&child, "INT")?;
+        let output = timeout(PATIENCE, child.wait_with_output()).await??;
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(left_behind(&client).await?, Vec::<String>::new());
+        assert!(!is_defined(&client).await?, "the demo has brought it");
+    }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_a_killed_demo_left_the_next_one_removes() -> Result<()> {
+async fn what_a_killed_demo_left_the_next_one_removes_but_not_what_others_use_by_now() -> Result<()> {
     let (plane, client, _turn) = cluster().await?;
-    let (mut child, _stdout) = started(plane, &["--yes"], "clusters have the finalizer").await?;
+    let (mut child, _stdout) = started(plane, &["--yes"], IN_THE_MIDDLE).await?;
+    assert_eq!(operators()?.len(), 1);
     child.kill().await?;
-    assert!(left_behind(&client).await?.len() > 3);
+    let ended = async || Ok(operators()?.is_empty().then_some(()));
+    until("the operator has ended with the demo", Duration::from_secs(10), ended).await?;
+    assert!(left_behind(&client).await?.contains(&CASCADE.to_owned()));
+    let cascades: Api<Cascade> = Api::all(client.clone());
+    let mut theirs = cascades.get(CASCADE).await?;
+    theirs.metadata = serde_json::from_value(json!({"name": "theirs"}))?;
+    cascades.create(&PostParams::default(), &theirs).await?;
 
     let (output, text) = run(demo(plane, &["--yes"])).await?;
     assert!(output.status.success(), "{text}");
     assert!(text.contains("An earlier demo was cut off here"), "{text}");
     assert_eq!(left_behind(&client).await?, Vec::<String>::new());
+    let theirs = cascades.get("theirs").await?;
+    assert_eq!(theirs.metadata.deletion_timestamp, None);
+    let definitions: Api<CustomResourceDefinition> = Api::all(client);
+    let definition = definitions.get(CASCADES).await?;
+    assert_eq!(definition.metadata.labels.unwrap_or_default().get(SESSION), None, "it is theirs now");
+    assert_eq!(definition.metadata.deletion_timestamp, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_an_operator_works_already_its_work_is_not_shown_as_ours() -> Result<()> {
+    let (plane, client, _turn) = cluster().await?;
+    for definition in rewitness_crds::definitions() {
+        plane.apply_crd(serde_json::to_value(definition)?).await?;
+    }
+    let _theirs = Command::new(rewitness_e2e::program()?)
+        .arg("run")
+        .env("KUBECONFIG", plane.kubeconfig())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (output, text) = run(demo(plane, &["--yes"])).await?;
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("an operator runs in this cluster already"), "{text}");
+    assert_eq!(left_behind(&client).await?, Vec::<String>::new());
+    assert!(is_defined(&client).await?, "it was there");
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 
-/// Replays, retries and held deletions on a real API server, each checked by reading the state back.
+/// Replays, retries, held deletions and deletions by reference on a real API server, each checked by reading the state
+/// back.
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 pub(crate) struct Args {

@@ -5,16 +5,19 @@ use std::io::{IsTerminal, stdin};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::PartialObjectMeta;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use rewitness_controlplane::until;
+use rewitness_crds::{CASCADES, Cascade};
 use tokio::task::spawn_blocking;
 
+use crate::cascades::CASCADE;
+use crate::cleanup;
 use crate::platform::{GROUP, NAMESPACES, SESSION, things};
 use crate::screen::{Screen, Style};
 use crate::session::Session;
@@ -59,8 +62,9 @@ impl Context {
         screen.line(format_args!("server   {} ({version})", screen.paint(Style::Bold, &self.server)));
         screen.line("");
         screen.prose(&format!(
-            "The demo creates three CRDs of the API group {GROUP}, the namespaces {}, and {} small resources in \
-             them. At its end it removes all of that.",
+            "The demo creates three CRDs of the API group {GROUP}, the namespaces {}, {} small resources, and the \
+             Cascade {CASCADE}, which is about those resources alone; the CRD {CASCADES} too, unless it is there. At \
+             its end it removes all of that.",
             NAMESPACES.join(", "),
             things().len()
         ));
@@ -79,7 +83,7 @@ impl Context {
 
     /// Makes sure that nothing of the demo's is there, and removes what earlier runs of this checkout left when they
     /// were killed.
-    pub(crate) async fn prepare(&self, sessions: &Path, program: &Path, screen: &Screen) -> Result<()> {
+    pub(crate) async fn prepare(&self, sessions: &Path, screen: &Screen) -> Result<()> {
         let found = self.find().await?;
         if found.is_nothing() {
             return Ok(());
@@ -87,55 +91,38 @@ impl Context {
         let cut_off = Session::cut_off(sessions)?;
         let ours =
             |id: &Option<String>| id.as_ref().is_some_and(|id| cut_off.iter().any(|it| it.id() == *id));
-        if !found.sessions.iter().all(ours) {
-            bail!(
-                "{} is there already ({}), and was not left by a demo of this checkout.\nIf it is a demo's, and that \
-                 demo does not run any more, remove it yourself:\n  rewitness unhold demo clusters.{GROUP} -A\n  \
-                 kubectl delete crd,namespace -l '{}'",
-                found.what(),
-                self.server,
-                of_sessions(found.sessions.iter().flatten())
-            );
-        }
+        ensure!(
+            found.sessions.iter().all(ours),
+            "{} is there already ({}), and was not left by a demo of this checkout.\n{}",
+            found.what(),
+            self.server,
+            found.way_out()
+        );
         screen.line("An earlier demo was cut off here. What it left is removed first.");
         let left: Vec<Session> =
             cut_off.into_iter().filter(|session| found.sessions.contains(&Some(session.id()))).collect();
         let ids: Vec<String> = left.iter().map(Session::id).collect();
-        self.clean(&ids, program).await?;
+        self.clean(&ids).await?;
         left.into_iter().for_each(Session::forget);
         Ok(())
     }
 
     /// Removes everything of these runs of the demo, and waits until it is gone.
-    pub(crate) async fn clean(&self, sessions: &[String], program: &Path) -> Result<()> {
-        self.unhold(program).await?;
+    pub(crate) async fn clean(&self, sessions: &[String]) -> Result<()> {
         let ours = ListParams::default().labels(&of_sessions(sessions));
+        cleanup::cascades(&self.client, &ours).await?;
+        cleanup::finalizers(&self.client).await?;
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        remove(&definitions, &ours).await?;
-        remove(&namespaces, &ours).await?;
+        let of_platform = ours.clone().fields(&format!("metadata.name!={CASCADES}"));
+        cleanup::remove(&definitions, &of_platform).await?;
+        cleanup::remove(&namespaces, &ours).await?;
+        cleanup::definition(&self.client, &ours).await?;
         let gone = until("everything is removed", REMOVAL, async || {
             Ok(self.find().await?.is_nothing().then_some(()))
         });
-        gone.await.context("the cluster still removes what the demo left to it")
-    }
-
-    /// Takes the finalizer of the demo off whatever still has it: no CRD goes before.
-    async fn unhold(&self, program: &Path) -> Result<()> {
-        let types = format!("clusters.{GROUP}");
-        let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        if definitions.get_metadata_opt(&types).await.context("look for the CRDs")?.is_none() {
-            return Ok(());
-        }
-        let output = tokio::process::Command::new(program)
-            .args(["--context", &self.name, "unhold", "demo", &types, "-A"])
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("run rewitness unhold")?;
-        let message = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "rewitness unhold ended with {}: {message}", output.status);
-        Ok(())
+        gone.await.context("the cluster still removes what the demo left to it")?;
+        cleanup::events(&self.client).await
     }
 
     async fn find(&self) -> Result<Found> {
@@ -143,9 +130,15 @@ impl Context {
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         let definitions = definitions.list_metadata(&ListParams::default()).await.context("list the CRDs")?;
         let in_group = format!(".{GROUP}");
-        let definitions = definitions.items.iter().filter(|it| it.name_any().ends_with(&in_group));
-        let mut sessions: BTreeSet<Option<String>> = definitions.map(session_of).collect();
+        let of_platform = definitions.items.iter().filter(|it| it.name_any().ends_with(&in_group));
+        let mut sessions: BTreeSet<Option<String>> = of_platform.map(session_of).collect();
         let group = groups.groups.iter().any(|group| group.name == GROUP) || !sessions.is_empty();
+        // Without the label it is somebody else's, and used as it is.
+        let of_cascades =
+            definitions.items.iter().filter(|it| it.name_any() == CASCADES).find_map(session_of);
+        let cascade = self.find_cascade().await?;
+        let brought = of_cascades.is_some();
+        sessions.extend(of_cascades.map(Some).into_iter().chain(cascade.clone()));
         let all: Api<Namespace> = Api::all(self.client.clone());
         let mut namespaces = Vec::new();
         for name in NAMESPACES {
@@ -154,7 +147,17 @@ impl Context {
                 namespaces.push(name);
             }
         }
-        Ok(Found { group, namespaces, sessions })
+        Ok(Found { group, namespaces, cascade: cascade.is_some(), definition: brought, sessions })
+    }
+
+    /// Whose the Cascade of the demo's name is, if there is one.
+    async fn find_cascade(&self) -> Result<Option<Option<String>>> {
+        let cascades: Api<Cascade> = Api::all(self.client.clone());
+        if !cleanup::is_served(&cascades).await? {
+            return Ok(None);
+        }
+        let found = cascades.get_metadata_opt(CASCADE).await.context("look for the Cascade")?;
+        Ok(found.as_ref().map(session_of))
     }
 }
 
@@ -162,21 +165,40 @@ impl Context {
 struct Found {
     group: bool,
     namespaces: Vec<&'static str>,
+    /// The Cascade of its name.
+    cascade: bool,
+    /// The definition of Cascade, as a demo has brought it.
+    definition: bool,
     /// Whose it is; `None` for what no demo created.
     sessions: BTreeSet<Option<String>>,
 }
 
 impl Found {
     fn is_nothing(&self) -> bool {
-        !self.group && self.namespaces.is_empty()
+        !self.group && self.namespaces.is_empty() && !self.cascade && !self.definition
     }
 
     fn what(&self) -> String {
-        if self.group {
-            format!("the API group {GROUP}")
-        } else {
-            format!("the namespace {}", self.namespaces.join(", "))
+        match (self.group, &self.namespaces[..], self.cascade) {
+            (true, ..) => format!("the API group {GROUP}"),
+            (_, [_, ..], _) => format!("the namespace {}", self.namespaces.join(", ")),
+            (.., true) => format!("the Cascade {CASCADE}"),
+            (.., false) => format!("the CRD {CASCADES} of a demo"),
         }
+    }
+
+    fn way_out(&self) -> String {
+        let ours = of_sessions(self.sessions.iter().flatten());
+        let cascade = match self.cascade {
+            true => format!(
+                "\n  kubectl delete cascade {CASCADE} --wait=false\n  rewitness run -l '{ours}'   until it is gone"
+            ),
+            false => String::new(),
+        };
+        format!(
+            "If it is a demo's, and that demo does not run any more, remove it yourself:{cascade}\n  rewitness \
+             unhold demo clusters.{GROUP} -A\n  kubectl delete crd,namespace -l '{ours}'"
+        )
     }
 }
 
@@ -193,22 +215,6 @@ fn of_sessions<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
 
 fn session_of<K>(object: &PartialObjectMeta<K>) -> Option<String> {
     object.metadata.labels.as_ref()?.get(SESSION).cloned()
-}
-
-async fn remove<K>(api: &Api<K>, which: &ListParams) -> Result<()>
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
-{
-    let kind = K::kind(&());
-    for object in api.list_metadata(which).await.with_context(|| format!("list every {kind}"))?.items {
-        let name = object.name_any();
-        match api.delete(&name, &DeleteParams::default()).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.is_not_found() => {}
-            Err(error) => return Err(error).with_context(|| format!("delete {kind} {name}")),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ mod tests {
     fn other_lines_are_not_taken_for_deliveries() {
         for text in [
             "CAUSE    TRY  STATE     RESOURCE                         UID",
-            "replayed 18 resources in 0.6 s; following, Ctrl-C ends",
+            "replayed 19 resources in 0.6 s; following, Ctrl-C ends",
             "failed: network demo-lab/uplink (try 1): exit status 1; comes back within 500 ms",
             "",
         ] {

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod cascades;
+mod cleanup;
 mod cloud;
 mod context;
+mod guard;
 mod line;
 mod narrative;
 mod place;

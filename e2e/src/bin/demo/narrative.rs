@@ -7,6 +7,7 @@ use anyhow::Result;
 use rewitness_e2e::{program, target_dir};
 
 use crate::args::Args;
+use crate::cascades::Cascades;
 use crate::cloud::Cloud;
 use crate::context::Context;
 use crate::explain;
@@ -29,7 +30,7 @@ pub(crate) async fn tell(args: &Args, screen: &Screen) -> Result<bool> {
     screen.line(screen.paint(Style::Bold, "Rewitness: a replayable queue of Kubernetes resource lifecycles"));
     screen.line("");
     let place = tokio::select! {
-        place = find_place(args, &sessions, &program, screen) => place?,
+        place = find_place(args, &sessions, screen) => place?,
         () = signals.next() => None,
     };
     let Some(place) = place else {
@@ -47,7 +48,7 @@ pub(crate) async fn tell(args: &Args, screen: &Screen) -> Result<bool> {
         shown = show(&place, &session, &program, screen, started, &mut report) => Some(shown),
         () = signals.next() => None,
     };
-    let cleaned = clean(&place, session, &program, &mut signals, screen).await;
+    let cleaned = clean(&place, session, &mut signals, screen).await;
     match shown {
         None => screen.failure("interrupted"),
         Some(shown) => shown?,
@@ -56,13 +57,13 @@ pub(crate) async fn tell(args: &Args, screen: &Screen) -> Result<bool> {
 }
 
 /// Where the demo takes place; `None` if that was not agreed to.
-async fn find_place(args: &Args, sessions: &Path, program: &Path, screen: &Screen) -> Result<Option<Place>> {
+async fn find_place(args: &Args, sessions: &Path, screen: &Screen) -> Result<Option<Place>> {
     let Some(name) = &args.context else { return Place::own(screen).await.map(Some) };
     let context = Context::read(name).await?;
     if !context.agree(args.yes, screen).await? {
         return Ok(None);
     }
-    context.prepare(sessions, program, screen).await?;
+    context.prepare(sessions, screen).await?;
     Ok(Some(Place::somebodys(context)))
 }
 
@@ -78,13 +79,14 @@ async fn show(
     let platform = Platform::new(place.client.clone());
     platform.install(&session.id()).await?;
     screen.prose(
-        "A small platform is installed there: projects, and in the namespaces of three teams their networks and \
-         clusters.",
+        "A small platform is installed there: projects, and in the namespaces of three teams the networks and \
+         clusters that refer to them by a label.",
     );
     let mut stage = Stage {
         screen,
         place,
         platform,
+        cascades: Cascades::new(place.client.clone(), session.id()),
         cloud: Cloud::new(session.dir())?,
         program: program.to_owned(),
         running: None,
@@ -110,19 +112,13 @@ async fn show(
 }
 
 /// Leaves nothing behind in somebody's cluster; our own goes with its processes. `false` if a signal cut this off too.
-async fn clean(
-    place: &Place,
-    session: Session,
-    program: &Path,
-    signals: &mut Signals,
-    screen: &Screen,
-) -> Result<bool> {
+async fn clean(place: &Place, session: Session, signals: &mut Signals, screen: &Screen) -> Result<bool> {
     let Some(context) = place.context() else { return Ok(true) };
     screen.line("");
     screen.line("Removing everything from the cluster …");
     let ours = [session.id()];
     tokio::select! {
-        cleaned = context.clean(&ours, program) => cleaned?,
+        cleaned = context.clean(&ours) => cleaned?,
         () = signals.next() => {
             screen.failure("cut off: the next demo in this cluster removes the rest");
             return Ok(false);

@@ -1,22 +1,36 @@
-//! The small platform: projects that have networks and clusters.
+//! The small platform: projects, and the networks and clusters that refer to them by a label.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent,
+    WatchParams,
+};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use rewitness_controlplane::until;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 /// The API group of the platform. Nothing else is ever in it.
 pub(crate) const GROUP: &str = "demo.rewitness.dev";
 
 /// What every CRD and namespace of a demo is labelled with: whose it is.
 pub(crate) const SESSION: &str = "demo.rewitness.dev/session";
+
+/// The label by which networks and clusters refer to their project.
+pub(crate) const PROJECT: &str = "demo.rewitness.dev/project";
+
+/// The finalizer of a backup that somebody else makes of a cluster before it goes.
+pub(crate) const BACKUP: &str = "demo.rewitness.dev/backup";
+
+/// The projects. The last one is never deleted.
+pub(crate) const PROJECTS: [&str; 4] = ["website", "archive", "reports", "intranet"];
 
 /// The namespaces of the platform's teams.
 pub(crate) const NAMESPACES: [&str; 3] = ["demo-shop", "demo-media", "demo-lab"];
@@ -113,6 +127,22 @@ impl Thing {
         Self { kind, namespace: Some(namespace), name }
     }
 
+    pub(crate) fn project(name: &'static str) -> Self {
+        Self { kind: PlatformKind::Project, namespace: None, name }
+    }
+
+    /// The project that it refers to, in whichever namespace it is.
+    fn refers_to(&self) -> Option<&'static str> {
+        match (self.kind, self.name) {
+            (PlatformKind::Project, _) => None,
+            (_, "web" | "public") => Some("website"),
+            (_, "db" | "inside") => Some("archive"),
+            (_, "jobs") => Some("reports"),
+            (_, "uplink") => Some("intranet"),
+            (_, name) => Some(name),
+        }
+    }
+
     /// As the program names it: `cluster demo-shop/web`.
     pub(crate) fn shown(&self) -> String {
         let kind = self.kind.name().to_lowercase();
@@ -125,7 +155,9 @@ impl Thing {
     fn object(&self) -> DynamicObject {
         let (field, _, value) = self.kind.field();
         let object = DynamicObject::new(self.name, &self.kind.api_resource());
-        let object = object.data(json!({"spec": {field: value}}));
+        let mut object = object.data(json!({"spec": {field: value}}));
+        object.metadata.labels =
+            self.refers_to().map(|project| BTreeMap::from([(PROJECT.to_owned(), project.to_owned())]));
         match self.namespace {
             Some(namespace) => object.within(namespace),
             None => object,
@@ -135,8 +167,7 @@ impl Thing {
 
 /// Everything that is there when the program starts.
 pub(crate) fn things() -> Vec<Thing> {
-    let projects =
-        ["shop", "media", "lab"].map(|name| Thing { kind: PlatformKind::Project, namespace: None, name });
+    let projects = PROJECTS.map(Thing::project);
     let of_team = |namespace| {
         let networks = ["inside", "public"].map(|name| Thing::new(PlatformKind::Network, namespace, name));
         let clusters = ["web", "db", "jobs"].map(|name| Thing::new(PlatformKind::Cluster, namespace, name));
@@ -220,9 +251,46 @@ impl Platform {
 
     /// Everything of one kind, in all namespaces.
     pub(crate) async fn list_kind(&self, kind: PlatformKind) -> Result<Vec<DynamicObject>> {
-        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind.api_resource());
-        let list = all.list(&ListParams::default()).await;
+        let list = self.all(kind).list(&ListParams::default()).await;
         Ok(list.with_context(|| format!("list {}", kind.plural()))?.items)
+    }
+
+    /// What of a kind refers to a project, in all namespaces.
+    pub(crate) async fn dependents(&self, kind: PlatformKind, project: &str) -> Result<Vec<DynamicObject>> {
+        let of_project = ListParams::default().labels(&format!("{PROJECT}={project}"));
+        let list = self.all(kind).list(&of_project).await;
+        Ok(list.with_context(|| format!("list the {} of {project}", kind.plural()))?.items)
+    }
+
+    /// Somebody else puts a finalizer on a resource, or takes it off again.
+    pub(crate) async fn keep(&self, thing: &Thing, finalizer: Option<&str>) -> Result<()> {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizer.map(|one| [one])}}));
+        let kept = self.api(thing).patch(thing.name, &PatchParams::default(), &patch).await;
+        kept.map(drop).with_context(|| format!("change the finalizers of {}", thing.shown()))
+    }
+
+    /// The version at which the API is now.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let list = self.all(PlatformKind::Project).list_metadata(&ListParams::default().limit(1)).await;
+        list.context("list projects")?.metadata.resource_version.context("a list has a version")
+    }
+
+    /// The versions at which so many objects of a kind went, as the API tells its history from a version on.
+    pub(crate) async fn deletions(&self, kind: PlatformKind, since: &str, count: usize) -> Result<Vec<u64>> {
+        let events = self.all(kind).watch(&WatchParams::default(), since).await;
+        let events = events.with_context(|| format!("watch {}", kind.plural()))?;
+        let gone = events.try_filter_map(async |event| match event {
+            WatchEvent::Deleted(object) => Ok(object.resource_version()),
+            WatchEvent::Error(status) => Err(kube::Error::Api(status)),
+            _ => Ok(None),
+        });
+        let gone: Vec<String> = timeout(SOON, gone.take(count).try_collect()).await??;
+        ensure!(gone.len() == count, "the API tells of {} deletions of {}", gone.len(), kind.plural());
+        gone.iter().map(|version| version.parse().context("a version is a number")).collect()
+    }
+
+    fn all(&self, kind: PlatformKind) -> Api<DynamicObject> {
+        Api::all_with(self.client.clone(), &kind.api_resource())
     }
 
     fn api(&self, thing: &Thing) -> Api<DynamicObject> {

@@ -41,7 +41,7 @@ impl Report {
         let cells: Vec<Vec<String>> = (1..)
             .zip(&rows)
             .map(|(number, (title, shown, took, _))| {
-                vec![format!("{number}  {title}"), shown.clone(), took.clone()]
+                vec![format!("{number:>2}  {title}"), shown.clone(), took.clone()]
             })
             .collect();
         let columns = [("step", Align::Left), ("what was shown", Align::Left), ("seconds", Align::Right)];

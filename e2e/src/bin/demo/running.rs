@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::guard::Guard;
 use crate::line::Line;
 use crate::screen::Screen;
 
@@ -26,6 +27,7 @@ const STOP: Duration = Duration::from_secs(20);
 /// A started program. Dropping it kills it.
 pub(crate) struct Running {
     child: Child,
+    guard: Guard,
     lines: watch::Receiver<Vec<Line>>,
 }
 
@@ -45,13 +47,15 @@ impl Running {
         if !screen.color() {
             command.env("NO_COLOR", "1");
         }
+        let mut guard = Guard::start()?;
         let child = command.spawn().context("start rewitness")?;
+        guard.watch(child.id().context("the program has ended")?)?;
         let (teller, lines) = watch::channel(Vec::new());
         let mut relay = Relay { screen: screen.clone(), teller, rest: String::new() };
         // A thread, since terminals can only be read blocking; it ends when the program has.
         thread::Builder::new().name("terminal".into()).spawn(move || relay.relay(ours))?;
         // With the command the other end of the terminal closes here, so that only the program holds it.
-        Ok(Self { child, lines })
+        Ok(Self { child, guard, lines })
     }
 
     /// Waits until the lines so far have what `find` looks for.
@@ -95,6 +99,7 @@ impl Running {
     pub(crate) async fn end(&mut self) -> Result<ExitStatus> {
         let end = async {
             let status = self.child.wait().await.context("wait for the program")?;
+            self.guard.dismiss();
             // The thread drops its end of the channel after the last line.
             while self.lines.changed().await.is_ok() {}
             Ok(status)

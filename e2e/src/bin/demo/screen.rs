@@ -13,6 +13,9 @@ const GUTTER: &str = "│ ";
 /// Longer lines of prose are hard to read.
 const WIDEST_PROSE: usize = 88;
 
+/// What the API says may be as wide as this.
+const WIDEST_ENTRY: usize = 110;
+
 /// Back to the first column, and clear the line.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
@@ -60,13 +63,13 @@ impl Screen {
 
     /// How many columns a line of the program has; where nothing is cut, as many as it likes.
     pub(crate) fn inner_columns(&self) -> usize {
-        match self.columns() {
+        match self.width() {
             Some(columns) => columns - INDENT.len() - GUTTER.chars().count(),
             None => 500,
         }
     }
 
-    fn columns(&self) -> Option<usize> {
+    fn width(&self) -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
         self.0.terminal.then(|| usize::from(size.ws_col).max(40))
     }
@@ -107,7 +110,7 @@ impl Screen {
     }
 
     fn prose_columns(&self) -> usize {
-        self.columns().unwrap_or(WIDEST_PROSE).min(WIDEST_PROSE) - INDENT.len()
+        self.width().unwrap_or(WIDEST_PROSE).min(WIDEST_PROSE) - INDENT.len()
     }
 
     /// What the demo does to the cluster or to the cloud.
@@ -147,6 +150,31 @@ impl Screen {
             false => state.write(&format!("{status}\n")),
         }
         state.status = status;
+    }
+
+    /// A text as it is in a file.
+    pub(crate) fn text(&self, text: &str) {
+        text.lines().for_each(|line| self.line(format_args!("  {}", self.paint(Style::Dim, line))));
+    }
+
+    /// A table of the API's, below its heading.
+    pub(crate) fn columns(&self, lines: &[String]) {
+        for (at, line) in lines.iter().enumerate() {
+            let line = if at == 0 { self.paint(Style::Bold, line) } else { line.clone() };
+            self.line(format_args!("  {line}"));
+        }
+    }
+
+    /// What the API says, as words with sentences beside them.
+    pub(crate) fn entries(&self, entries: &[(String, String)]) {
+        let wide = entries.iter().map(|(word, _)| word.chars().count()).max().unwrap_or_default() + 2;
+        let columns = self.width().unwrap_or(WIDEST_ENTRY).min(WIDEST_ENTRY) - 2 * INDENT.len();
+        for (word, sentence) in entries {
+            for (at, line) in wrap(sentence, columns.saturating_sub(wide)).iter().enumerate() {
+                let word = format!("{:wide$}", if at == 0 { word } else { "" });
+                self.line(format_args!("  {}{line}", self.paint(Style::Bold, word)));
+            }
+        }
     }
 
     /// What was found to be so by asking the API.

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use rewitness_controlplane::until;
 
+use crate::cascades::{Cascades, finalizer};
 use crate::cloud::{CALL, Cloud, Record};
 use crate::line::{Delivery, Line};
 use crate::place::Place;
@@ -22,13 +23,14 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const HOLD: &str = "demo";
 
 /// The finalizer that it stands for.
-const FINALIZER: &str = "hold.rewitness.dev/demo";
+pub(crate) const FINALIZER: &str = "hold.rewitness.dev/demo";
 
 /// The API, the cloud, the program, and the screen on which they are shown.
 pub(crate) struct Stage<'a> {
     pub(crate) screen: &'a Screen,
     pub(crate) place: &'a Place,
     pub(crate) platform: Platform,
+    pub(crate) cascades: Cascades,
     pub(crate) cloud: Cloud,
     pub(crate) program: PathBuf,
     /// While the program runs.
@@ -48,6 +50,12 @@ impl Stage<'_> {
         args.push("--");
         args.extend(CALL);
         self.start(&args)
+    }
+
+    /// Starts the operator, for the demo's Cascade alone.
+    pub(crate) fn operate(&mut self) -> Result<()> {
+        let selector = self.cascades.selector();
+        self.start(&["run", "-l", &selector])
     }
 
     /// Starts the program, and shows how it would be typed.
@@ -94,6 +102,28 @@ impl Stage<'_> {
         object.with_context(|| format!("{} is gone", thing.shown()))
     }
 
+    /// Waits until the demo's Cascade holds a project.
+    pub(crate) async fn held(&self, project: &Thing) -> Result<DynamicObject> {
+        until(&format!("{} is held", project.shown()), SOON, async || {
+            let object = self.existing(project).await?;
+            Ok(is_held_by_cascade(&object).then_some(object))
+        })
+        .await
+    }
+
+    /// Waits until the API does not have a project any more, and finds nothing that refers to it.
+    pub(crate) async fn all_gone(&self, project: &Thing) -> Result<()> {
+        until(&format!("{} is gone", project.shown()), SOON, async || {
+            Ok(self.platform.read(project).await?.is_none().then_some(()))
+        })
+        .await?;
+        for kind in [PlatformKind::Cluster, PlatformKind::Network] {
+            let left = self.platform.dependents(kind, project.name).await?;
+            ensure!(left.is_empty(), "{} is gone before its {}", project.shown(), kind.plural());
+        }
+        Ok(())
+    }
+
     /// Waits until the API does not have a resource any more, and finds that the cloud has nothing left of it either.
     pub(crate) async fn gone(&self, thing: &Thing) -> Result<()> {
         until(&format!("{} is gone from the API", thing.shown()), SOON, async || {
@@ -115,6 +145,11 @@ pub(crate) fn record_of(object: &DynamicObject) -> Result<Record> {
 /// Whether the demo's finalizer is on an object.
 pub(crate) fn is_held(object: &DynamicObject) -> bool {
     object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Whether the finalizer of the demo's Cascade is on an object.
+pub(crate) fn is_held_by_cascade(object: &DynamicObject) -> bool {
+    object.finalizers().contains(&finalizer())
 }
 
 /// Whether an object is being deleted, and is there only because it is held.

@@ -6,9 +6,14 @@ use crate::stage::Stage;
 
 mod change;
 mod crash;
+mod enforce;
+mod foreign;
 mod hold;
+mod leave;
+mod plan;
 mod release;
 mod replay;
+mod restart;
 mod retry;
 
 /// One thing to see.
@@ -20,11 +25,27 @@ pub(crate) enum Step {
     Hold,
     Crash,
     Release,
+    Plan,
+    Enforce,
+    Restart,
+    Foreign,
+    Leave,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Replay, Self::Change, Self::Retry, Self::Hold, Self::Crash, Self::Release];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Replay,
+        Self::Change,
+        Self::Retry,
+        Self::Hold,
+        Self::Crash,
+        Self::Release,
+        Self::Plan,
+        Self::Enforce,
+        Self::Restart,
+        Self::Foreign,
+        Self::Leave,
+    ];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -34,6 +55,11 @@ impl Step {
             Self::Hold => "A held deletion",
             Self::Crash => "A crash",
             Self::Release => "Letting go",
+            Self::Plan => "A plan",
+            Self::Enforce => "A deletion by reference",
+            Self::Restart => "A crash in the middle",
+            Self::Foreign => "A dependent that stays",
+            Self::Leave => "Leaving",
         }
     }
 
@@ -41,7 +67,7 @@ impl Step {
     pub(crate) fn why(self) -> &'static str {
         match self {
             Self::Replay => {
-                "18 resources exist before the program starts. It hands each of them to the consumer once, so that \
+                "19 resources exist before the program starts. It hands each of them to the consumer once, so that \
                  whatever happened while it was not running is not missed."
             }
             Self::Change => {
@@ -64,6 +90,27 @@ impl Step {
                 "The program stops and says what it still holds. One command takes that off again, so that nothing \
                  it wrote stays in the cluster."
             }
+            Self::Plan => {
+                "Who deletes a project means its clusters and networks too, but Kubernetes knows nothing of such \
+                 references. A Cascade declares them, without code. In mode Plan it only reports what would go."
+            }
+            Self::Enforce => {
+                "In mode Enforce the operator holds every project by a finalizer. One is deleted: what refers to it \
+                 goes first, stage by stage and over all namespaces, and then the project itself."
+            }
+            Self::Restart => {
+                "The operator is killed by SIGKILL in the middle of a deletion, and another project is deleted while \
+                 it is down. The next start finishes both. A backup, which keeps a cluster by a finalizer of its \
+                 own, makes sure that there is a middle."
+            }
+            Self::Foreign => {
+                "A backup keeps a cluster of a project that is deleted. Nothing is forced: the project waits, and \
+                 says what for."
+            }
+            Self::Leave => {
+                "The Cascade is deleted. The operator first takes its finalizer off every project, so that nothing \
+                 waits for it any more."
+            }
         }
     }
 
@@ -76,6 +123,11 @@ impl Step {
             Self::Hold => hold::perform(stage).await,
             Self::Crash => crash::perform(stage).await,
             Self::Release => release::perform(stage).await,
+            Self::Plan => plan::perform(stage).await,
+            Self::Enforce => enforce::perform(stage).await,
+            Self::Restart => restart::perform(stage).await,
+            Self::Foreign => foreign::perform(stage).await,
+            Self::Leave => leave::perform(stage).await,
         }
     }
 }

@@ -8,14 +8,13 @@ use kube::ResourceExt;
 use crate::cloud::CONSUMER;
 use crate::line::Line;
 use crate::platform::{PlatformKind, things};
-use crate::screen::Style;
 use crate::stage::{SOON, Stage};
 
 pub(crate) async fn perform(stage: &mut Stage<'_>) -> Result<String> {
     let screen = stage.screen;
     screen.prose("The consumer is this shell script, consumer.sh; a folder stands for the cloud:");
     screen.line("");
-    CONSUMER.lines().for_each(|line| screen.line(format_args!("  {}", screen.paint(Style::Dim, line))));
+    screen.text(CONSUMER);
     stage.tail(&PlatformKind::ALL, false)?;
 
     let is_delivery = |line: &Line| line.delivery.is_some();
