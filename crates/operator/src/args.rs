@@ -10,8 +10,12 @@ use clap_complete::Shell;
 use rewitness_messaging::{Kind, Selector};
 
 use crate::hold_name::HoldName;
+use crate::unhold::HoldRef;
 
+mod cascades;
 mod help;
+
+pub(crate) use cascades::{PauseArgs, VerdictFormat};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -35,6 +39,10 @@ pub(crate) enum Command {
     Tail(TailArgs),
     Run(RunArgs),
     Unhold(UnholdArgs),
+    #[command(about = help::PAUSE_ABOUT, after_help = help::PAUSE)]
+    Pause(PauseArgs),
+    #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
+    Resume(PauseArgs),
     Completions(CompletionsArgs),
 }
 
@@ -147,22 +155,26 @@ pub(crate) struct RunArgs {
     pub(crate) allow_protected_kinds: Vec<Kind>,
 }
 
-/// Take the finalizer of `tail --hold NAME` off.
+/// Take a finalizer of ours off by hand: that of `tail --hold NAME`, or that of a Cascade.
 ///
 /// What is being deleted and waited for nothing else is gone then.
 #[derive(Debug, Args)]
-#[command(after_help = help::UNHOLD)]
+#[command(override_usage = help::UNHOLD_USAGE, after_help = help::UNHOLD)]
 pub(crate) struct UnholdArgs {
-    /// The name that was given to --hold.
-    pub(crate) name: HoldName,
-    /// Which types, as kubectl takes them.
-    #[arg(required = true, value_delimiter = ',', value_name = "TYPE")]
+    /// The name that was given to --hold; or cascade/NAME.
+    #[arg(value_name = "NAME")]
+    pub(crate) hold: HoldRef,
+    /// Which types, or one object as TYPE/NAME [default for a Cascade that is there: its parents].
+    #[arg(value_delimiter = ',', value_name = "TYPE")]
     pub(crate) types: Vec<String>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     /// Only say what would be released.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also where a Cascade of this name is there, whose operator holds its parents anew.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Print the completions for a shell.
@@ -204,7 +216,13 @@ impl Cli {
         let before = std::mem::take(&mut cli.place);
         let place = match &mut cli.command {
             Command::Tail(args) => &mut args.scope.place,
-            Command::Unhold(args) => &mut args.scope.place,
+            Command::Unhold(args) => {
+                if args.types.is_empty() && matches!(args.hold, HoldRef::Hand(_)) {
+                    let text = "say which TYPE is to be let go, as in `rewitness unhold demo widgets`";
+                    return Err(Self::command().error(ErrorKind::MissingRequiredArgument, text));
+                }
+                &mut args.scope.place
+            }
             _ if before != PlaceArgs::default() => {
                 return Err(Self::conflict("`-n` and `-A` say nothing to this command"));
             }

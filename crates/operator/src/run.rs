@@ -46,6 +46,8 @@ use counts::{CountWatches, Counts, Shrinks};
 use events::{EventSink, EventWriter};
 use rules::Rules;
 
+pub(crate) use definition::{WAY_OUT, is_served};
+
 /// How long what runs may go on after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
 

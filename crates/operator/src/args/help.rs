@@ -7,6 +7,7 @@ Examples:
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
   rewitness unhold demo widgets -A                let go what the line above still holds
   rewitness run                                   follow the cluster's Cascades
+  rewitness pause project                         nothing is done by a Cascade for the time being
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
@@ -95,10 +96,58 @@ Stopping:
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
+/// clap does not know that only a hold by hand needs its types.
+pub(super) const UNHOLD_USAGE: &str = "\
+rewitness unhold [OPTIONS] NAME TYPE...
+       rewitness unhold [OPTIONS] NAME TYPE/NAME
+       rewitness unhold [OPTIONS] cascade/NAME [TYPE... | TYPE/NAME]";
+
 pub(super) const UNHOLD: &str = "\
 Examples:
   rewitness unhold demo widgets -A --dry-run      what is held
   rewitness unhold demo widgets -A                let it go
+  rewitness unhold cascade/project projects       what a Cascade has left behind that is gone
+  rewitness unhold cascade/project projects/web --force
+                                                  one parent, whatever its deletion waits for
+
+What a Cascade holds is let go by its operator when the Cascade is deleted or set to mode Plan; only
+without one is this needed. While there is a Cascade of that name, it takes --force. Its dependents
+that are left stay: nothing is deleted by this.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const PAUSE_ABOUT: &str = "Pause Cascades: nothing is done by them until `rewitness resume`";
+
+pub(super) const PAUSE: &str = "\
+Examples:
+  rewitness pause project                         no parent is held anew, no deletion begins or goes on
+  rewitness pause project --deletions             parents are held as usual, deletions stand still
+  rewitness pause --all                           all Cascades
+
+Sets spec.paused, or with --deletions spec.holdDeletions; what is paused already stays as it is. A
+parent that is deleted before it was held goes without its dependents, so --deletions is the safer.
+
+Output (-o):
+  text   a line per Cascade
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Switch\",\"field\":\"paused\",\"value\":true,
+          \"cascades\":[{\"name\":\"project\",\"changed\":true,\"paused\":true,\"holdDeletions\":false,\"held\":2}]}
+         and \"error\" where one could not be changed. Fields may be added, none change.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const RESUME_ABOUT: &str = "Resume Cascades that were paused";
+
+pub(super) const RESUME: &str = "\
+Examples:
+  rewitness resume project                        undo `rewitness pause project`
+  rewitness resume project --deletions            undo `rewitness pause project --deletions`
+  rewitness resume --all                          all Cascades
+
+Unsets spec.paused, or with --deletions spec.holdDeletions; each of the two alone. Deletions that
+stood still go on at once.
+
+Output (-o): as of `rewitness pause`.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
