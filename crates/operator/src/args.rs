@@ -15,7 +15,7 @@ use crate::unhold::HoldRef;
 mod cascades;
 mod help;
 
-pub(crate) use cascades::{PauseArgs, VerdictFormat};
+pub(crate) use cascades::{PauseArgs, RbacArgs, VerdictFormat};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
     Resume(PauseArgs),
+    Rbac(RbacArgs),
     Completions(CompletionsArgs),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It alone reads the environment, owns tasks and ends the process. In reading order: [`args`] is
 //! what can be typed, [`connect`], [`types`] and [`sources`] turn it into a client, kinds and
-//! Cascades; [`tail`], [`run`], [`unhold`] and [`pause`] are the commands, [`answer`] is how some of
+//! Cascades; [`tail`], [`run`], [`unhold`], [`pause`] and [`rbac`] are the commands, [`answer`] is how some of
 //! them answer, [`exit`] is what is said and returned at the end.
 
 mod answer;
@@ -12,6 +12,7 @@ mod exit;
 mod hold_name;
 mod logging;
 mod pause;
+mod rbac;
 mod rights;
 mod run;
 mod scope;
@@ -68,6 +69,7 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
             Command::Unhold(args) => unhold::run(args, &cli.global, screen).await,
             Command::Pause(args) => pause::run(args, true, &cli.global, screen).await,
             Command::Resume(args) => pause::run(args, false, &cli.global, screen).await,
+            Command::Rbac(args) => rbac::run(args, &cli.global, screen).await,
             Command::Completions(args) => completions(args),
         }
     });

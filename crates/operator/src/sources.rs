@@ -1,10 +1,15 @@
-//! Where Cascades come from that a command is about: the cluster.
+//! Where Cascades come from that a command is about: the cluster, or files.
 
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::Context as _;
 use kube::Api;
 use kube::api::ListParams;
 use rewitness_crds::Cascade;
 
 use crate::connect::Link;
+use crate::exit::wrong_use;
 use crate::run::{WAY_OUT, is_served};
 
 /// Before the name of a Cascade: as kubectl takes it, and as it stands in the finalizer.
@@ -51,4 +56,77 @@ pub(crate) async fn all(link: &Link) -> anyhow::Result<Vec<Cascade>> {
 
 fn not_installed(link: &Link) -> anyhow::Error {
     anyhow::anyhow!("{} does not serve Cascade\n{WAY_OUT}", link.place())
+}
+
+/// The Cascades in a file of YAML or JSON, of which other objects are passed over; `-` is stdin.
+pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<Cascade>> {
+    let place = || format!("cannot read {}", file.display());
+    let text = match file.to_str() {
+        Some("-") => {
+            let mut text = String::new();
+            io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        _ => std::fs::read_to_string(file),
+    };
+    let cascades = parse(&text.with_context(place)?).with_context(place)?;
+    match cascades.is_empty() {
+        true => Err(wrong_use(format!("there is no Cascade in {}", file.display()))),
+        false => Ok(cascades),
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<Cascade>> {
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)?;
+    let objects = documents.into_iter().flat_map(|mut document| match document["kind"].as_str() {
+        Some("List" | "CascadeList") => match document["items"].take() {
+            serde_json::Value::Array(items) => items,
+            _ => Vec::new(),
+        },
+        _ => vec![document],
+    });
+    let is_cascade = |object: &serde_json::Value| {
+        let version = object["apiVersion"].as_str().unwrap_or_default();
+        object["kind"] == "Cascade" && version.starts_with("rewitness.dev/")
+    };
+    let cascades = objects.filter(is_cascade).map(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or("without a name").to_owned();
+        serde_json::from_value(object).with_context(|| format!("the Cascade {name} is not valid"))
+    });
+    cascades.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASCADE: &str = "\
+apiVersion: rewitness.dev/v1alpha1
+kind: Cascade
+metadata: { name: project }
+spec:
+  parent: { apiVersion: example.com/v1, kind: Project }
+  stages:
+  - name: all
+    dependents:
+    - { apiVersion: v1, kind: ConfigMap, by: { label: project }, holds: Name }
+";
+
+    #[test]
+    fn cascades_are_found_among_other_objects() {
+        let text = format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{ name: x }}\n---\n{CASCADE}");
+        let json = serde_json::to_string(&parse(CASCADE).unwrap()[0]).unwrap();
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{json},{json}]}}"#);
+        for (text, count) in [(CASCADE, 1), (&*text, 1), (&*json, 1), (&*list, 2), ("kind: Cascade", 0)] {
+            let found = parse(text).unwrap();
+            assert_eq!(found.len(), count, "{text}");
+            assert!(found.iter().all(|one| one.metadata.name.as_deref() == Some("project")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cascade_is_said_with_its_name() {
+        let error = parse(&CASCADE.replace("label: project", "label: \"\"")).unwrap_err();
+        assert_eq!(error.to_string(), "the Cascade project is not valid");
+        assert!(parse("a: [").is_err());
+    }
 }

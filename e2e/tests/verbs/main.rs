@@ -1,4 +1,4 @@
-//! The commands about Cascades, as they are typed, on a real API server: `pause`, `resume`, `unhold`.
+//! The commands about Cascades, as they are typed, on a real API server: `pause`, `resume`, `unhold`, `rbac`.
 
 #[path = "../cascade/audit.rs"]
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
@@ -13,6 +13,7 @@ mod pause;
 #[path = "../cascade/planted.rs"]
 #[allow(dead_code, reason = "the library's tests plant bugs; here the lab asks whether one is planted")]
 mod planted;
+mod rbac;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;

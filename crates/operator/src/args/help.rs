@@ -151,6 +151,25 @@ Output (-o): as of `rewitness pause`.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
+pub(super) const RBAC: &str = "\
+Examples:
+  rewitness rbac -f cascade.yaml                  for a Cascade that is to be applied
+  rewitness rbac --all | kubectl apply -f -       for all that there are
+  rewitness rbac --all --check --as system:serviceaccount:rewitness-system:rewitness
+
+Bind the ClusterRole to the operator's ServiceAccount; where a Cascade names the namespaces of its
+parents, there is a Role in each of them besides. What every account may do is not in it: reading
+what is served, asking for its own rights.
+
+Output (-o):
+  text, yaml   the roles; with --check -o text a line per right, with ✓ or ✗
+  json         a v1 List of the roles
+  with --check {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"RightsCheck\",\"user\":…,
+               \"granted\":20,\"missing\":1,\"rights\":[{\"verb\":…,\"group\":…,\"resource\":…,\"granted\":true}]}
+               A right may also have name and namespace. Fields may be added, none change.
+
+Exit status: 0 done, 1 failed or a right is missing, 2 wrong use.";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   rewitness completions bash > /etc/bash_completion.d/rewitness
