@@ -15,7 +15,7 @@ use crate::unhold::HoldRef;
 mod cascades;
 mod help;
 
-pub(crate) use cascades::{PauseArgs, RbacArgs, VerdictFormat};
+pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs, VerdictFormat};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Tail(TailArgs),
     Run(RunArgs),
     Unhold(UnholdArgs),
+    Plan(PlanArgs),
+    Confirm(ConfirmArgs),
     #[command(about = help::PAUSE_ABOUT, after_help = help::PAUSE)]
     Pause(PauseArgs),
     #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
@@ -219,10 +221,18 @@ impl Cli {
             Command::Tail(args) => &mut args.scope.place,
             Command::Unhold(args) => {
                 if args.types.is_empty() && matches!(args.hold, HoldRef::Hand(_)) {
-                    let text = "say which TYPE is to be let go, as in `rewitness unhold demo widgets`";
+                    let text = "`<TYPE>` is missing: say what is to be let go, as in `rewitness unhold demo widgets`";
                     return Err(Self::command().error(ErrorKind::MissingRequiredArgument, text));
                 }
                 &mut args.scope.place
+            }
+            Command::Plan(args) if !before.all_namespaces => {
+                args.namespace = args.namespace.take().or(before.namespace);
+                return Ok(cli);
+            }
+            Command::Confirm(args) if !before.all_namespaces => {
+                args.namespace = args.namespace.take().or(before.namespace);
+                return Ok(cli);
             }
             _ if before != PlaceArgs::default() => {
                 return Err(Self::conflict("`-n` and `-A` say nothing to this command"));

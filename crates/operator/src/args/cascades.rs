@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::help;
+use super::{help, namespace};
 
 /// How an answer is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -14,6 +14,57 @@ pub(crate) enum VerdictFormat {
     Text,
     Json,
     Yaml,
+}
+
+/// Say what the deletion of parents would take along by a Cascade.
+///
+/// The whole list, in the order in which it would go, with what would be refused, and the limits.
+/// Reads with your own rights, and writes nothing; what you may not read is said to be unknown.
+#[derive(Debug, Args)]
+#[command(override_usage = help::PLAN_USAGE, after_help = help::PLAN)]
+pub(crate) struct PlanArgs {
+    /// Which Cascade, and which of its parents, as web or projects/web [default: each of them].
+    #[arg(num_args = 0..=2, value_name = "CASCADE PARENT")]
+    pub(crate) what: Vec<String>,
+    /// A Cascade that is not applied yet, in this file; - for stdin.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// The parent's namespace [default: the context's].
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace: Option<String>,
+    /// Name everything, however much it is.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How the answer is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: VerdictFormat,
+}
+
+/// Confirm a deletion that is over a limit of its Cascade.
+///
+/// Shows what would be deleted, asks, and puts the annotation on the parent that confirms exactly
+/// this list. Refuses when the list has changed meanwhile.
+#[derive(Debug, Args)]
+#[command(after_help = help::CONFIRM)]
+pub(crate) struct ConfirmArgs {
+    /// Which Cascade.
+    #[arg(value_name = "CASCADE")]
+    pub(crate) cascade: String,
+    /// Which of its parents.
+    #[arg(value_name = "TYPE/NAME")]
+    pub(crate) parent: String,
+    /// The parent's namespace [default: the context's].
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace: Option<String>,
+    /// Confirm without asking.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Name everything, however much it is.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How the answer is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: VerdictFormat,
 }
 
 /// Of `pause` and of `resume`.

@@ -7,6 +7,7 @@ Examples:
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
   rewitness unhold demo widgets -A                let go what the line above still holds
   rewitness run                                   follow the cluster's Cascades
+  rewitness plan project web                      what would go with the project web
   rewitness pause project                         nothing is done by a Cascade for the time being
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
@@ -115,6 +116,59 @@ without one is this needed. While there is a Cascade of that name, it takes --fo
 that are left stay: nothing is deleted by this.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
+
+/// clap does not know that a file takes the place of a name.
+pub(super) const PLAN_USAGE: &str = "\
+rewitness plan [OPTIONS] CASCADE [PARENT]
+       rewitness plan [OPTIONS] -f FILE [PARENT]";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  rewitness plan -f cascade.yaml                  each parent of a Cascade that is not applied yet
+  rewitness plan project                          each parent of one that is
+  rewitness plan project web                      all that goes with the project web, by name
+  rewitness plan project web -o json | jq -r .parents[0].hash
+
+The list is of now; what refers to a parent when that is deleted goes with it. Flags of the operator
+(--allow-protected-kinds) and the namespace that it runs in are not known here.
+
+Output (-o):
+  text   for people; at most 10 names of a kind and 30 parents without --all
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Plan\",\"cascade\":…,\"origin\":\"cluster\",
+          \"mode\":\"Plan\",\"limits\":{\"maxDependents\":…,\"maxPerHour\":…,\"hourRoom\":…},
+          \"refused\":[{\"reason\":…,\"message\":…}],\"notServed\":[…],
+          \"totals\":{\"parents\":…,\"deletes\":…,\"waits\":…,\"unconfirmed\":…,\"complete\":true},
+          \"parents\":[{\"namespace\":…,\"name\":…,\"uid\":…,\"selected\":true,\"deleting\":…,\"deletes\":…,
+            \"waits\":…,\"complete\":true,\"hash\":…,\"excess\":[…],\"refused\":[…],\"stages\":[{\"name\":…,
+            \"kinds\":[{\"group\":…,\"version\":…,\"kind\":…,\"action\":\"Delete\",\"count\":…,
+            \"causes\":{\"Due\":…},\"unknown\":{…},\"dependents\":[{\"namespace\":…,\"name\":…,\"uid\":…,
+            \"cause\":…,\"message\":…}]}]}]}]}
+         dependents are there for a PARENT alone; namespace, deleting and unknown where they apply.
+         Fields and words may be added, none change.
+
+  cause    Due (would be deleted), AwaitsOthers, Protected, Terminating, Cascading, Finalizers
+  complete whether all could be listed; if not, there may be more than is counted
+  excess   why a confirmation is needed: MaxDependents, MaxPerHour, KindRemoved
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const CONFIRM: &str = "\
+Examples:
+  rewitness confirm project projects/web          show the list, ask, confirm it
+  rewitness confirm project spaces/web -n team-a --yes
+
+Writes the annotation confirm.rewitness.dev/CASCADE with the hash of the list; who may patch the parent
+may confirm. What comes to the list later has to be confirmed anew.
+
+Output (-o), after the list and the question on stderr:
+  text   a line
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Confirmation\",\"cascade\":…,\"namespace\":…,
+          \"name\":…,\"uid\":…,\"hash\":…,\"deletes\":4,\"needed\":true,\"changed\":true}
+         Fields may be added, none change.
+
+Exit status: 0 confirmed, or no confirmation is needed; 1 failed, or the answer was no; 2 wrong use.";
 
 pub(super) const PAUSE_ABOUT: &str = "Pause Cascades: nothing is done by them until `rewitness resume`";
 
