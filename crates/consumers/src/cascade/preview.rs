@@ -343,7 +343,8 @@ mod tests {
             { "apiVersion": "v1", "kind": "Namespace", "by": { "label": "p" }, "holds": "Name" },
         ] }]);
         let rule = rule(json!({ "mode": "Plan", "paused": true, "stages": stages }));
-        let found = refusals_by_rule(&rule, &rule.current, &Protection::default());
+        let protection = Protection::default();
+        let found = refusals_by_rule(&rule, &rule.current, &protection);
         let said: Vec<_> = found.map(|refused| refused.as_str()).collect();
         assert_eq!(said, ["NotEnforced", "Paused", "ProtectedKind", "ProtectedKind"]);
     }
