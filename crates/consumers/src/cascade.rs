@@ -50,6 +50,7 @@ mod parents;
 mod plan;
 mod planned;
 mod preview;
+mod previews;
 mod protection;
 mod records;
 mod reference;
@@ -63,7 +64,7 @@ mod wait_graph;
 mod waits;
 
 pub use cascades::{Cascades, Config};
-pub use check::RuleCheck;
+pub use check::{RuleCheck, RuleNeeds};
 pub use consumer::{CascadeConsumer, wake_key};
 pub use counts::{Approximate, CountTable, Referred};
 pub use events::{About, Event, Reason, Severity, Story};

@@ -34,6 +34,14 @@ pub enum Error {
         /// The server's answer.
         refusal: Refusal,
     },
+    /// The parents of a rule could not be listed.
+    #[error("list {kind}: {refusal}")]
+    ListParents {
+        /// Their kind.
+        kind: Kind,
+        /// The server's answer.
+        refusal: Refusal,
+    },
     /// A read showed a state from before the delivery: this API server lags behind.
     #[error("read {resource}: the answer is older than what was delivered")]
     Lagging {
@@ -104,6 +112,7 @@ impl Error {
             }
             Self::Discover { refusal, .. }
             | Self::Read { refusal, .. }
+            | Self::ListParents { refusal, .. }
             | Self::ReadDefinition { refusal, .. }
             | Self::Review { refusal }
             | Self::Record { refusal, .. }

@@ -10,8 +10,12 @@ use clap_complete::Shell;
 use rewitness_messaging::{Kind, Selector};
 
 use crate::hold_name::HoldName;
+use crate::unhold::HoldRef;
 
+mod cascades;
 mod help;
+
+pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs, VerdictFormat};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -36,6 +40,13 @@ pub(crate) enum Command {
     Run(RunArgs),
     Unhold(UnholdArgs),
     Why(WhyArgs),
+    Plan(PlanArgs),
+    Confirm(ConfirmArgs),
+    #[command(about = help::PAUSE_ABOUT, after_help = help::PAUSE)]
+    Pause(PauseArgs),
+    #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
+    Resume(PauseArgs),
+    Rbac(RbacArgs),
     Completions(CompletionsArgs),
 }
 
@@ -148,22 +159,26 @@ pub(crate) struct RunArgs {
     pub(crate) allow_protected_kinds: Vec<Kind>,
 }
 
-/// Take the finalizer of `tail --hold NAME` off.
+/// Take a finalizer of ours off by hand: that of `tail --hold NAME`, or that of a Cascade.
 ///
 /// What is being deleted and waited for nothing else is gone then.
 #[derive(Debug, Args)]
-#[command(after_help = help::UNHOLD)]
+#[command(override_usage = help::UNHOLD_USAGE, after_help = help::UNHOLD)]
 pub(crate) struct UnholdArgs {
-    /// The name that was given to --hold.
-    pub(crate) name: HoldName,
-    /// Which types, as kubectl takes them.
-    #[arg(required = true, value_delimiter = ',', value_name = "TYPE")]
+    /// The name that was given to --hold; or cascade/NAME.
+    #[arg(value_name = "NAME")]
+    pub(crate) hold: HoldRef,
+    /// Which types, or one object as TYPE/NAME [default for a Cascade that is there: its parents].
+    #[arg(value_delimiter = ',', value_name = "TYPE")]
     pub(crate) types: Vec<String>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     /// Only say what would be released.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also where a Cascade of this name is there, whose operator holds its parents anew.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Say why a resource is still there, and what to do about it.
@@ -187,16 +202,6 @@ pub(crate) struct WhyArgs {
     /// When to colour.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
-}
-
-/// How a verdict is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum VerdictFormat {
-    /// A tree for people.
-    #[default]
-    Text,
-    Json,
-    Yaml,
 }
 
 /// Print the completions for a shell.
@@ -238,8 +243,22 @@ impl Cli {
         let before = std::mem::take(&mut cli.place);
         let place = match &mut cli.command {
             Command::Tail(args) => &mut args.scope.place,
-            Command::Unhold(args) => &mut args.scope.place,
+            Command::Unhold(args) => {
+                if args.types.is_empty() && matches!(args.hold, HoldRef::Hand(_)) {
+                    let text = "`<TYPE>` is missing: say what is to be let go, as in `rewitness unhold demo widgets`";
+                    return Err(Self::command().error(ErrorKind::MissingRequiredArgument, text));
+                }
+                &mut args.scope.place
+            }
             Command::Why(args) if !before.all_namespaces => {
+                args.namespace = args.namespace.take().or(before.namespace);
+                return Ok(cli);
+            }
+            Command::Plan(args) if !before.all_namespaces => {
+                args.namespace = args.namespace.take().or(before.namespace);
+                return Ok(cli);
+            }
+            Command::Confirm(args) if !before.all_namespaces => {
                 args.namespace = args.namespace.take().or(before.namespace);
                 return Ok(cli);
             }

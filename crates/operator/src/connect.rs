@@ -83,6 +83,19 @@ impl Link {
         }
     }
 
+    /// The same of a call that kube made, by what it was to do.
+    pub(crate) fn explain_call(&self, what: &str, error: kube::Error) -> anyhow::Error {
+        let refusal = match error {
+            kube::Error::Api(status) => match status.code {
+                401 => Refusal::Unauthorized,
+                403 if status.is_forbidden() => Refusal::Forbidden { message: status.message.clone() },
+                code => Refusal::Status { status: code, message: status.message.clone() },
+            },
+            other => Refusal::Unreachable { reason: crate::exit::chain(&other) },
+        };
+        self.explain_refusal(what, &refusal)
+    }
+
     fn explain_refusal(&self, what: &str, refusal: &Refusal) -> anyhow::Error {
         let place = self.place();
         anyhow::Error::msg(match refusal {

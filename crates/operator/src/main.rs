@@ -1,19 +1,28 @@
 //! The program `rewitness`: replays, follows, holds and releases Kubernetes resources.
 //!
 //! It alone reads the environment, owns tasks and ends the process. In reading order: [`args`] is
-//! what can be typed, [`connect`] and [`types`] turn it into a client and kinds, [`tail`], [`unhold`]
-//! and [`why`] are the commands, [`exit`] is what is said and returned at the end.
+//! what can be typed, [`connect`], [`types`] and [`sources`] turn it into a client, kinds and
+//! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`] and [`rbac`]
+//! are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and returned at
+//! the end.
 
+mod answer;
 mod args;
+mod confirm;
 mod connect;
 mod exit;
 mod hold_name;
 mod logging;
+mod parent;
+mod pause;
+mod plan;
+mod rbac;
 mod rights;
 mod run;
 mod scope;
 mod screen;
 mod signals;
+mod sources;
 mod tail;
 mod text;
 mod types;
@@ -64,6 +73,11 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
             Command::Run(args) => run::run(args, &cli.global, screen).await,
             Command::Unhold(args) => unhold::run(args, &cli.global, screen).await,
             Command::Why(args) => why::run(args, &cli.global, screen).await,
+            Command::Pause(args) => pause::run(args, true, &cli.global, screen).await,
+            Command::Resume(args) => pause::run(args, false, &cli.global, screen).await,
+            Command::Plan(args) => plan::run(args, &cli.global, screen).await,
+            Command::Confirm(args) => confirm::run(args, &cli.global, screen).await,
+            Command::Rbac(args) => rbac::run(args, &cli.global, screen).await,
             Command::Completions(args) => completions(args),
         }
     });

@@ -5,7 +5,7 @@
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
 //! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
 //! [`scribe`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
-//! many dependents there are.
+//! many dependents there are; [`own_rights`] is what all of this needs beside its rules.
 
 mod controller;
 mod counts;
@@ -17,6 +17,7 @@ mod followed;
 mod known;
 mod once;
 mod own_finalizer;
+mod own_rights;
 mod parents;
 mod records;
 mod release;
@@ -45,6 +46,9 @@ use crate::signals::Signals;
 use counts::{CountWatches, Counts, Shrinks};
 use events::{EventSink, EventWriter};
 use rules::Rules;
+
+pub(crate) use definition::{WAY_OUT, is_served};
+pub(crate) use own_rights::own_rights;
 
 /// How long what runs may go on after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);

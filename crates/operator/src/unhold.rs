@@ -1,4 +1,4 @@
-//! `rewitness unhold`: takes the finalizer of a hold off.
+//! `rewitness unhold`: takes a finalizer of ours off by hand.
 
 use std::io::{self, Write};
 
@@ -9,12 +9,17 @@ use rewitness_kubernetes::finalizer::{Held, Holds};
 
 use crate::args::{GlobalArgs, UnholdArgs};
 use crate::connect::{self, Link};
-use crate::exit::{Status, describe};
+use crate::exit::{Status, describe, wrong_use};
 use crate::scope::Scope;
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::text::counted;
 use crate::types;
+
+mod owner;
+mod reference;
+
+pub(crate) use reference::HoldRef;
 
 /// Patches under way at a time: quick for who waits, and little for an API server.
 const AT_A_TIME: usize = 16;
@@ -46,9 +51,11 @@ pub(crate) async fn run(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen)
 
 async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
-    let kinds = types::resolve(&link, &args.types).await?;
+    let typed = owner::types(args, &link, screen).await?;
+    let (typed, name) = single_object(&typed)?;
+    let kinds = types::resolve(&link, &typed).await?;
     let scope = Scope::new(&args.scope, &link);
-    let finalizer = args.name.finalizer();
+    let finalizer = args.hold.finalizer();
     let mut release = Release {
         finalizer: &finalizer,
         dry_run: args.dry_run,
@@ -61,7 +68,10 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
     };
     for kind in &kinds {
         match release.find(kind, &scope).await {
-            Ok(held) => release.let_go(held).await?,
+            Ok(mut held) => {
+                held.retain(|held| name.as_deref().is_none_or(|name| *held.resource.name == *name));
+                release.let_go(held).await?;
+            }
             // The other types can be let go all the same.
             Err(error) => {
                 release.unlisted += 1;
@@ -70,6 +80,20 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
         }
     }
     release.conclude()
+}
+
+/// The types, and the name of the one object that is meant, if there is one: `TYPE/NAME`.
+fn single_object(typed: &[String]) -> anyhow::Result<(Vec<String>, Option<String>)> {
+    match typed {
+        [one] => match one.split_once('/') {
+            Some((kind, name)) => Ok((vec![kind.to_owned()], Some(name.to_owned()))),
+            None => Ok((typed.to_vec(), None)),
+        },
+        several if several.iter().any(|one| one.contains('/')) => {
+            Err(wrong_use("TYPE/NAME stands alone: for several objects choose with -l SELECTOR"))
+        }
+        several => Ok((several.to_vec(), None)),
+    }
 }
 
 impl Release<'_> {

@@ -23,6 +23,11 @@ fn it_tells_its_version_its_help_and_its_completions() {
         (&["--help"], "Examples:"),
         (&["tail", "--help"], "REWITNESS_CAUSE"),
         (&["unhold", "-h"], "--dry-run"),
+        (&["plan", "-h"], "\"kind\":\"Plan\""),
+        (&["confirm", "-h"], "--yes"),
+        (&["pause", "-h"], "--deletions"),
+        (&["resume", "-h"], "Deletions that"),
+        (&["rbac", "-h"], "--as-group"),
         (&["completions", "bash"], "complete -F _rewitness"),
         (&["completions", "zsh"], "#compdef rewitness"),
         (&["completions", "fish"], "complete -c rewitness"),
@@ -36,7 +41,14 @@ fn it_tells_its_version_its_help_and_its_completions() {
 
 #[test]
 fn without_a_cluster_it_says_what_it_looked_for() {
-    for args in [&["tail", "widgets"][..], &["unhold", "demo", "widgets"]] {
+    for args in [
+        &["tail", "widgets"][..],
+        &["unhold", "demo", "widgets"],
+        &["plan", "project"],
+        &["confirm", "project", "projects/web"],
+        &["pause", "--all"],
+        &["rbac", "--all"],
+    ] {
         let Output { status, stdout, stderr } = rewitness(args);
         let said = String::from_utf8_lossy(&stderr);
         assert_eq!((status.code(), stdout.len()), (Some(2), 0), "{said}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 use rewitness_messaging::ResourceId;
 
 use super::apply::Applier;
-use super::check::RuleCheck;
+use super::check::{RuleCheck, RuleNeeds};
 use super::consumer::CascadeConsumer;
 use super::handle::RuleHandle;
 use super::hour::HourWindow;
@@ -90,6 +90,16 @@ impl Cascades {
         self.0.check(rule).await
     }
 
+    /// What a rule needs of this cluster, as that is now: its kinds, and the operator's rights on
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if what the server serves could not be found out.
+    pub async fn needs(&self, rule: &Rule) -> Result<RuleNeeds, Error> {
+        self.0.needs(rule).await
+    }
+
     /// What the deletion of a parent takes along by a rule, or would take, as of now; with `hour`
     /// as the Cascade's status keeps it. Reads only, with the client's own rights. `None` if the
     /// parent has gone or another has its name.
@@ -105,6 +115,17 @@ impl Cascades {
         parent: &ResourceId,
     ) -> Result<Option<Preview>, Error> {
         self.0.preview(rule, hour, parent).await
+    }
+
+    /// The same for each parent that the rule has, in the order of their names. Each kind is listed
+    /// once, everywhere, so that a caller who may list it in some namespaces alone is told that it is
+    /// not known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the parents could not be listed.
+    pub async fn previews(&self, rule: &Rule, hour: &HourWindow) -> Result<Vec<Preview>, Error> {
+        self.0.previews(rule, hour).await
     }
 }
 

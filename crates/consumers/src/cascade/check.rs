@@ -2,7 +2,7 @@ use futures::stream::{self, StreamExt};
 use rewitness_messaging::Kind;
 
 use super::cascades::Shared;
-use super::plan::{Refused, protected_kind};
+use super::plan::{Refused, protected_kinds};
 use super::reference::{Scope, check};
 use super::rights::{Right, has, rights_for};
 use super::rule::{DependentKind, Rule};
@@ -24,31 +24,25 @@ pub struct RuleCheck {
     pub missing: Vec<Right>,
 }
 
+/// What a rule needs of a cluster, as that is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleNeeds {
+    /// What the rule forbids or cannot say, whatever the parent; nothing is enforced then.
+    pub refused: Vec<Refused>,
+    /// Kinds that the server does not serve.
+    pub not_served: Vec<Kind>,
+    /// The rights that the operator needs on the kinds that are served. None are known while the
+    /// kind of the parents is not.
+    pub rights: Vec<Right>,
+}
+
 impl Shared {
-    /// Checks a rule: its references against the scopes of its kinds, its kinds against what is
-    /// protected, its kinds against what is served, its rights against what is granted.
+    /// Checks a rule: as [`needs`](Self::needs), and its rights against what is granted.
     pub(super) async fn check(&self, rule: &Rule) -> Result<RuleCheck, Error> {
-        let mut found = RuleCheck {
-            refused: protected_kind(&rule.current, &self.config.protection),
-            ..RuleCheck::default()
-        };
-        let parent = self.served(&rule.parent, &mut found).await?;
-        found.refused = found.refused.or_else(|| out_of_scope(rule, &rule.parent, parent.as_ref()));
-        let declared: Vec<&DependentKind> =
-            rule.current.stages.iter().flat_map(|stage| &stage.dependents).collect();
-        let mut dependents = Vec::new();
-        for declared in declared {
-            let Some(endpoint) = self.served(&declared.kind, &mut found).await? else { continue };
-            found.refused = found.refused.or_else(|| out_of_scope(rule, &declared.kind, Some(&endpoint)));
-            if let Some(parent) = &parent {
-                let clear = check(declared, Scope::of(parent.namespaced), Scope::of(endpoint.namespaced));
-                found.refused = found.refused.or(clear.err().map(Refused::Unclear));
-            }
-            dependents.push((endpoint, declared.action));
-        }
-        let Some(parent) = parent else { return Ok(found) };
-        let (parents, within) = (rule.parent_namespaces(), rule.within.as_deref());
-        let rights = rights_for(&parent, parents.as_deref(), &dependents, within);
+        let RuleNeeds { refused, not_served, rights } = self.needs(rule).await?;
+        let refused = refused.into_iter().next();
+        let mut found = RuleCheck { refused, not_served, missing: Vec::new() };
         let mut asked = stream::iter(rights.into_iter().map(|right| async {
             let granted = has(&self.loader.server, &right).await;
             (right, granted)
@@ -64,7 +58,34 @@ impl Shared {
         Ok(found)
     }
 
-    async fn served(&self, kind: &KindRef, found: &mut RuleCheck) -> Result<Option<Endpoint>, Error> {
+    /// Looks up what a rule needs: its references against the scopes of its kinds, its kinds against
+    /// what is protected, its kinds against what is served.
+    pub(super) async fn needs(&self, rule: &Rule) -> Result<RuleNeeds, Error> {
+        let mut found = RuleNeeds {
+            refused: protected_kinds(&rule.current, &self.config.protection).collect(),
+            ..RuleNeeds::default()
+        };
+        let parent = self.served(&rule.parent, &mut found).await?;
+        found.refused.extend(out_of_scope(rule, &rule.parent, parent.as_ref()));
+        let declared: Vec<&DependentKind> =
+            rule.current.stages.iter().flat_map(|stage| &stage.dependents).collect();
+        let mut dependents = Vec::new();
+        for declared in declared {
+            let Some(endpoint) = self.served(&declared.kind, &mut found).await? else { continue };
+            found.refused.extend(out_of_scope(rule, &declared.kind, Some(&endpoint)));
+            if let Some(parent) = &parent {
+                let clear = check(declared, Scope::of(parent.namespaced), Scope::of(endpoint.namespaced));
+                found.refused.extend(clear.err().map(Refused::Unclear));
+            }
+            dependents.push((endpoint, declared.action));
+        }
+        let Some(parent) = parent else { return Ok(found) };
+        let (parents, within) = (rule.parent_namespaces(), rule.within.as_deref());
+        found.rights = rights_for(&parent, parents.as_deref(), &dependents, within).into_iter().collect();
+        Ok(found)
+    }
+
+    async fn served(&self, kind: &KindRef, found: &mut RuleNeeds) -> Result<Option<Endpoint>, Error> {
         match self.loader.kinds.find(kind).await {
             Ok(Served::By(endpoint)) => Ok(Some((*endpoint).clone())),
             Ok(Served::Not) => {

@@ -13,7 +13,7 @@ use crate::api::{Endpoint, KindRef, Kinds, LivePage, Metadata, Object, Refusal, 
 const PAGE: u32 = 500;
 
 /// How many kinds are listed at a time for one parent.
-const LISTS: usize = 4;
+pub(super) const LISTS: usize = 4;
 
 /// How often a list is made anew because its continue token has expired.
 const EXPIRIES: usize = 3;
@@ -81,29 +81,28 @@ impl Loader {
         wanted: &Lookup,
         within: Option<&[String]>,
     ) -> Result<Vec<Object>, Refusal> {
+        let selector = wanted.selector(declared);
         let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
-            return self.list(endpoint, declared, wanted).await;
+            return self.list(endpoint, wanted.namespace.as_deref(), &selector).await;
         };
         let mut objects = Vec::new();
         for name in names {
-            let here = Lookup { namespace: Some(name.as_str().into()), value: wanted.value.clone() };
-            objects.extend(self.list(endpoint, declared, &here).await?);
+            objects.extend(self.list(endpoint, Some(name), &selector).await?);
         }
         Ok(objects)
     }
 
     /// All pages of a list. A token that has expired means listing anew: the token that comes with
     /// that answer would continue with an inconsistent list.
-    async fn list(
+    pub(super) async fn list(
         &self,
         endpoint: &Endpoint,
-        declared: &DependentKind,
-        wanted: &Lookup,
+        namespace: Option<&str>,
+        selector: &str,
     ) -> Result<Vec<Object>, Refusal> {
-        let selector = wanted.selector(declared);
         let (mut objects, mut token, mut expiries) = (Vec::new(), String::new(), 0);
         loop {
-            let request = endpoint.list(wanted.namespace.as_deref(), &selector, PAGE, &token);
+            let request = endpoint.list(namespace, selector, PAGE, &token);
             match self.server.call::<LivePage<Object>>(request).await {
                 Err(Refusal::Expired) if !token.is_empty() && expiries < EXPIRIES => {
                     (objects, token) = (Vec::new(), String::new());
@@ -175,7 +174,7 @@ impl Loader {
     }
 }
 
-fn unlisted(refusal: Refusal) -> Unlisted {
+pub(super) fn unlisted(refusal: Refusal) -> Unlisted {
     match refusal {
         Refusal::Forbidden { message } => Unlisted::Forbidden { message },
         other => Unlisted::Failed { message: other.to_string() },
@@ -192,13 +191,17 @@ fn as_dependent(object: Object, declared: &DependentKind, wanted: &Lookup) -> Re
             format!("the server answered with {}, which does not match the selector", metadata.name);
         return Err(Unlisted::Failed { message });
     }
-    Ok(Dependent {
+    Ok(dependent(metadata, &declared.kind.kind))
+}
+
+pub(super) fn dependent(metadata: Metadata, kind: &Kind) -> Dependent {
+    Dependent {
         deleting: metadata.deletion_timestamp.as_deref().map(as_time),
-        id: as_id(&metadata, &declared.kind.kind),
+        id: as_id(&metadata, kind),
         version: metadata.resource_version,
         created: metadata.creation_timestamp,
         finalizers: metadata.finalizers,
-    })
+    }
 }
 
 pub(crate) fn as_parent(metadata: Metadata, kind: &Kind) -> LiveParent {

@@ -164,18 +164,28 @@ impl Refused {
 
 /// What a rule forbids or cannot say, whatever the parent.
 pub(crate) fn refused_by_rule(rule: &Rule, revision: &Revision, protection: &Protection) -> Option<Refused> {
-    match () {
-        () if rule.mode != Mode::Enforce => Some(Refused::NotEnforced),
-        () if rule.paused => Some(Refused::Paused),
-        () if rule.hold_deletions => Some(Refused::DeletionsHeld),
-        () => protected_kind(revision, protection),
-    }
+    refusals_by_rule(rule, revision, protection).next()
 }
 
-/// The first kind of dependents that must not be deleted.
-pub(crate) fn protected_kind(revision: &Revision, protection: &Protection) -> Option<Refused> {
-    let mut kinds = revision.stages.iter().flat_map(|stage| &stage.dependents).map(|one| &one.kind.kind);
-    kinds.find(|kind| protection.covers_kind(kind)).map(|kind| Refused::ProtectedKind(kind.clone()))
+/// All of that, what decides first.
+pub(crate) fn refusals_by_rule(
+    rule: &Rule,
+    revision: &Revision,
+    protection: &Protection,
+) -> impl Iterator<Item = Refused> {
+    let stated = [
+        (rule.mode != Mode::Enforce).then_some(Refused::NotEnforced),
+        rule.paused.then_some(Refused::Paused),
+        rule.hold_deletions.then_some(Refused::DeletionsHeld),
+    ];
+    stated.into_iter().flatten().chain(protected_kinds(revision, protection))
+}
+
+/// The kinds of dependents that must not be deleted.
+pub(crate) fn protected_kinds(revision: &Revision, protection: &Protection) -> impl Iterator<Item = Refused> {
+    let kinds = revision.stages.iter().flat_map(|stage| &stage.dependents).map(|one| &one.kind.kind);
+    let kinds: BTreeSet<&Kind> = kinds.filter(|kind| protection.covers_kind(kind)).collect();
+    kinds.into_iter().cloned().map(Refused::ProtectedKind)
 }
 
 /// Decides what is next for one parent.

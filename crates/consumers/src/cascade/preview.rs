@@ -7,7 +7,7 @@ use super::hash::plan_hash;
 use super::hour::HourWindow;
 use super::limits::{Excess, Verdict};
 use super::parent_record::ParentRecord;
-use super::plan::{Refused, Round, Situation, refused_by_rule};
+use super::plan::{Refused, Round, Situation, refusals_by_rule};
 use super::rule::{Revision, Rule};
 use super::wait_graph::WaitGraph;
 use super::waits::Cause;
@@ -175,7 +175,7 @@ impl Shared {
 }
 
 /// What a round would make of a situation, as a value for people.
-fn preview(situation: &Situation<'_>, parent: &LiveParent) -> Preview {
+pub(super) fn preview(situation: &Situation<'_>, parent: &LiveParent) -> Preview {
     let (rule, revision) = (situation.rule, situation.revision);
     let round = Round::new(situation, parent);
     let stages = situation.revision.stages.iter().enumerate().map(|(index, stage)| PreviewStage {
@@ -203,8 +203,7 @@ fn preview(situation: &Situation<'_>, parent: &LiveParent) -> Preview {
         hash: plan_hash(due),
         given: parent.annotations.get(&confirm_annotation(&rule.name)).cloned(),
         excess: unconfirmed.as_ref().map(|unconfirmed| unconfirmed.why.clone()).unwrap_or_default(),
-        refused: refused_by_rule(rule, revision, situation.protection)
-            .into_iter()
+        refused: refusals_by_rule(rule, revision, situation.protection)
             .chain(unclear)
             .chain(unconfirmed.map(Refused::Unconfirmed))
             .collect(),
@@ -330,6 +329,19 @@ mod tests {
         confirmed.annotations.insert("confirm.rewitness.dev/project".to_owned(), found.hash.clone());
         let again = of(&rule, &confirmed, dependents());
         assert_eq!((again.excess.len(), again.given), (0, Some(found.hash)));
+    }
+
+    #[test]
+    fn a_preview_names_everything_that_keeps_the_deletion_from_beginning() {
+        let stages = json!([{ "name": "all", "dependents": [
+            { "apiVersion": "v1", "kind": "Node", "by": { "label": "p" }, "holds": "Name" },
+            { "apiVersion": "v1", "kind": "Namespace", "by": { "label": "p" }, "holds": "Name" },
+        ] }]);
+        let rule = rule(json!({ "mode": "Plan", "paused": true, "stages": stages }));
+        let protection = Protection::default();
+        let found = refusals_by_rule(&rule, &rule.current, &protection);
+        let said: Vec<_> = found.map(|refused| refused.as_str()).collect();
+        assert_eq!(said, ["NotEnforced", "Paused", "ProtectedKind", "ProtectedKind"]);
     }
 
     #[test]

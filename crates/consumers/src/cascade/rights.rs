@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rewitness_crds::cascade::Action;
@@ -22,8 +22,10 @@ const NAMED: usize = 12;
 pub struct Right {
     /// The group; empty for the core group.
     pub group: String,
-    /// The plural.
+    /// The plural; with a subresource as `cascades/status`.
     pub resource: String,
+    /// On the object of this name; on all if `None`.
+    pub name: Option<String>,
     /// The verb.
     pub verb: &'static str,
     /// In this namespace; everywhere if `None`.
@@ -33,16 +35,36 @@ pub struct Right {
 impl Right {
     /// A right everywhere.
     pub fn new(verb: &'static str, group: &str, resource: &str) -> Self {
-        Self { group: group.to_owned(), resource: resource.to_owned(), verb, namespace: None }
+        Self { group: group.to_owned(), resource: resource.to_owned(), name: None, verb, namespace: None }
+    }
+
+    /// The same right on the object of this name alone.
+    ///
+    /// # Caveats
+    ///
+    /// `list` and `watch` are granted so to who selects by the field `metadata.name`, and `create`
+    /// never is.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The plural and the subresource; that is empty if there is none.
+    pub fn parts(&self) -> (&str, &str) {
+        self.resource.split_once('/').unwrap_or((&self.resource, ""))
     }
 }
 
-/// `delete clusters.compute.example.com in team-a`, as `kubectl auth can-i` knows it.
+/// `delete clusters.compute.example.com in team-a`, as `kubectl auth can-i` knows it; a subresource or
+/// a name follows after a slash.
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
+        let (plural, subresource) = self.parts();
+        write!(f, "{} {plural}", self.verb)?;
         if !self.group.is_empty() {
             write!(f, ".{}", self.group)?;
+        }
+        for part in [Some(subresource).filter(|part| !part.is_empty()), self.name.as_deref()] {
+            part.map_or(Ok(()), |part| write!(f, "/{part}"))?;
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in {namespace}"),
@@ -51,7 +73,8 @@ impl fmt::Display for Right {
     }
 }
 
-/// The rules of a ClusterRole that grant these rights, one for each resource, and nothing more.
+/// The rules of a ClusterRole that grant these rights, and nothing more, as YAML: one for each
+/// resource, or for each that is named. In which namespaces is not said.
 ///
 /// ```
 /// use rewitness_consumers::cascade::{Right, policy_rules};
@@ -61,20 +84,35 @@ impl fmt::Display for Right {
 ///     policy_rules(&rights),
 ///     "- apiGroups: [\"apps\"]\n  resources: [\"deployments\"]\n  verbs: [\"delete\", \"list\"]\n",
 /// );
+/// let named = [Right::new("get", "apps", "deployments").named("web")];
+/// assert!(policy_rules(&named).contains("resourceNames: [\"web\"]"));
 /// ```
 pub fn policy_rules(rights: &[Right]) -> String {
-    let rule = |(group, resource, verbs): (&str, &str, String)| {
-        format!("- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n  verbs: [{verbs}]\n")
+    let rule = |grant: Grant<'_>| {
+        let names = match &*grant.names {
+            [] => String::new(),
+            names => format!("  resourceNames: [{}]\n", quoted(names)),
+        };
+        let Grant { group, resource, verbs, .. } = grant;
+        format!(
+            "- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n{names}  verbs: [{}]\n",
+            quoted(&verbs)
+        )
     };
-    by_resource(rights).map(rule).collect()
+    grants(rights).map(rule).collect()
 }
 
 /// The same in one line, of the first resources at least.
 pub(crate) fn policy_rules_in_line(rights: &[Right]) -> String {
-    let rule = |(group, resource, verbs): (&str, &str, String)| {
-        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{verbs}]}}")
+    let rule = |Grant { group, resource, names, verbs }: Grant<'_>| {
+        let names = match &*names {
+            [] => String::new(),
+            names => format!("resourceNames: [{}], ", quoted(names)),
+        };
+        let verbs = quoted(&verbs);
+        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], {names}verbs: [{verbs}]}}")
     };
-    some(by_resource(rights).map(rule))
+    some(grants(rights).map(rule))
 }
 
 /// The first of some texts, and how many more there are.
@@ -88,15 +126,36 @@ pub(crate) fn some(texts: impl Iterator<Item = String>) -> String {
     texts.join(", ")
 }
 
-/// Each group and resource, with the verbs as they stand between brackets.
-fn by_resource(rights: &[Right]) -> impl Iterator<Item = (&str, &str, String)> {
-    let resources: BTreeSet<(&str, &str)> =
-        rights.iter().map(|right| (&*right.group, &*right.resource)).collect();
-    resources.into_iter().map(|(group, resource)| {
-        let granted = rights.iter().filter(|right| right.group == group && right.resource == resource);
-        let verbs: BTreeSet<String> = granted.map(|right| format!("\"{}\"", right.verb)).collect();
-        (group, resource, verbs.into_iter().collect::<Vec<_>>().join(", "))
-    })
+/// What may be done to a resource, or to the objects of these names alone.
+struct Grant<'a> {
+    group: &'a str,
+    resource: &'a str,
+    names: Vec<&'a str>,
+    verbs: Vec<&'a str>,
+}
+
+/// The fewest grants that give these rights. Objects on which the same may be done share one.
+fn grants(rights: &[Right]) -> impl Iterator<Item = Grant<'_>> {
+    let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        let on = (&*right.group, &*right.resource, right.name.as_deref());
+        verbs.entry(on).or_default().insert(right.verb);
+    }
+    let mut grants: BTreeMap<(&str, &str, bool, BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
+    for ((group, resource, name), verbs) in verbs {
+        grants.entry((group, resource, name.is_some(), verbs)).or_default().extend(name);
+    }
+    let grant = |((group, resource, _, verbs), names): ((_, _, bool, BTreeSet<_>), Vec<_>)| Grant {
+        group,
+        resource,
+        names,
+        verbs: verbs.into_iter().collect(),
+    };
+    grants.into_iter().map(grant)
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a rule needs: parents are held, read and released; dependents are listed, and watched for
@@ -129,7 +188,8 @@ pub(crate) fn rights_for(
         }
     }
     if parent.group.contains('.') {
-        rights.insert(Right::new("get", "apiextensions.k8s.io", "customresourcedefinitions"));
+        let definition = Right::new("get", "apiextensions.k8s.io", "customresourcedefinitions");
+        rights.insert(definition.named(format!("{}.{}", parent.plural, parent.group)));
     }
     rights
 }
@@ -153,13 +213,52 @@ struct ReviewStatus {
 
 /// Whether the caller has a right, by a SelfSubjectAccessReview.
 pub(crate) async fn has(server: &Server, right: &Right) -> Result<bool, Refusal> {
+    let (plural, subresource) = right.parts();
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": { "resourceAttributes": {
-            "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace,
+            "verb": right.verb, "group": right.group, "resource": plural, "subresource": subresource,
+            "name": right.name, "namespace": right.namespace,
         } },
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     Ok(server.call::<Review>(post_document(path, &review)).await?.status.allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_objects_share_a_rule_with_those_alone_on_which_the_same_may_be_done() {
+        let crd = |verb, name| Right::new(verb, "x", "crds").named(name);
+        let rights = [
+            crd("get", "a"),
+            crd("get", "b"),
+            crd("patch", "b"),
+            crd("get", "c"),
+            Right::new("list", "x", "crds"),
+        ];
+        let of = |names: &str, verbs: &str| {
+            format!("- apiGroups: [\"x\"]\n  resources: [\"crds\"]\n{names}  verbs: [{verbs}]\n")
+        };
+        let expected = [
+            of("", r#""list""#),
+            of("  resourceNames: [\"a\", \"c\"]\n", r#""get""#),
+            of("  resourceNames: [\"b\"]\n", r#""get", "patch""#),
+        ];
+        assert_eq!(policy_rules(&rights), expected.concat());
+    }
+
+    #[test]
+    fn a_right_is_said_as_kubectl_knows_it() {
+        for (right, expected) in [
+            (Right::new("get", "", "pods"), "get pods"),
+            (Right::new("patch", "x.y", "as/status"), "patch as.x.y/status"),
+            (Right::new("get", "x.y", "as").named("b"), "get as.x.y/b"),
+        ] {
+            assert_eq!(right.to_string(), expected);
+        }
+    }
 }

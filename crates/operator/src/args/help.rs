@@ -8,6 +8,8 @@ Examples:
   rewitness unhold demo widgets -A                let go what the line above still holds
   rewitness why project/web                       why is it still there, and what to do
   rewitness run                                   follow the cluster's Cascades
+  rewitness plan project web                      what would go with the project web
+  rewitness pause project                         nothing is done by a Cascade for the time being
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
@@ -96,10 +98,23 @@ Stopping:
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
+/// clap does not know that only a hold by hand needs its types.
+pub(super) const UNHOLD_USAGE: &str = "\
+rewitness unhold [OPTIONS] NAME TYPE...
+       rewitness unhold [OPTIONS] NAME TYPE/NAME
+       rewitness unhold [OPTIONS] cascade/NAME [TYPE... | TYPE/NAME]";
+
 pub(super) const UNHOLD: &str = "\
 Examples:
   rewitness unhold demo widgets -A --dry-run      what is held
   rewitness unhold demo widgets -A                let it go
+  rewitness unhold cascade/project projects       what a Cascade has left behind that is gone
+  rewitness unhold cascade/project projects/web --force
+                                                  one parent, whatever its deletion waits for
+
+What a Cascade holds is let go by its operator when the Cascade is deleted or set to mode Plan; only
+without one is this needed. While there is a Cascade of that name, it takes --force. Its dependents
+that are left stay: nothing is deleted by this.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 
@@ -150,6 +165,112 @@ Output (-o):
   caution  only where there is something to think of first
 
 Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.";
+/// clap does not know that a file takes the place of a name.
+pub(super) const PLAN_USAGE: &str = "\
+rewitness plan [OPTIONS] CASCADE [PARENT]
+       rewitness plan [OPTIONS] -f FILE [PARENT]";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  rewitness plan -f cascade.yaml                  each parent of a Cascade that is not applied yet
+  rewitness plan project                          each parent of one that is
+  rewitness plan project web                      all that goes with the project web, by name
+  rewitness plan project web -o json | jq -r .parents[0].hash
+
+The list is of now; what refers to a parent when that is deleted goes with it. Flags of the operator
+(--allow-protected-kinds) and the namespace that it runs in are not known here.
+
+Output (-o):
+  text   for people; at most 10 names of a kind and 30 parents without --all
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Plan\",\"cascade\":…,\"origin\":\"cluster\",
+          \"mode\":\"Plan\",\"limits\":{\"maxDependents\":…,\"maxPerHour\":…,\"hourRoom\":…},
+          \"refused\":[{\"reason\":…,\"message\":…}],\"notServed\":[…],
+          \"totals\":{\"parents\":…,\"deletes\":…,\"waits\":…,\"unconfirmed\":…,\"complete\":true},
+          \"parents\":[{\"namespace\":…,\"name\":…,\"uid\":…,\"selected\":true,\"deleting\":…,\"deletes\":…,
+            \"waits\":…,\"complete\":true,\"hash\":…,\"excess\":[…],\"refused\":[…],\"stages\":[{\"name\":…,
+            \"kinds\":[{\"group\":…,\"version\":…,\"kind\":…,\"action\":\"Delete\",\"count\":…,
+            \"causes\":{\"Due\":…},\"unknown\":{…},\"dependents\":[{\"namespace\":…,\"name\":…,\"uid\":…,
+            \"cause\":…,\"message\":…}]}]}]}]}
+         dependents are there for a PARENT alone; namespace, deleting and unknown where they apply.
+         Fields and words may be added, none change.
+
+  cause    Due (would be deleted), AwaitsOthers, Protected, Terminating, Cascading, Finalizers
+  complete whether all could be listed; if not, there may be more than is counted
+  excess   why a confirmation is needed: MaxDependents, MaxPerHour, KindRemoved
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const CONFIRM: &str = "\
+Examples:
+  rewitness confirm project projects/web          show the list, ask, confirm it
+  rewitness confirm project spaces/web -n team-a --yes
+
+Writes the annotation confirm.rewitness.dev/CASCADE with the hash of the list; who may patch the parent
+may confirm. What comes to the list later has to be confirmed anew.
+
+Output (-o), after the list and the question on stderr:
+  text   a line
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Confirmation\",\"cascade\":…,\"namespace\":…,
+          \"name\":…,\"uid\":…,\"hash\":…,\"deletes\":4,\"needed\":true,\"changed\":true}
+         Fields may be added, none change.
+
+Exit status: 0 confirmed, or no confirmation is needed; 1 failed, or the answer was no; 2 wrong use.";
+
+pub(super) const PAUSE_ABOUT: &str = "Pause Cascades: nothing is done by them until `rewitness resume`";
+
+pub(super) const PAUSE: &str = "\
+Examples:
+  rewitness pause project                         no parent is held anew, no deletion begins or goes on
+  rewitness pause project --deletions             parents are held as usual, deletions stand still
+  rewitness pause --all                           all Cascades
+
+Sets spec.paused, or with --deletions spec.holdDeletions; what is paused already stays as it is. A
+parent that is deleted before it was held goes without its dependents, so --deletions is the safer.
+
+Output (-o):
+  text   a line per Cascade
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Switch\",\"field\":\"paused\",\"value\":true,
+          \"cascades\":[{\"name\":\"project\",\"changed\":true,\"paused\":true,\"holdDeletions\":false,\"held\":2}]}
+         and \"error\" where one could not be changed. Fields may be added, none change.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const RESUME_ABOUT: &str = "Resume Cascades that were paused";
+
+pub(super) const RESUME: &str = "\
+Examples:
+  rewitness resume project                        undo `rewitness pause project`
+  rewitness resume project --deletions            undo `rewitness pause project --deletions`
+  rewitness resume --all                          all Cascades
+
+Unsets spec.paused, or with --deletions spec.holdDeletions; each of the two alone. Deletions that
+stood still go on at once.
+
+Output (-o): as of `rewitness pause`.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const RBAC: &str = "\
+Examples:
+  rewitness rbac -f cascade.yaml                  for a Cascade that is to be applied
+  rewitness rbac --all | kubectl apply -f -       for all that there are
+  rewitness rbac --all --check --as system:serviceaccount:rewitness-system:rewitness
+
+Bind the ClusterRole to the operator's ServiceAccount; where a Cascade names the namespaces of its
+parents, there is a Role in each of them besides. What every account may do is not in it: reading
+what is served, asking for its own rights.
+
+Output (-o):
+  text, yaml   the roles; with --check -o text a line per right, with ✓ or ✗
+  json         a v1 List of the roles
+  with --check {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"RightsCheck\",\"user\":…,
+               \"granted\":20,\"missing\":1,\"rights\":[{\"verb\":…,\"group\":…,\"resource\":…,\"granted\":true}]}
+               A right may also have name and namespace. Fields may be added, none change.
+
+Exit status: 0 done, 1 failed or a right is missing, 2 wrong use.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -142,3 +142,37 @@ fn every_help_has_examples() {
         assert!(parse(line).unwrap_err().to_string().contains("Examples:"), "{line}");
     }
 }
+
+#[test]
+fn the_commands_about_cascades_take_what_one_would_type() {
+    let Command::Unhold(args) = parse("rewitness unhold cascade/project --force").unwrap().command else {
+        panic!("unhold")
+    };
+    assert_eq!(
+        (args.hold.to_string(), args.types.len(), args.force),
+        ("cascade/project".to_owned(), 0, true)
+    );
+    let Command::Confirm(args) = parse("rewitness -n a confirm project spaces/web -y").unwrap().command
+    else {
+        panic!("confirm")
+    };
+    assert_eq!((args.parent.as_str(), args.namespace.as_deref(), args.yes), ("spaces/web", Some("a"), true));
+    let Command::Rbac(args) = parse("rewitness rbac -f a.yaml -f b.yaml --check --as x").unwrap().command
+    else {
+        panic!("rbac")
+    };
+    assert_eq!((args.files.len(), args.check, args.user.as_deref()), (2, true, Some("x")));
+    for wrong in [
+        "rewitness unhold demo",
+        "rewitness -A plan project",
+        "rewitness pause",
+        "rewitness pause project --all",
+        "rewitness confirm project",
+        "rewitness rbac",
+        "rewitness rbac --all -f a.yaml",
+        "rewitness rbac --all --as x",
+        "rewitness rbac --all --name a/b",
+    ] {
+        assert!(parse(wrong).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+
+use futures::stream::{self, StreamExt};
+use rewitness_messaging::Timestamp;
+
+use super::cascades::Shared;
+use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
+use super::hour::HourWindow;
+use super::load::{LISTS, Loader, as_parent, dependent, unlisted};
+use super::parent_record::ParentRecord;
+use super::plan::Situation;
+use super::preview::{Preview, preview};
+use super::reference::{Scope, lookup};
+use super::rule::{DependentKind, Revision, Rule};
+use super::wait_graph::WaitGraph;
+use crate::Error;
+use crate::api::{Refusal, Served};
+
+/// Everything of one kind that refers to any parent by one label.
+struct Referring {
+    scope: Scope,
+    by_value: HashMap<String, Vec<Dependent>>,
+}
+
+/// What refers to any parent, by the place of its kind in the revision.
+type References = Vec<((usize, usize), Result<Referring, Unlisted>)>;
+
+impl Shared {
+    /// As [`Shared::preview`], for all parents there are: each kind is listed once, whatever their
+    /// number.
+    pub(super) async fn previews(&self, rule: &Rule, hour: &HourWindow) -> Result<Vec<Preview>, Error> {
+        let references = self.loader.references(&rule.current).await;
+        let parents = self.loader.parents(rule).await?;
+        let kind_removed = match parents.first() {
+            Some(parent) => self.loader.is_being_removed(&rule.parent, &parent.id).await.ok(),
+            None => None,
+        };
+        let now = Timestamp::now();
+        let mut previews = Vec::new();
+        for parent in &parents {
+            let record = ParentRecord::of(parent, &rule.name);
+            if record.is_some_and(|record| record.revision != rule.current.hash) {
+                // It goes by an earlier revision, which may have other kinds.
+                previews.extend(self.preview(rule, hour, &parent.id).await?);
+                continue;
+            }
+            let listings = listings(&references, &rule.current, parent);
+            let situation = Situation {
+                rule,
+                revision: &rule.current,
+                delivered: &parent.id,
+                parent: Some(parent),
+                listings: &listings,
+                empty_rounds: 0,
+                missing_rights: &[],
+                protection: &self.config.protection,
+                graph: &WaitGraph::default(),
+                hour_room: hour.room(rule.max_per_hour, now),
+                kind_removed: kind_removed.unwrap_or_default(),
+                now,
+            };
+            previews.push(Preview { kind_removed, ..preview(&situation, parent) });
+        }
+        Ok(previews)
+    }
+}
+
+/// What of all that refers to this parent, as if it had been listed for it alone.
+fn listings(references: &References, revision: &Revision, parent: &LiveParent) -> Vec<Listing> {
+    let of = |(place, referring): &((usize, usize), Result<Referring, Unlisted>)| {
+        let declared = &revision.stages[place.0].dependents[place.1];
+        let found = referring.as_ref().map_err(Clone::clone).and_then(|referring| {
+            let wanted = lookup(declared, &parent.id, referring.scope).map_err(Unlisted::Unclear)?;
+            let Some(wanted) = wanted else { return Ok(Vec::new()) };
+            let there = referring.by_value.get(&wanted.value).into_iter().flatten();
+            let is_here =
+                |one: &&Dependent| wanted.namespace.is_none() || one.id.namespace == wanted.namespace;
+            Ok(there.filter(is_here).cloned().collect())
+        });
+        Listing { place: *place, found }
+    };
+    references.iter().map(of).collect()
+}
+
+impl Loader {
+    /// The parents of a rule, in the order of their names.
+    async fn parents(&self, rule: &Rule) -> Result<Vec<LiveParent>, Error> {
+        let kind = &rule.parent.kind;
+        let failed = |refusal| Error::ListParents { kind: kind.clone(), refusal };
+        let Served::By(endpoint) = self.kinds.find(&rule.parent).await.map_err(failed)? else {
+            return Err(failed(Refusal::NoPath));
+        };
+        let selector = rule.selector.to_string();
+        let places = match rule.parent_namespaces() {
+            Some(names) => names.into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        let mut parents = Vec::new();
+        for place in places {
+            let found = self.list(&endpoint, place.as_deref(), &selector).await.map_err(failed)?;
+            parents.extend(found.into_iter().map(|object| as_parent(object.metadata, kind)));
+        }
+        parents.sort_unstable_by(|one, other| {
+            (&one.id.namespace, &one.id.name).cmp(&(&other.id.namespace, &other.id.name))
+        });
+        Ok(parents)
+    }
+
+    async fn references(&self, revision: &Revision) -> References {
+        let mut lists = Vec::new();
+        for (stage, declared) in revision.stages.iter().enumerate() {
+            for (index, declared) in declared.dependents.iter().enumerate() {
+                lists.push(async move { ((stage, index), self.referring(declared).await) });
+            }
+        }
+        stream::iter(lists).buffered(LISTS).collect().await
+    }
+
+    /// What has the label, whatever its value.
+    async fn referring(&self, declared: &DependentKind) -> Result<Referring, Unlisted> {
+        let Served::By(endpoint) = self.kinds.find(&declared.kind).await.map_err(unlisted)? else {
+            return Err(Unlisted::NotServed);
+        };
+        let key = declared.label.as_str();
+        let objects = match self.list(&endpoint, None, key).await {
+            Err(Refusal::NoPath) => return Err(Unlisted::NotServed),
+            listed => listed.map_err(unlisted)?,
+        };
+        let mut by_value: HashMap<String, Vec<Dependent>> = HashMap::new();
+        for object in objects {
+            let Some(value) = object.metadata.labels.get(key).cloned() else {
+                let name = object.metadata.name;
+                let message = format!("the server answered with {name}, which does not match the selector");
+                return Err(Unlisted::Failed { message });
+            };
+            by_value.entry(value).or_default().push(dependent(object.metadata, &declared.kind.kind));
+        }
+        Ok(Referring { scope: Scope::of(endpoint.namespaced), by_value })
+    }
+}

@@ -1,0 +1,94 @@
+//! The parent that a command is about: one object of the kind that a Cascade names.
+
+use std::collections::BTreeMap;
+
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta};
+use rewitness_consumers::cascade::Rule;
+use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_messaging::ResourceId;
+
+use crate::connect::Link;
+use crate::exit::wrong_use;
+
+/// A parent, as it was just read.
+pub(crate) struct Parent {
+    pub(crate) kind: ResolvedKind,
+    pub(crate) id: ResourceId,
+    pub(crate) metadata: ObjectMeta,
+}
+
+/// Where the parents of a rule are, and how they are called.
+pub(crate) struct Parents {
+    kind: ResolvedKind,
+    link: Link,
+}
+
+impl Parents {
+    /// The parents of a rule; with `TYPE/NAME` the type must be theirs. Answers the name, too.
+    pub(crate) async fn of(link: &Link, rule: &Rule, typed: &str) -> anyhow::Result<(Self, String)> {
+        let resolver = Resolver::new(&link.client).await.map_err(|error| link.explain(error))?;
+        let kind = resolver.kinds().iter().find(|kind| kind.kind == *rule.parent_kind());
+        let Some(kind) = kind else {
+            anyhow::bail!("{} does not serve {}, of which the parents are", link.place(), rule.parent_kind());
+        };
+        let (is_theirs, name) = match typed.split_once('/') {
+            None => (true, typed),
+            Some((typed, name)) => {
+                let named = resolver.resolve(typed).map_err(|error| link.explain(error))?;
+                (named.kind == kind.kind, name)
+            }
+        };
+        if !is_theirs || name.is_empty() || name.contains('/') {
+            let of = format!("the parents of cascade/{} are {kind}", rule.name());
+            return Err(wrong_use(format!("`{typed}` names none of them: {of}\nname one as {kind}/NAME")));
+        }
+        Ok((Self { kind: kind.clone(), link: link.clone() }, name.to_owned()))
+    }
+
+    /// One of them, read anew.
+    pub(crate) async fn read(&self, namespace: Option<&str>, name: &str) -> anyhow::Result<Parent> {
+        let Self { kind, link } = self;
+        let namespace = namespace.unwrap_or(&link.namespace);
+        let namespace = kind.namespaced.then_some(namespace);
+        let place = namespace.map_or_else(String::new, |namespace| format!(" in {namespace}"));
+        let found = self.api(namespace).get_metadata_opt(name).await;
+        let found = found.map_err(|error| link.explain_call(&format!("read {kind}/{name}{place}"), error))?;
+        let Some(found) = found else {
+            let other = if kind.namespaced { "\nanother namespace is named with -n" } else { "" };
+            anyhow::bail!("there is no {kind}/{name}{place} on {}{other}", link.place());
+        };
+        let id = ResourceId {
+            kind: kind.kind.clone(),
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+            uid: found.metadata.uid.as_deref().unwrap_or_default().into(),
+        };
+        Ok(Parent { kind: kind.clone(), id, metadata: found.metadata })
+    }
+
+    pub(crate) fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {
+        let kind = &self.kind;
+        let named = GroupVersionKind::gvk(&kind.kind.group, &kind.version, &kind.kind.kind);
+        let resource = ApiResource::from_gvk_with_plural(&named, &kind.plural);
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.link.client.clone(), namespace, &resource),
+            None => Api::all_with(self.link.client.clone(), &resource),
+        }
+    }
+}
+
+impl Parent {
+    /// Whether the rule is about it.
+    pub(crate) fn is_of(&self, rule: &Rule) -> bool {
+        let none = BTreeMap::new();
+        let labels = self.metadata.labels.as_ref().unwrap_or(&none);
+        rule.is_parent(self.id.namespace.as_deref(), |key| labels.get(key).map(String::as_str))
+    }
+
+    /// `projects.identity.example.com/web -n team-a`, as it is typed.
+    pub(crate) fn typed(&self) -> String {
+        let place = self.id.namespace.as_deref().map_or_else(String::new, |name| format!(" -n {name}"));
+        format!("{}/{}{place}", self.kind, self.id.name)
+    }
+}

@@ -1,0 +1,65 @@
+//! The Cascade that is asked about: as it is in the cluster, or as it would be applied.
+
+use rewitness_consumers::cascade::{HourWindow, Refused, Rule, RuleNeeds};
+use rewitness_crds::Cascade;
+use rewitness_messaging::Timestamp;
+
+use super::document::{Limits, Plan, Reason};
+use super::stated;
+use crate::connect::Link;
+use crate::exit::wrong_use;
+use crate::sources;
+
+/// A Cascade, and what its status says of this hour.
+pub(crate) struct Subject {
+    pub(crate) cascade: Cascade,
+    pub(crate) rule: Rule,
+    pub(crate) hour: HourWindow,
+    /// What the rule says of itself: that it is paused, say.
+    pub(crate) rule_refusals: Vec<Refused>,
+    origin: &'static str,
+}
+
+impl Subject {
+    /// The one of this name.
+    pub(crate) async fn of_cluster(link: &Link, typed: &str) -> anyhow::Result<Self> {
+        Self::new(sources::named(link, typed).await?, "cluster")
+    }
+
+    /// The one of a file. What was deleted in this hour, and with which revisions deletions have
+    /// begun, is known by the Cascade that it would take the place of.
+    pub(crate) async fn of_file(link: &Link, cascades: Vec<Cascade>) -> anyhow::Result<Self> {
+        let [cascade] = <[Cascade; 1]>::try_from(cascades).map_err(|several| {
+            let count = several.len();
+            wrong_use(format!(
+                "the file has {count} Cascades: a plan is for one, so put it in a file of its own"
+            ))
+        })?;
+        let name = cascade.metadata.name.clone().unwrap_or_default();
+        // Who may not read Cascades, or has none installed yet, plans for one that is not there.
+        let former = sources::find(link, &name).await.ok().flatten();
+        let status = former.and_then(|former| former.status);
+        Self::new(Cascade { status, ..cascade }, "file")
+    }
+
+    fn new(cascade: Cascade, origin: &'static str) -> anyhow::Result<Self> {
+        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let rule = Rule::new(&cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))?;
+        let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
+        let rule_refusals = stated(&rule, &cascade.spec);
+        Ok(Self { cascade, rule, hour: HourWindow::new(hour), rule_refusals, origin })
+    }
+
+    /// The plan of no parent yet.
+    pub(super) fn plan(&self, needs: RuleNeeds) -> Plan {
+        let spec = &self.cascade.spec;
+        let limits = Limits {
+            max_dependents: spec.limits.max_dependents,
+            max_per_hour: spec.limits.max_per_hour,
+            hour_room: self.hour.room(spec.limits.max_per_hour, Timestamp::now()),
+        };
+        let refused = self.rule_refusals.iter().chain(&needs.refused).map(Reason::of_refused).collect();
+        let not_served = needs.not_served.iter().map(ToString::to_string).collect();
+        Plan::new(self.rule.name(), self.origin, spec.mode, limits, refused, not_served)
+    }
+}

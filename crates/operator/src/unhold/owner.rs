@@ -1,0 +1,65 @@
+//! Whether a Cascade is there whose finalizer is to be taken off by hand (C10).
+
+use rewitness_crds::Cascade;
+
+use super::HoldRef;
+use crate::args::UnholdArgs;
+use crate::connect::Link;
+use crate::exit::wrong_use;
+use crate::screen::Screen;
+use crate::sources;
+
+/// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
+pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {
+    let HoldRef::Cascade(name) = &args.hold else { return Ok(args.types.clone()) };
+    let owner = match sources::find(link, &name.to_string()).await {
+        // Who may not read Cascades can let go of what was named all the same.
+        Err(_) if args.force && !args.types.is_empty() => None,
+        Err(error) => {
+            return Err(
+                error.context("it is not known whether the Cascade is there; --force takes it off anyway")
+            );
+        }
+        Ok(owner) => owner,
+    };
+    if let Some(owner) = &owner {
+        refuse_or_warn(args, owner, screen)?;
+    }
+    match (&*args.types, owner) {
+        ([], None) => Err(wrong_use(format!(
+            "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  \
+             rewitness unhold {} TYPE -A",
+            args.hold
+        ))),
+        ([], Some(owner)) => Ok(vec![parent_type(&owner)]),
+        (types, _) => Ok(types.to_vec()),
+    }
+}
+
+fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow::Result<()> {
+    let is_going = owner.metadata.deletion_timestamp.is_some();
+    let why = match is_going {
+        true => "is being deleted, and its operator lets go of its parents",
+        false => "is there, and its operator holds its parents",
+    };
+    if args.dry_run || args.force {
+        if args.force && !is_going {
+            screen.alarm("warning", format_args!("{} {why}: live ones will be held anew", args.hold));
+        }
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{} {why}\nto let go of all, delete it or set it to mode Plan; \
+         without an operator, or for one parent, --force takes the finalizer off",
+        args.hold
+    )
+}
+
+/// `Project.identity.example.com`, which is a type as it can be typed.
+fn parent_type(cascade: &Cascade) -> String {
+    let parent = &cascade.spec.parent;
+    match parent.api_version.split_once('/') {
+        Some((group, _)) => format!("{}.{group}", parent.kind),
+        None => parent.kind.clone(),
+    }
+}

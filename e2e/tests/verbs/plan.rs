@@ -1,0 +1,202 @@
+//! `rewitness plan`: what would go, before it does.
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use rewitness_controlplane::unique;
+use serde_json::{Value, json};
+
+use crate::lab::{FOREIGN, Lab};
+use crate::office::Office;
+use crate::running::Running;
+use crate::typing::command;
+
+/// Two projects: `web` with three clusters and two disks of another namespace, one of them being deleted
+/// and kept; `bare` with none.
+async fn platform(lab: &Lab) -> Result<String> {
+    let other = lab.plane.namespace("other").await?;
+    for name in ["web", "bare"] {
+        lab.create("Project", name, None).await?;
+    }
+    for name in ["a", "b", "c"] {
+        lab.create("Cluster", name, Some("web")).await?;
+    }
+    for name in ["d", "e"] {
+        lab.create_in("Disk", &other, name, Some("web")).await?;
+    }
+    lab.patch("Cluster", "c", json!({ "finalizers": [FOREIGN] })).await?;
+    lab.delete("Cluster", "c").await?;
+    Ok(other)
+}
+
+fn stages(lab: &Lab) -> Vec<Vec<Value>> {
+    let mut disks = lab.dependents("Disk");
+    disks["action"] = "Wait".into();
+    vec![vec![lab.dependents("Cluster")], vec![disks]]
+}
+
+/// A file of a Cascade that nobody has applied.
+fn file(lab: &Lab, folder: &tempfile::TempDir, stages: &[Vec<Value>], more: Value) -> Result<String> {
+    let stages: Vec<&[Value]> = stages.iter().map(Vec::as_slice).collect();
+    let path = folder.path().join("cascade.yaml");
+    std::fs::write(&path, serde_json::to_string(&lab.cascade_of("Project", &stages, more))?)?;
+    Ok(path.display().to_string())
+}
+
+#[tokio::test]
+async fn a_cascade_that_is_not_applied_yet_is_planned_from_its_file() -> Result<()> {
+    let office = Office::new().await?;
+    let (lab, folder) = (&office.lab, tempfile::tempdir()?);
+    let (group, ns, other) = (&lab.group, &lab.ns, platform(lab).await?);
+    let more = json!({ "mode": "Plan", "limits": { "maxDependents": 1 } });
+    let file = file(lab, &folder, &stages(lab), more)?;
+    let ended = office.types(&["plan", "-f", &file, "web"]).await?;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let text = ended.stdout[1..].join("\n");
+    let hash = ended.stdout.iter().find_map(|line| line.strip_prefix("  hash ")).context(text.clone())?;
+    let name = ended.stdout[0]
+        .strip_prefix("cascade/")
+        .and_then(|line| line.split(' ').next())
+        .context("its name")?;
+    let expected = format!(
+        "\
+projects.{group}/web, when it is deleted, takes along:
+  1. stage-0
+     Cluster.{group}: 3
+       {ns}/a
+       {ns}/b
+       {ns}/c (kept by the finalizer {FOREIGN})
+  2. stage-1
+     Disk.{group}: 2
+       {other}/d (left to somebody else by action: Wait)
+       {other}/e (left to somebody else by action: Wait)
+In all 2 dependents would be deleted; 3 more would be waited for.
+Limits: 1 dependent of one parent, 5,000 in an hour, of which 5,000 are left.
+It needs a confirmation: only 1 are allowed without confirmation.
+  hash {hash}
+  rewitness confirm {name} projects.{group}/web
+Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)"
+    );
+    assert_eq!(text, expected);
+
+    // As YAML it is the same document as JSON.
+    let json =
+        office.types(&["plan", "-f", &file, &format!("projects.{group}/web"), "-o", "json"]).await?.json()?;
+    assert_eq!(json["parents"][0]["hash"], json!(hash));
+    assert_eq!(
+        json["totals"],
+        json!({
+            "parents": 1, "deletes": 2, "waits": 3, "unconfirmed": 1, "complete": true,
+        })
+    );
+    assert_eq!(json["parents"][0]["stages"][0]["kinds"][0]["causes"], json!({ "Due": 2, "Finalizers": 1 }));
+    let yaml = office.types(&["plan", "-f", &file, "web", "-o", "yaml"]).await?;
+    assert!(yaml.stdout.contains(&"kind: Plan".to_owned()), "{yaml:?}");
+    assert!(lab.exists("Cluster", "a").await? && lab.exists("Project", "web").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_parent_of_an_applied_cascade_is_counted_by_one_list_of_each_kind() -> Result<()> {
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    platform(lab).await?;
+    let stages = stages(lab);
+    let stages: Vec<&[Value]> = stages.iter().map(Vec::as_slice).collect();
+    let cascade = office.write(lab.cascade_of("Project", &stages, json!({ "mode": "Plan" }))).await?;
+    let ended = office.types(&["plan", &cascade]).await?;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let expected = [
+        format!("cascade/{cascade}, mode Plan"),
+        "PARENT    DELETES  WAITS FOR  NEEDS".to_owned(),
+        "web             2          3  -".to_owned(),
+        "bare            0          0  -".to_owned(),
+        "2 parents, with 2 dependents to delete and 3 to wait for; 0 need a confirmation.".to_owned(),
+        "Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)".to_owned(),
+    ];
+    assert_eq!(ended.stdout, expected);
+
+    // Whether one is asked about or all, it is the same list.
+    let all = office.types(&["plan", &cascade, "-o", "json"]).await?.json()?;
+    let one = office.types(&["plan", &cascade, "web", "-o", "json"]).await?.json()?;
+    let web = all["parents"].as_array().into_iter().flatten().find(|parent| parent["name"] == "web");
+    let web = web.context("a plan for web")?;
+    assert_eq!(web["hash"], one["parents"][0]["hash"]);
+    assert_eq!(web["deletes"], one["parents"][0]["deletes"]);
+    assert_eq!(web["stages"][0]["kinds"][0].get("dependents"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn c13_what_would_be_refused_is_said_before_the_rule_is_applied() -> Result<()> {
+    let office = Office::new().await?;
+    let (lab, folder) = (&office.lab, tempfile::tempdir()?);
+    platform(lab).await?;
+    let kind = |api_version: &str, kind: &str| {
+        json!({
+            "apiVersion": api_version, "kind": kind, "by": { "label": lab.label }, "holds": "Name",
+        })
+    };
+    let stages = [vec![
+        lab.dependents("Cluster"),
+        kind("v1", "Namespace"),
+        kind("v1", "Node"),
+        kind(&format!("{}/v1", lab.group), "Nonsuch"),
+    ]];
+    let protected = file(lab, &folder, &stages, json!({}))?;
+    let ended = office.types(&["plan", "-f", &protected, "web"]).await?;
+    let said = ended.stdout.join("\n");
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    for expected in [
+        "Refused: Namespace is protected".to_owned(),
+        "Refused: Node is protected".to_owned(),
+        format!("Unknown: the server does not serve Nonsuch.{}", lab.group),
+        "In all at least 2 dependents would be deleted".to_owned(),
+    ] {
+        assert!(said.contains(&expected), "{expected}: {said}");
+    }
+
+    // Two tenants' parents can have one name.
+    let mut clusters = lab.dependents("Cluster");
+    clusters["namespaces"] = "All".into();
+    let spaces = lab.cascade_of("Space", &[&[clusters]], json!({}));
+    std::fs::write(&protected, serde_json::to_string(&spaces)?)?;
+    let json = office.types(&["plan", "-f", &protected, "-o", "json"]).await?.json()?;
+    assert_eq!(json["refused"][0]["reason"], json!("AmbiguousReference"), "{json}");
+
+    let nobody = office.types(&["plan", "-f", &protected, "web", "-n", &lab.ns]).await?;
+    assert_eq!(nobody.status, Some(1), "{nobody:?}");
+    assert!(
+        nobody.warnings().contains(&format!("there is no spaces.{}/web in {}", lab.group, lab.ns)),
+        "{nobody:?}"
+    );
+    let wrong = office.types(&["plan", "-f", &protected, "configmaps/web"]).await?;
+    assert_eq!(wrong.status, Some(2), "{wrong:?}");
+    assert!(wrong.warnings().contains(&format!("name one as spaces.{}/NAME", lab.group)), "{wrong:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_caller_may_not_list_is_said_to_be_unknown() -> Result<()> {
+    let office = Office::new().await?;
+    let (lab, folder) = (&office.lab, tempfile::tempdir()?);
+    platform(lab).await?;
+    let file = file(lab, &folder, &stages(lab), json!({}))?;
+    let rule = |resource: &str| PolicyRule {
+        api_groups: Some(vec![lab.group.clone()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: vec!["get".to_owned(), "list".to_owned()],
+        ..PolicyRule::default()
+    };
+    let few = vec![rule("projects"), rule("clusters")];
+    let account = lab.plane.service_account(&lab.ns, &unique("few"), few).await?;
+    for args in [&["plan", "-f", &file, "web", "-o", "json"][..], &["plan", "-f", &file, "-o", "json"]] {
+        let json = Running::start(command(&account, args)?)?.end().await?.json()?;
+        let parents = json["parents"].as_array().context("parents")?;
+        let web = parents.iter().find(|parent| parent["name"] == "web").context("web")?;
+        assert_eq!((&web["complete"], &json["totals"]["complete"]), (&json!(false), &json!(false)), "{json}");
+        let (clusters, disks) = (&web["stages"][0]["kinds"][0], &web["stages"][1]["kinds"][0]);
+        assert_eq!((&clusters["count"], clusters.get("unknown")), (&json!(3), None), "{json}");
+        assert_eq!(disks["unknown"]["reason"], json!("Forbidden"), "{json}");
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! C10: `rewitness unhold cascade/NAME`: what a Cascade holds is let go by hand.
+
+use anyhow::Result;
+use kube::ResourceExt;
+use rewitness_controlplane::unique;
+use rewitness_crds::cascade::finalizer;
+use serde_json::json;
+
+use crate::lab::{FOREIGN, Lab};
+use crate::office::{Office, is_held};
+
+/// Parents that carry the finalizer of a Cascade which is not there.
+async fn left_behind(lab: &Lab, names: &[&str]) -> Result<String> {
+    let cascade = unique("casc");
+    for name in names {
+        lab.create("Project", name, None).await?;
+        lab.patch("Project", name, json!({ "finalizers": [FOREIGN, finalizer(&cascade)] })).await?;
+    }
+    Ok(cascade)
+}
+
+#[tokio::test]
+async fn c10_what_a_cascade_that_has_gone_left_behind_is_let_go_by_hand() -> Result<()> {
+    let office = Office::new().await?;
+    let cascade = left_behind(&office.lab, &["a", "b"]).await?;
+    let (hold, projects) = (format!("cascade/{cascade}"), office.kinds("projects"));
+    let untold = office.types(&["unhold", &hold]).await?;
+    assert_eq!(untold.status, Some(2), "{untold:?}");
+    assert!(untold.warnings().contains(&format!("rewitness unhold {hold} TYPE -A")), "{untold:?}");
+
+    let dry = office.types(&["unhold", &hold, &projects, "--dry-run"]).await?;
+    assert_eq!((dry.status, dry.stdout.len()), (Some(0), 2), "{dry:?}");
+    let one = office.types(&["unhold", &hold, &format!("{projects}/a")]).await?;
+    assert_eq!(one.stdout, [format!("project.{}/a released", office.lab.group)], "{one:?}");
+    let api = office.lab.api("Project");
+    assert_eq!(api.get("a").await?.finalizers(), [FOREIGN], "nobody else's finalizer is touched");
+    assert!(is_held(&api.get("b").await?, &cascade), "only a was named");
+
+    // The whole finalizer, as one copies it.
+    let all = office.types(&["unhold", &finalizer(&cascade), &projects]).await?;
+    assert_eq!((all.status, all.stdout.len()), (Some(0), 1), "{all:?}");
+    assert!(!is_held(&api.get("b").await?, &cascade));
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_while_a_rule_owns_the_name_only_force_lets_go() -> Result<()> {
+    let office = Office::new().await?;
+    let operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.stuck("Project", "web", &cascade).await?;
+    // Without an operator nobody else lets it go.
+    drop(operator);
+    let hold = format!("cascade/{cascade}");
+    let refused = office.types(&["unhold", &hold]).await?;
+    assert_eq!((refused.status, refused.stdout.len()), (Some(1), 0), "{refused:?}");
+    assert!(refused.warnings().contains("is there, and its operator holds its parents"), "{refused:?}");
+    assert!(refused.warnings().contains("--force"), "{refused:?}");
+    assert!(is_held(&office.lab.api("Project").get("web").await?, &cascade));
+
+    let dry = office.types(&["unhold", &hold, "--dry-run"]).await?;
+    let line = format!("project.{}/web is held, and is being deleted", office.lab.group);
+    assert_eq!((dry.status, dry.stdout.as_slice()), (Some(0), [line].as_slice()), "{dry:?}");
+    assert!(is_held(&office.lab.api("Project").get("web").await?, &cascade));
+
+    let forced = office.types(&["unhold", &hold, "--force"]).await?;
+    assert_eq!(forced.status, Some(0), "{forced:?}");
+    assert!(forced.warnings().starts_with("warning: "), "{forced:?}");
+    office.lab.gone("Project", "web").await?;
+    assert!(office.lab.exists("Cluster", "of-web").await?, "nothing is deleted by it");
+    Ok(())
+}
