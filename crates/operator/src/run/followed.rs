@@ -290,6 +290,10 @@ impl Followed {
     /// What the rule would delete, if it plans and that is known.
     fn planned(&self, now: Timestamp) -> Option<Planned> {
         let following = self.following().filter(|following| following.grip == Grip::Plan)?;
+        // Some parents alone would make numbers that stay in the status for half a minute.
+        if !following.handle.progress().replayed {
+            return None;
+        }
         let (rule, counts) = (following.rule.current(), self.counts.as_ref()?);
         let mut last = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh = |plan: &Plan| plan.revision == rule.revision() && plan.at.elapsed() < PLAN_ANEW;
@@ -298,8 +302,16 @@ impl Followed {
         }
         let planned = following.counted.with_all(|parents| counts.planned(&rule, parents, now));
         let revision = rule.revision().to_owned();
-        *last = Some(Plan { revision, at: Instant::now(), planned: planned.clone() });
+        // One that lacks a count is made anew as soon as there is one.
+        if counts.is_known(&rule) {
+            *last = Some(Plan { revision, at: Instant::now(), planned: planned.clone() });
+        }
         Some(planned)
+    }
+
+    /// Whether the status waits for counts, which ring no bell.
+    pub(crate) fn awaits_counts(&self) -> bool {
+        !self.is_counted(&self.state())
     }
 
     /// Whether all is counted that the status of a rule which plans is to show, or never will be.

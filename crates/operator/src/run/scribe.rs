@@ -68,7 +68,11 @@ impl Scribe {
     }
 
     async fn pause(&self, is_pending: bool) {
-        let until = if is_pending { self.next } else { Instant::now() + LOOK_AGAIN };
+        let until = match is_pending {
+            true => self.next,
+            false if self.followed.awaits_counts() => Instant::now() + PACE,
+            false => Instant::now() + LOOK_AGAIN,
+        };
         tokio::select! {
             () = self.followed.changed() => sleep(GATHER).await,
             () = sleep_until(until) => {}
