@@ -23,10 +23,15 @@ const SUSPICION: Duration = Duration::from_secs(10);
 /// How old what a plan would delete may be; to count it takes a look at each parent.
 const PLAN_ANEW: Duration = Duration::from_secs(5);
 
+/// How old it may be while a count is missing.
+const COUNTS_ANEW: Duration = Duration::from_millis(500);
+
 /// What a rule would delete.
 struct Plan {
     revision: String,
     at: Instant,
+    /// Whether no count was missing.
+    is_known: bool,
     planned: Planned,
 }
 
@@ -296,16 +301,21 @@ impl Followed {
         }
         let (rule, counts) = (following.rule.current(), self.counts.as_ref()?);
         let mut last = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |plan: &Plan| plan.revision == rule.revision() && plan.at.elapsed() < PLAN_ANEW;
+        let is_fresh = |plan: &Plan| {
+            let lasts = if plan.is_known { PLAN_ANEW } else { COUNTS_ANEW };
+            plan.revision == rule.revision() && plan.at.elapsed() < lasts
+        };
         if let Some(fresh) = last.as_ref().filter(|plan| is_fresh(plan)) {
             return Some(fresh.planned.clone());
         }
         let planned = following.counted.with_all(|parents| counts.planned(&rule, parents, now));
         let revision = rule.revision().to_owned();
-        // One that lacks a count is made anew as soon as there is one.
-        if counts.is_known(&rule) {
-            *last = Some(Plan { revision, at: Instant::now(), planned: planned.clone() });
-        }
+        *last = Some(Plan {
+            revision,
+            at: Instant::now(),
+            is_known: counts.is_known(&rule),
+            planned: planned.clone(),
+        });
         Some(planned)
     }
 
