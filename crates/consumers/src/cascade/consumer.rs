@@ -138,23 +138,21 @@ impl<R: Records> CascadeConsumer<R> {
         if !matches!(next, Next::LookAgain | Next::Release(_)) {
             rounds.empty = 0;
         }
-        match next {
+        let done = match next {
             Next::Leave(_) => Ok(self.left(delivered)),
             Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
             Next::Refuse(refused) => Ok(self.refused(&rule, &parent, refused)),
             Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
-            Next::Delete(deletion) => {
-                let done = self.delete(&rule, &revision, &parent, deletion, rounds, now).await;
-                self.or_wait(&parent, done, now)
-            }
+            Next::Delete(deletion) => self.delete(&rule, &revision, &parent, deletion, rounds, now).await,
             Next::LookAgain => {
                 rounds.empty += 1;
                 Ok(Step::Again)
             }
-            Next::Release(members) => {
-                let done = self.release(&rule, &revision, &parent, &members, rounds, now).await;
-                self.or_wait(&parent, done, now)
-            }
+            Next::Release(members) => self.release(&rule, &revision, &parent, &members, rounds, now).await,
+        };
+        match done {
+            Err(error) => self.denied(&parent, &error, now).ok_or(error),
+            done => done,
         }
     }
 
@@ -288,9 +286,8 @@ impl<R: Records> CascadeConsumer<R> {
 
     /// What the server denies is no failure, but a wait: it is told of, and whoever grants it wakes
     /// the parent.
-    fn or_wait(&self, parent: &LiveParent, done: Result<Step, Error>, now: Timestamp) -> Result<Step, Error> {
-        let Err(error) = done else { return done };
-        let Some(denied) = error.denial() else { return Err(error) };
+    fn denied(&self, parent: &LiveParent, error: &Error, now: Timestamp) -> Option<Step> {
+        let denied = error.denial()?;
         // Which dependents could not be deleted was reported already.
         if !matches!(error, Error::Delete { .. }) {
             let (kind, examples) = (parent.id.kind.clone(), vec![parent.id.clone()]);
@@ -298,7 +295,7 @@ impl<R: Records> CascadeConsumer<R> {
             let standing = Standing::Waiting { stage: Default::default(), waits: vec![wait] };
             self.report(parent, standing, now);
         }
-        Ok(Step::Later(doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)))
+        Some(Step::Later(doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)))
     }
 
     fn wait(&self, rule: &Rule, parent: &LiveParent, standing: plan::Standing, now: Timestamp) -> Step {
