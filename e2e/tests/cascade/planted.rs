@@ -331,7 +331,8 @@ impl Planted {
             Bug::ParentFromCache if asked.lists_parents() && memory.parents.is_empty() => {
                 memory.parents = heard.items().clone();
             }
-            Bug::ParentFromCache if asked.reads_a_parent() => {
+            // Whatever the server says of it: what a patch answers is no news to a cache either.
+            Bug::ParentFromCache if asked.is_about_a_parent() => {
                 let name = asked.path().rsplit('/').next().unwrap_or_default();
                 let known = memory.parents.iter().find(|parent| parent["metadata"]["name"] == name);
                 if let Some(known) = known {

@@ -3,7 +3,7 @@
 //!
 //! | fault | planted | made from outside by |
 //! |---|---|---|
-//! | B1 | a parent taken from a cache | its GET answered from the list that the operator began with; the uid cut out of patches |
+//! | B1 | a parent taken from a cache | its GET and PATCH answered from the list that the operator began with; the uid cut out of patches |
 //! | B2 | deletes and patches that name nobody | `preconditions` cut out of DELETEs; `test` cut out of JSON patches |
 //! | B3 | any version of a list will do | `resourceVersion=0` put into the lists |
 //! | B5 | a finalizer that was sent is taken for there | put into what GET answers |
