@@ -150,6 +150,9 @@ impl Known {
         let counted = self.pending.iter().filter(|pending| pending.count > 0);
         counted.for_each(|pending| ledger.begin(pending.count, pending.at));
         let mut status = status(before, &facts, &ledger, now);
+        if let (Ok(rule), Some(following)) = (&self.rule, &self.following) {
+            status.counts.unreferable = following.counted.with_all(|parents| rule.unreferable(parents));
+        }
         if let Ok(rule) = &self.rule {
             status.revisions = self.revisions(before, rule, progress);
         }
