@@ -86,6 +86,9 @@ impl KubernetesQueue {
 
     /// Waits until no call is under way that puts this hold on a resource. Once the subscription of
     /// the hold has ended, none begins any more: what carries the hold then can be listed.
+    ///
+    /// A call that was given up without an answer counts for a minute more, in which a server ends
+    /// by default what it is at (`--request-timeout` of kube-apiserver).
     pub async fn marked(&self, hold: &str) {
         self.0.finalizers.marking.idle(hold).await;
     }

@@ -145,6 +145,9 @@ pub(crate) struct RunArgs {
     /// The status is 0, or 1 if a Cascade is in error, or a parent is still held.
     #[arg(long)]
     pub(crate) once: bool,
+    /// With --once: exit after this time at the latest, as 60s or 5m, with status 1.
+    #[arg(long, value_name = "TIME", requires = "once", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
     /// Only the Cascades that these labels select; another operator must follow the others.
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<Selector>,

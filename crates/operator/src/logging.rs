@@ -12,10 +12,11 @@ const LEVELS: [&str; 3] = [
     "info,rewitness_kubernetes=debug,rewitness_messaging=debug",
 ];
 
-/// The same of the operator, whose log is all that it says.
+/// The same of the operator, whose log is all that it says. kube's watches warn at each try of theirs,
+/// as for a right that is missing; what fails is said by us, once.
 const OPERATOR: [&str; 3] = [
-    "warn,rewitness=info,kube_client=off,kube_runtime=off,rewitness_kubernetes::reconcile=error",
-    "warn,rewitness=debug,kube_client=off,kube_runtime=off,rewitness_kubernetes=info",
+    "warn,rewitness=info,kube_client=off,kube_runtime=error,rewitness_kubernetes::reconcile=error",
+    "warn,rewitness=debug,kube_client=off,rewitness_kubernetes=info",
     "info,rewitness=debug,rewitness_kubernetes=debug,rewitness_consumers=debug,rewitness_messaging=debug",
 ];
 

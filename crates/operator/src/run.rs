@@ -5,8 +5,10 @@
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
 //! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
 //! [`scribe`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
-//! many dependents there are; [`own_rights`] is what all of this needs beside its rules.
+//! many dependents there are; [`own_rights`] is what all of this needs beside its rules. Each call
+//! that is made here ends by [`call`].
 
+mod call;
 mod controller;
 mod counts;
 mod course;
@@ -25,6 +27,7 @@ mod rules;
 mod scribe;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,14 +73,18 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
         () = definition::served(&cascades) => {}
         () = signals.next() => return Ok(Status::Done),
     }
-    let (mark, marked) = watch::channel(definition::mark(&link.client).await);
+    let mark = tokio::select! {
+        mark = definition::mark(&link.client) => mark,
+        () = signals.next() => return Ok(Status::Done),
+    };
+    let (mark, marked) = watch::channel(mark);
     let (events, writer) = events::events(link.client.clone());
     let (counts, watches, shrinks) = counts::counts(link.client.clone(), counts::Config::default());
     let counts = args.namespace_scope.is_empty().then_some(counts);
     let operator = Operator {
         rules: Arc::new(rules(&link, args, cascades, marked, (events, counts))),
         selector: args.selector.as_ref().map(ToString::to_string).unwrap_or_default(),
-        once: args.once,
+        once: args.once.then(|| args.timeout.unwrap_or(Duration::MAX)),
     };
     operator.run(Aides { mark, writer, watches, shrinks }, &mut signals, screen).await
 }
@@ -110,6 +117,7 @@ fn rules(
         counts,
         uninstall,
         recheck: Arc::new(Notify::new()),
+        taking_in: AtomicUsize::new(0),
         followed: Mutex::new(BTreeMap::new()),
         scribes: Mutex::new(JoinSet::new()),
     }
@@ -130,7 +138,8 @@ fn following(link: &Link, args: &RunArgs) -> cascade::Config {
 struct Operator {
     rules: Arc<Rules>,
     selector: String,
-    once: bool,
+    /// Whether to end once what is there is worked off, and after how long at the latest.
+    once: Option<Duration>,
 }
 
 impl Operator {
@@ -161,7 +170,7 @@ impl Operator {
             ended = &mut queue => anyhow::bail!("the queue ended by itself: {:?}", ended?),
             () = &mut controller => anyhow::bail!("the watch of Cascades ended by itself"),
             _ = &mut departure => anyhow::bail!("the watch of the definition ended by itself"),
-            () = signals.next() => if self.once { Status::Failed } else { Status::Done },
+            () = signals.next() => if self.once.is_some() { Status::Failed } else { Status::Done },
             verdict = self.once() => verdict?,
         };
         tracing::info!("stopping");
@@ -190,11 +199,14 @@ impl Operator {
 
     /// Completes once what is there is worked off, if that is all that was asked for.
     async fn once(&self) -> anyhow::Result<Status> {
-        if !self.once {
-            return std::future::pending().await;
+        let Some(within) = self.once else { return std::future::pending().await };
+        let worked_off = timeout(within, once::worked_off(&self.rules, &self.selector)).await;
+        let is_late = worked_off.is_err();
+        worked_off.unwrap_or(Ok(()))?;
+        if is_late {
+            tracing::warn!("not all was worked off in time");
         }
-        once::worked_off(&self.rules, &self.selector).await?;
-        let is_clean = once::tell(&self.rules.all())?;
+        let is_clean = once::tell(&self.rules.all())? && !is_late;
         Ok(if is_clean { Status::Done } else { Status::Failed })
     }
 

@@ -6,6 +6,7 @@
 mod audit;
 mod cascades;
 mod crashes;
+mod killed;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]
 mod lab;
@@ -21,3 +22,4 @@ mod rights;
 mod running;
 mod scope;
 mod status;
+mod uncertain;

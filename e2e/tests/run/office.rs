@@ -1,6 +1,6 @@
 //! A platform of its own for each test, and the program that follows its Cascades, and no others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::PolicyRule;
@@ -17,7 +17,7 @@ use crate::lab::{FOREIGN, Lab, SOON, operator_kubeconfig};
 use crate::running::Running;
 
 /// The label by which a test's operator knows the Cascades that are its own.
-const OFFICE: &str = "office";
+pub(crate) const OFFICE: &str = "office";
 
 /// A lab with Cascades as objects.
 pub(crate) struct Office {
@@ -84,11 +84,7 @@ impl Office {
 
     /// The operator of this office, with these further arguments.
     pub(crate) fn operator(&self, args: &[&str]) -> Result<Running> {
-        let mut command = std::process::Command::new(rewitness_e2e::program()?);
-        let selector = format!("{OFFICE}={}", self.lab.group);
-        command.args(["run", "-l", &selector]).args(args).env("KUBECONFIG", &self.kubeconfig);
-        command.env("RUST_LOG", "warn,rewitness=debug,rewitness_consumers=debug,rewitness_kubernetes=info");
-        Running::start(command)
+        operator(&self.kubeconfig, &self.lab.group, args)
     }
 
     /// Writes a Cascade for this office's operator; answers its name.
@@ -180,6 +176,15 @@ impl Office {
         })
         .await
     }
+}
+
+/// An operator that follows the Cascades with this label, and no others.
+pub(crate) fn operator(kubeconfig: &Path, office: &str, args: &[&str]) -> Result<Running> {
+    let mut command = std::process::Command::new(rewitness_e2e::program()?);
+    let selector = format!("{OFFICE}={office}");
+    command.args(["run", "-l", &selector]).args(args).env("KUBECONFIG", kubeconfig);
+    command.env("RUST_LOG", "warn,rewitness=debug,rewitness_consumers=debug,rewitness_kubernetes=info");
+    Running::start(command)
 }
 
 /// Whether a Cascade's finalizer is on a parent.

@@ -62,7 +62,10 @@ impl AdoptionLane {
 async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, adoption: Adoption) {
     let marks = finalizers.marking.begin(&adoption.add);
     let result = finalizers.adopt(&adoption).await;
-    drop(marks);
+    match &result {
+        Err(error) if may_still_happen(error) => marks.unanswered(),
+        _ => drop(marks),
+    }
     let Adoption { ticket, resource, .. } = adoption;
     let back = |ticket: AdoptionTicket, result| desk.adopted(ticket, result, Instant::now().into_std());
     match result {
@@ -92,6 +95,15 @@ async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, a
             back(ticket, Adopted::Failed { after, reason: reason_of(&error).into() });
         }
     }
+}
+
+/// Whether the server may still do what it was asked for, or has done it.
+fn may_still_happen(error: &Error) -> bool {
+    let Error::Patch { refusal, .. } = error else { return false };
+    matches!(
+        refusal,
+        Refusal::Timeout { .. } | Refusal::Unreachable { .. } | Refusal::Status { status: 500.., .. }
+    )
 }
 
 /// For a person to act on. It is shown for the kind, so it does not name the resource.

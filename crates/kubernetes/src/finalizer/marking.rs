@@ -1,55 +1,93 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// For how long a server may go on with a call for which nobody waits any more: by default it ends
+/// each after a minute (`--request-timeout` of kube-apiserver).
+const SERVER_GIVES_UP: Duration = Duration::from_secs(60);
 
 /// The holds that are being put on resources at the moment.
 #[derive(Default)]
 pub(crate) struct Marking {
-    /// How many calls are under way that put a hold on.
-    under_way: Mutex<HashMap<Arc<str>, usize>>,
+    calls: Mutex<HashMap<Arc<str>, Calls>>,
     ended: Notify,
+}
+
+/// The calls that put one hold on.
+#[derive(Default)]
+struct Calls {
+    /// How many are under way.
+    under_way: usize,
+    /// Until when one that ended without an answer may still do what it asked for.
+    unsettled: Option<Instant>,
 }
 
 /// Calls that are under way, until this is dropped.
 pub(super) struct Marks<'a> {
     marking: &'a Marking,
     holds: Vec<Arc<str>>,
+    unsettled: Option<Instant>,
+}
+
+impl Marks<'_> {
+    /// They end without the server having said what became of them.
+    pub(super) fn unanswered(mut self) {
+        self.unsettled = Some(Instant::now() + SERVER_GIVES_UP);
+    }
 }
 
 impl Marking {
     pub(super) fn begin(&self, holds: &[Arc<str>]) -> Marks<'_> {
-        let mut under_way = self.under_way();
-        holds.iter().for_each(|hold| *under_way.entry(hold.clone()).or_default() += 1);
-        Marks { marking: self, holds: holds.to_vec() }
+        let mut calls = self.calls();
+        holds.iter().for_each(|hold| calls.entry(hold.clone()).or_default().under_way += 1);
+        Marks { marking: self, holds: holds.to_vec(), unsettled: None }
     }
 
-    /// Waits until no call is under way that puts this hold on a resource.
+    /// Waits until no call is under way that puts this hold on a resource, nor any that the server
+    /// may still be at although it was given up.
     pub(crate) async fn idle(&self, hold: &str) {
         loop {
             // Before the look, so that no end between the two is missed.
             let ended = self.ended.notified();
-            if !self.under_way().contains_key(hold) {
-                return;
+            let unsettled = match self.calls().get(hold) {
+                None => return,
+                Some(calls) if calls.is_over() => return,
+                Some(calls) => calls.unsettled.filter(|_| calls.under_way == 0),
+            };
+            match unsettled {
+                Some(until) => tokio::select! {
+                    () = sleep_until(until) => {}
+                    () = ended => {}
+                },
+                None => ended.await,
             }
-            ended.await;
         }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn calls(&self) -> MutexGuard<'_, HashMap<Arc<str>, Calls>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    fn is_over(&self) -> bool {
+        self.under_way == 0 && self.unsettled.is_none_or(|until| until <= Instant::now())
     }
 }
 
 impl Drop for Marks<'_> {
     fn drop(&mut self) {
-        let mut under_way = self.marking.under_way();
+        let mut all = self.marking.calls();
         for hold in &self.holds {
-            if let Some(count) = under_way.get_mut(hold) {
-                *count -= 1;
+            if let Some(calls) = all.get_mut(hold) {
+                calls.under_way -= 1;
+                calls.unsettled = calls.unsettled.max(self.unsettled);
             }
         }
-        under_way.retain(|_, count| *count > 0);
+        all.retain(|_, calls| !calls.is_over());
         self.marking.ended.notify_waiters();
     }
 }
@@ -70,5 +108,17 @@ mod tests {
         assert!(idle.as_mut().now_or_never().is_none());
         drop(second);
         assert!(idle.now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_an_answer_is_under_way_for_as_long_as_the_server_may_be_at_it() {
+        let (marking, hold) = (Marking::default(), [Arc::from("a/b")]);
+        let (first, second) = (marking.begin(&hold), marking.begin(&hold));
+        first.unanswered();
+        drop(second);
+        let began = Instant::now();
+        marking.idle("a/b").await;
+        assert_eq!(began.elapsed().as_secs(), SERVER_GIVES_UP.as_secs());
+        assert!(marking.idle("a/b").now_or_never().is_some());
     }
 }

@@ -77,10 +77,23 @@ Examples:
   kubectl apply -f deploy/crds                    what a Cascade is; before the first start
   rewitness run                                   follow all Cascades until Ctrl-C or SIGTERM
   rewitness run --once                            work off what is there, then exit
+  rewitness run --once --timeout 5m               … after five minutes at the latest
   rewitness run -l stage=canary                   only the Cascades with this label
   kubectl get casc -o wide                        what became of each
 
 One operator at a time follows a Cascade.
+
+Rights:
+  For itself the operator needs get, list, watch and patch on cascades.rewitness.dev, patch on
+  cascades.rewitness.dev/status, get, list, watch and patch on the definition
+  customresourcedefinitions.apiextensions.k8s.io cascades.rewitness.dev, and create on
+  events.events.k8s.io. What a Cascade needs on its kinds is in its condition Authorized, for as long
+  as it is missing; no deletion begins before it was found to be there.
+
+Confirming:
+  A deletion above the limits waits. Its status names the hash of what would be deleted; who may
+  patch the parent confirms it by
+    kubectl annotate TYPE NAME confirm.rewitness.dev/CASCADE=HASH
 
 Output of --once, a line per Cascade:
   cascade/project ready=True reason=Enforced parents=3 held=0 blocked=0

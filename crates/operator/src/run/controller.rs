@@ -14,7 +14,8 @@ use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use super::course::Course;
+use super::call::in_time;
+use super::course::{Course, is_ours};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
@@ -28,6 +29,9 @@ const CHECK: Duration = Duration::from_secs(180);
 
 /// The same while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
+
+/// How soon a Cascade is read again that the watch has shown, and a read has not.
+const LOAD_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often those that have gone without a word are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -77,7 +81,12 @@ fn rings(bell: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
 
 /// Load, plan, apply, record.
 async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Error> {
-    let Some(followed) = rules.load(&seen).await? else { return Ok(Action::await_change()) };
+    // Before the mark is read: who sees none is waited for when there is one.
+    let _taking_in = rules.begin_taking_in();
+    let Some(followed) = rules.load(&seen).await? else {
+        // Another replica of the server may know it. Once it has gone nobody asks again.
+        return Ok(if is_ours(&seen) { Action::requeue(LOAD_AGAIN) } else { Action::await_change() });
+    };
     let made = followed.rule_of(&seen);
     let is_new = followed.observe(&seen, made.clone());
     let rule = made.as_ref().ok();
@@ -141,18 +150,16 @@ async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
     let found = rules.cascades.check(rule).await.map_err(|error| error.to_string());
     let is_well = |check: &RuleCheck| check.not_served.is_empty() && check.missing.is_empty();
     let next = if found.as_ref().is_ok_and(is_well) { jittered(CHECK) } else { CHECK_SOON };
-    let missing: Vec<String> =
-        found.iter().flat_map(|check| &check.missing).map(ToString::to_string).collect();
-    if !followed.checked(found, next) {
-        return;
+    if let Err(reason) = &found {
+        tracing::warn!(cascade = %followed.name, reason, "whether it can be followed could not be looked up");
     }
+    let Some(missing) = followed.checked(found, next) else { return };
     match &*missing {
         [] => tracing::info!(cascade = %followed.name, "all rights are there"),
         missing => {
             tracing::warn!(cascade = %followed.name, missing = missing.join(", "), "rights are missing")
         }
     }
-    followed.rights_changed(missing);
     rules.wake(followed);
 }
 
@@ -171,7 +178,7 @@ async fn sweep(rules: &Rules, store: &Store<Cascade>) {
         if store.state().iter().any(is_there) {
             continue;
         }
-        match rules.api.get_opt(&followed.name).await {
+        match in_time(rules.api.get_opt(&followed.name)).await {
             // It has left the selector, and is for another operator to follow.
             Ok(Some(live)) if live.metadata.uid.as_ref() == Some(&followed.uid) => rules.forget(&followed),
             Ok(_) => {

@@ -81,6 +81,11 @@ impl HeldParents {
     }
 }
 
+/// Whether a Cascade is any of our business: one that goes, and holds nothing, is not any more.
+pub(crate) fn is_ours(cascade: &Cascade) -> bool {
+    cascade.metadata.deletion_timestamp.is_none() || HeldParents::remembered(cascade).is_some()
+}
+
 /// Whether our finalizer is on a Cascade.
 pub(crate) fn is_held(cascade: &Cascade) -> bool {
     cascade.metadata.finalizers.iter().flatten().any(|one| one == CASCADE_FINALIZER)

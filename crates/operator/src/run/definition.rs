@@ -13,11 +13,15 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 
+use super::call::in_time;
 use super::course::HeldParents;
 use super::rules::Rules;
 
 /// How often it is looked whether the definition has come.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How soon the definition is read again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether everything was let go.
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
@@ -27,7 +31,7 @@ pub(crate) const WAY_OUT: &str = "install the definition: kubectl apply -f deplo
 
 /// Whether Cascades are served.
 pub(crate) async fn is_served(api: &Api<Cascade>) -> kube::Result<bool> {
-    match api.list(&ListParams::default().limit(1)).await {
+    match in_time(api.list(&ListParams::default().limit(1))).await {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(false),
         Err(error) => Err(error),
@@ -53,15 +57,28 @@ pub(crate) async fn served(api: &Api<Cascade>) {
 
 type Definitions = Api<PartialObjectMeta<CustomResourceDefinition>>;
 
-/// The uninstall mark as it is now; none if it may not be read.
+/// The uninstall mark as it is now; none if it may not be read. Until the server has said one or the
+/// other nothing is known, and nothing may be held.
 pub(crate) async fn mark(client: &kube::Client) -> Option<String> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    match definitions.get_metadata(CASCADES).await {
-        Ok(definition) => mark_on(&definition),
-        Err(error) => {
+    let mut is_told = false;
+    loop {
+        let error = match in_time(definitions.get_metadata(CASCADES)).await {
+            Ok(definition) => return mark_on(&definition),
+            Err(error) => error,
+        };
+        if matches!(&error, kube::Error::Api(answer) if matches!(answer.code, 403 | 404)) {
             tracing::warn!(%error, "the definition of Cascade cannot be read: uninstalling will not be noticed");
-            None
+            return None;
         }
+        if !is_told {
+            tracing::warn!(
+                error = crate::exit::chain(&error),
+                "the definition of Cascade cannot be read yet"
+            );
+            is_told = true;
+        }
+        sleep(READ_AGAIN).await;
     }
 }
 
@@ -126,15 +143,19 @@ async fn acknowledge_one(rules: &Rules, asked: &str) {
                 continue;
             }
         }
-        match definitions.patch_metadata(CASCADES, &PatchParams::default(), &patch).await {
+        match in_time(definitions.patch_metadata(CASCADES, &PatchParams::default(), &patch)).await {
             Ok(_) => return tracing::info!("nothing is held any more"),
             Err(error) => tracing::warn!(%error, "the definition of Cascade cannot be patched"),
         }
     }
 }
 
-/// A Cascade is held for as long as any of its parents may be.
+/// A Cascade is held for as long as any of its parents may be. Whoever was taken in before the mark
+/// was seen may still be about to be held, so that is waited for before it is looked.
 async fn nothing_is_held(rules: &Rules) -> kube::Result<bool> {
-    let cascades = rules.api.list(&ListParams::default()).await?;
+    if rules.is_taking_in() || rules.all().iter().any(|followed| followed.holds()) {
+        return Ok(false);
+    }
+    let cascades = in_time(rules.api.list(&ListParams::default())).await?;
     Ok(cascades.items.iter().all(|cascade| HeldParents::remembered(cascade).is_none()))
 }

@@ -11,6 +11,8 @@ pub(crate) enum Error {
     Read { source: kube::Error },
     #[error("hold the Cascade itself")]
     Hold { source: kube::Error },
+    #[error("hold the Cascade itself: it has gone, is being deleted, or is not known to the server yet")]
+    NotThere,
     #[error("let the Cascade itself go")]
     LetGo { source: kube::Error },
     #[error("let parents go")]
@@ -19,6 +21,10 @@ pub(crate) enum Error {
     Broken { group_version: String },
     #[error("let parents go: what is remembered of them cannot be read")]
     Remembered,
+    #[error("let parents go: somebody else puts our finalizer on again and again")]
+    Contested,
+    #[error("hold nothing any more: Rewitness is being uninstalled")]
+    Uninstalling,
     #[error("record what the Cascade says: {reason}")]
     Record { reason: String },
     #[error("deliveries of what the Cascade said before are still in flight")]
@@ -31,7 +37,7 @@ impl Error {
     /// How soon it is tried again.
     pub(super) fn retry_after(&self) -> Duration {
         match self {
-            Self::Busy => Duration::from_millis(500),
+            Self::Busy | Self::Uninstalling => Duration::from_millis(500),
             _ => Duration::from_secs(5),
         }
     }

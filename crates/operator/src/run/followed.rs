@@ -8,14 +8,14 @@ use futures::future::{Either, pending, select};
 use rewitness_consumers::cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
 use rewitness_crds::cascade::Planned;
 use rewitness_crds::{Cascade, CascadeStatus};
-use rewitness_messaging::{Kind, ResourceId, Timestamp, WakeKey};
+use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::counts::{Counts, Shrunk};
-use super::course::{Grip, HeldParents};
+use super::course::Grip;
 use super::events::CascadeEvents;
-use super::known::{Following, Known, Pending, Withheld, is_failing};
+use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -139,18 +139,35 @@ impl Followed {
         self.state().following.clone()
     }
 
-    pub(crate) fn follow(&self, following: Option<Following>) {
-        // The former one's handle is dropped outside of the lock.
-        let _former = self.change(|state| std::mem::replace(&mut state.following, following));
+    /// It is followed, and has nothing left of what it was before.
+    pub(crate) fn follow(&self, following: Following) {
+        self.change(|state| (state.following, state.former) = (Some(following), None));
     }
 
-    /// These parents, of this kind, are to be let go.
-    pub(crate) fn owe(&self, owed: Option<(Kind, HeldParents)>) {
-        self.state().owed = owed;
+    /// Ends the subscription, if there is one, and answers the one that ended last, unless it is over.
+    pub(crate) fn unfollow(&self) -> Option<Former> {
+        // The handle, which ends it, is dropped outside of the lock.
+        let (_ended, former) = self.change(|state| {
+            let ended = state.following.take();
+            if let Some(ended) = &ended {
+                ended.rule.set((*ended.rule.current()).clone().planning());
+                state.former = Some(Former::from(ended));
+            }
+            (ended, state.former.clone())
+        });
+        former
     }
 
-    pub(crate) fn owed(&self) -> Option<(Kind, HeldParents)> {
-        self.state().owed.clone()
+    /// Nothing is held any more of what the former subscription held.
+    pub(crate) fn forget_former(&self) {
+        self.state().former = None;
+    }
+
+    /// Whether anything may be held in its name, as far as this process knows.
+    pub(crate) fn holds(&self) -> bool {
+        let state = self.state();
+        let follows = state.following.as_ref().is_some_and(|following| following.grip != Grip::Plan);
+        follows || state.former.as_ref().is_some_and(|former| former.held.is_some())
     }
 
     /// When the rule is to be checked again.
@@ -158,33 +175,21 @@ impl Followed {
         self.state().check_due
     }
 
-    /// Takes in what a check has found, and whether the missing rights are other ones than before.
-    pub(crate) fn checked(&self, check: Result<RuleCheck, String>, next: Duration) -> bool {
+    /// Takes in what a check has found, and answers the missing rights if they are other ones than
+    /// before.
+    pub(crate) fn checked(&self, check: Result<RuleCheck, String>, next: Duration) -> Option<Vec<String>> {
         self.change(|state| {
-            let now = Instant::now();
-            (state.checked, state.check_due) = (Some(now), now + next);
-            let missing = |check: &Option<Result<RuleCheck, String>>| match check {
-                Some(Ok(check)) => check.missing.clone(),
-                _ => Vec::new(),
-            };
-            let before = missing(&state.check);
-            state.check = Some(check);
-            before != missing(&state.check)
+            let missing = state.checked(check, next)?;
+            if let Some(following) = &state.following {
+                following.rule.set_missing_rights(missing.clone());
+            }
+            Some(missing)
         })
-    }
-
-    /// From now on these rights are missing.
-    pub(crate) fn rights_changed(&self, missing: Vec<String>) {
-        let mut state = self.state();
-        if let Some(following) = &state.following {
-            following.rule.set_missing_rights(missing.clone());
-        }
-        state.missing = missing;
     }
 
     /// The rights that are missing, as texts for people.
     pub(crate) fn missing(&self) -> Vec<String> {
-        self.state().missing.clone()
+        self.state().missing_rights()
     }
 
     /// Something was refused: the rights may have changed.

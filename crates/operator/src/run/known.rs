@@ -8,7 +8,7 @@ use rewitness_consumers::cascade::{
 };
 use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage};
 use rewitness_crds::{Cascade, CascadeStatus};
-use rewitness_messaging::{Handle, Kind, Progress, SourceProgress, SourceState, Timestamp};
+use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState, Timestamp};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -19,6 +19,9 @@ use super::parents::Parents;
 /// a moment that nothing is held.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
+/// What is missing for as long as it was not found out which rights are.
+const UNKNOWN_RIGHTS: &str = "which rights there are could not be looked up yet";
+
 /// What is known of a Cascade.
 pub(super) struct Known {
     pub(super) generation: i64,
@@ -26,17 +29,19 @@ pub(super) struct Known {
     /// What a deletion goes by, as the spec says it now.
     pub(super) said: (Vec<Stage>, Limits),
     pub(super) check: Option<Result<RuleCheck, String>>,
-    pub(super) missing: Vec<String>,
+    /// The rights that are missing, as texts for people, and the generation for which they were
+    /// looked up; the last time that this succeeded.
+    pub(super) missing: Option<(i64, Vec<String>)>,
     pub(super) checked: Option<Instant>,
     pub(super) check_due: Instant,
     pub(super) withheld: Option<Withheld>,
     /// Why the last attempt to do what the Cascade says failed.
     pub(super) trouble: Option<String>,
     pub(super) following: Option<Following>,
+    /// The subscription before, until what it held is let go or held by another.
+    pub(super) former: Option<Former>,
     /// Whether it is not followed because the operator works elsewhere.
     pub(super) is_elsewhere: bool,
-    /// Parents that are still to be let go, and their kind.
-    pub(super) owed: Option<(Kind, HeldParents)>,
     pub(super) ledger: Ledger,
     /// The revisions that are in the status.
     pub(super) revisions: Vec<Revision>,
@@ -62,6 +67,24 @@ pub(crate) struct Following {
     pub(crate) since: Instant,
 }
 
+/// A subscription that has ended. Deliveries and marks of it may still be under way, however often
+/// they were waited for in vain.
+#[derive(Clone)]
+pub(crate) struct Former {
+    pub(crate) rule: RuleHandle,
+    /// Which parents it may have held; `None` if it only counted.
+    pub(crate) held: Option<HeldParents>,
+    pub(crate) counted: Arc<Parents>,
+}
+
+impl From<&Following> for Former {
+    fn from(following: &Following) -> Self {
+        let Following { rule, parents, grip, counted, .. } = following;
+        let held = (*grip != Grip::Plan).then(|| parents.clone());
+        Self { rule: rule.clone(), held, counted: counted.clone() }
+    }
+}
+
 /// Deletions that may begin once they are counted in the status.
 pub(crate) struct Pending {
     pub(super) count: u64,
@@ -84,19 +107,44 @@ impl Known {
             rule: Rule::new(cascade).map(Arc::new),
             said: (cascade.spec.stages.clone(), cascade.spec.limits),
             check: None,
-            missing: Vec::new(),
+            missing: None,
             checked: None,
             check_due: Instant::now(),
             withheld: None,
             trouble: None,
             following: None,
+            former: None,
             is_elsewhere: false,
-            owed: None,
             ledger,
             revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
             pending: Vec::new(),
             in_writing: 0,
             ended: false,
+        }
+    }
+
+    /// Takes in what a check has found, and answers the missing rights if they are other ones than
+    /// before. One that failed has found nothing: what was known stays.
+    pub(super) fn checked(
+        &mut self,
+        check: Result<RuleCheck, String>,
+        next: Duration,
+    ) -> Option<Vec<String>> {
+        let now = Instant::now();
+        (self.checked, self.check_due) = (Some(now), now + next);
+        let texts = |check: &RuleCheck| check.missing.iter().map(ToString::to_string).collect();
+        let found = check.as_ref().ok().map(|check| (self.generation, texts(check)));
+        self.check = Some(check);
+        let found = found.filter(|found| self.missing.as_ref() != Some(found))?;
+        Some(self.missing.insert(found).1.clone())
+    }
+
+    /// The rights that are missing, as texts for people. What the spec says now may need others than
+    /// it did before, so until they were looked up something is missing: no deletion begins.
+    pub(super) fn missing_rights(&self) -> Vec<String> {
+        match &self.missing {
+            Some((generation, missing)) if *generation == self.generation => missing.clone(),
+            _ => vec![UNKNOWN_RIGHTS.to_owned()],
         }
     }
 
@@ -194,4 +242,58 @@ pub(super) fn is_failing(progress: &Progress) -> bool {
         matches!(source.state, SourceState::Failing { .. }) || source.holds_failing.is_some()
     };
     progress.sources.iter().any(fails)
+}
+
+#[cfg(test)]
+mod tests {
+    use rewitness_consumers::cascade::Right;
+    use serde_json::json;
+
+    use super::*;
+
+    const NEXT: Duration = Duration::from_secs(180);
+
+    fn known() -> Known {
+        let cascade = json!({
+            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
+            "spec": { "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
+                "stages": [{ "name": "all", "dependents": [{
+                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+                }] }] },
+        });
+        Known::of(&serde_json::from_value(cascade).unwrap())
+    }
+
+    fn found(missing: Vec<Right>) -> Result<RuleCheck, String> {
+        let mut check = RuleCheck::default();
+        check.missing = missing;
+        Ok(check)
+    }
+
+    #[test]
+    fn c12_a_check_that_failed_is_none_that_found_all_rights() {
+        let mut known = known();
+        let failed = || Err("the server is down".to_owned());
+        assert_eq!(known.missing_rights(), [UNKNOWN_RIGHTS]);
+        assert_eq!(known.checked(failed(), NEXT), None);
+        assert_eq!(known.missing_rights(), [UNKNOWN_RIGHTS]);
+        let right = Right::new("delete", "", "configmaps");
+        let missing = vec![right.to_string()];
+        assert_eq!(known.checked(found(vec![right.clone()]), NEXT), Some(missing.clone()));
+        assert_eq!(known.checked(failed(), NEXT), None);
+        assert_eq!(known.missing_rights(), missing, "what was missing is missing still");
+        assert_eq!(known.checked(found(vec![right]), NEXT), None);
+        assert_eq!(known.checked(found(Vec::new()), NEXT), Some(Vec::new()));
+        assert_eq!(known.missing_rights(), [""; 0]);
+    }
+
+    #[test]
+    fn c12_the_rights_for_what_a_spec_said_before_are_not_those_for_what_it_says_now() {
+        let mut known = known();
+        known.checked(found(Vec::new()), NEXT);
+        known.generation += 1;
+        assert_eq!(known.missing_rights(), [UNKNOWN_RIGHTS]);
+        assert_eq!(known.checked(found(Vec::new()), NEXT), Some(Vec::new()));
+        assert_eq!(known.missing_rights(), [""; 0]);
+    }
 }

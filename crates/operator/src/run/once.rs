@@ -9,11 +9,16 @@ use rewitness_crds::cascade::condition;
 use rewitness_messaging::Timestamp;
 use tokio::time::{Instant, sleep};
 
+use super::call::in_time;
+use super::course::is_ours;
 use super::followed::Followed;
 use super::rules::Rules;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How often it is listed what there is, while not all of it is known.
+const LIST_AGAIN: Duration = Duration::from_secs(1);
 
 /// For how long nothing may have been left to do: what comes of a deletion comes soon after it.
 const QUIET: Duration = Duration::from_secs(2);
@@ -21,12 +26,15 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Waits until every Cascade was taken in and replayed, and every deletion is finished or waits for
 /// something that does not go by itself.
 pub(crate) async fn worked_off(rules: &Rules, selector: &str) -> anyhow::Result<()> {
-    let cascades = rules.api.list(&ListParams::default().labels(selector)).await?;
-    let names: Vec<String> = cascades.items.into_iter().filter_map(|cascade| cascade.metadata.name).collect();
+    let (mut names, mut listed) = (list(rules, selector).await?, Instant::now());
     let mut quiet_since = None;
     loop {
         let all = rules.all();
         let known = names.iter().all(|name| all.iter().any(|followed| followed.name == *name));
+        // One that is not known may have gone since.
+        if !known && listed.elapsed() >= LIST_AGAIN {
+            (names, listed) = (list(rules, selector).await.unwrap_or(names), Instant::now());
+        }
         let at_rest = known && all.iter().all(|followed| followed.is_worked_off());
         let since = quiet_since.filter(|_| at_rest).unwrap_or_else(Instant::now);
         if at_rest && since.elapsed() >= QUIET {
@@ -35,6 +43,12 @@ pub(crate) async fn worked_off(rules: &Rules, selector: &str) -> anyhow::Result<
         quiet_since = at_rest.then_some(since);
         sleep(LOOK).await;
     }
+}
+
+/// The Cascades that are to be taken in.
+async fn list(rules: &Rules, selector: &str) -> kube::Result<Vec<String>> {
+    let cascades = in_time(rules.api.list(&ListParams::default().labels(selector))).await?;
+    Ok(cascades.items.into_iter().filter(is_ours).filter_map(|cascade| cascade.metadata.name).collect())
 }
 
 /// Prints a line per Cascade. `false` if any is in error, or holds a deletion.

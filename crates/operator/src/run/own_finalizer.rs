@@ -6,6 +6,7 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION};
 use serde_json::{Value, json};
 
+use super::call::in_time;
 use super::course::{HeldParents, is_held};
 
 /// How often a change is tried while others change the Cascade too; our own status writes do.
@@ -67,7 +68,7 @@ async fn change(
     let mut tries = 0;
     loop {
         tries += 1;
-        let Some(cascade) = api.get_opt(name).await? else { return Ok(false) };
+        let Some(cascade) = in_time(api.get_opt(name)).await? else { return Ok(false) };
         if cascade.metadata.uid.as_deref() != Some(uid) {
             return Ok(false);
         }
@@ -80,7 +81,7 @@ async fn change(
         metadata["uid"] = json!(uid);
         metadata["resourceVersion"] = json!(cascade.metadata.resource_version);
         let patch = Patch::Merge(json!({ "metadata": metadata }));
-        match api.patch_metadata(name, &PatchParams::default(), &patch).await {
+        match in_time(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
             Ok(_) => return Ok(true),
             Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < TRIES => {}
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),

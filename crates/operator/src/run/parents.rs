@@ -44,10 +44,10 @@ impl Parents {
 }
 
 /// A delivery in flight, until this is dropped.
-struct InFlight<'a>(&'a Parents);
+pub(super) struct InFlight<'a>(&'a Parents);
 
 impl<'a> InFlight<'a> {
-    fn begin(parents: &'a Parents) -> Self {
+    pub(super) fn begin(parents: &'a Parents) -> Self {
         parents.in_flight.fetch_add(1, Ordering::AcqRel);
         Self(parents)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rewitness_consumers::cascade::{Records, Report};
 use rewitness_messaging::{Failure, ResourceId, Timestamp};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::followed::Followed;
 
@@ -21,6 +22,7 @@ impl Records for StatusRecords {
     }
 
     async fn begin(&self, _: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {
+        debug_assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread, "one thread");
         self.0.written(count, now).await.map_err(Failure::backoff)
     }
 

@@ -1,17 +1,25 @@
 //! Letting parents go that a rule is about no longer (C10).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use futures::StreamExt;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Kind, ResourceId, Selector, Uid};
+use tokio::time::sleep;
 
 use super::course::HeldParents;
 use super::error::Error;
 
 /// Patches under way at a time.
 const AT_A_TIME: usize = 16;
+
+/// How often all that has our finalizer is listed before that is given up for a while.
+const ROUNDS: u32 = 5;
+
+/// The first pause between two such lists; each later one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Parents that are to be let go.
 pub(super) struct Release<'a> {
@@ -31,10 +39,14 @@ impl Release<'_> {
     pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<u64, Error> {
         let Some(kind) = self.resolve().await? else { return Ok(0) };
         let mut released = 0;
-        loop {
+        for round in 0..ROUNDS {
             let parents = self.find(&kind).await?;
             if parents.is_empty() {
                 return Ok(released);
+            }
+            // Who is there again, or came late, may be so because of somebody who is as quick as we are.
+            if round > 0 {
+                sleep(PAUSE * 2_u32.pow(round - 1)).await;
             }
             let takes = parents.into_iter().map(|parent| async {
                 let taken = self.holds.take_off(&parent, self.finalizer).await;
@@ -56,6 +68,7 @@ impl Release<'_> {
                 return Err(Error::Release { source: Box::new(source) });
             }
         }
+        Err(Error::Contested)
     }
 
     async fn resolve(&self) -> Result<Option<ResolvedKind>, Error> {

@@ -1,6 +1,7 @@
 //! What all Cascades of this process share, and those that it follows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,12 +16,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::call::in_time;
 use super::counts::{Counts, Shrinks};
-use super::course::{Course, Grip, HeldParents};
+use super::course::{Course, Grip, HeldParents, is_ours};
 use super::error::Error;
 use super::events::EventSink;
 use super::followed::Followed;
-use super::known::Following;
+use super::known::{Following, Former};
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::records::StatusRecords;
@@ -47,13 +49,39 @@ pub(crate) struct Rules {
     pub(crate) uninstall: watch::Receiver<Option<String>>,
     /// Rings when rules are to be looked at before their time.
     pub(crate) recheck: Arc<Notify>,
+    /// How many Cascades are being taken in.
+    pub(crate) taking_in: AtomicUsize,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
     pub(crate) scribes: Mutex<JoinSet<()>>,
+}
+
+/// A Cascade that is being taken in, until this is dropped.
+pub(super) struct TakingIn<'a>(&'a AtomicUsize);
+
+impl Drop for TakingIn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Rules {
     pub(crate) fn is_uninstalling(&self) -> bool {
         self.uninstall.borrow().is_some()
+    }
+
+    fn refuse_when_uninstalling(&self) -> Result<(), Error> {
+        if self.is_uninstalling() { Err(Error::Uninstalling) } else { Ok(()) }
+    }
+
+    /// A Cascade is being taken in until what is answered is dropped.
+    pub(super) fn begin_taking_in(&self) -> TakingIn<'_> {
+        self.taking_in.fetch_add(1, Ordering::AcqRel);
+        TakingIn(&self.taking_in)
+    }
+
+    /// Whether any Cascade is being taken in.
+    pub(super) fn is_taking_in(&self) -> bool {
+        self.taking_in.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Followed>> {
@@ -65,7 +93,7 @@ impl Rules {
     }
 
     /// What is known of a Cascade; of one that was not seen before, its status as it is now. `None`
-    /// if there is no such Cascade any more.
+    /// if there is none such that is any of our business, as far as the server knows.
     pub(super) async fn load(&self, seen: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
         let (name, uid) = (seen.metadata.name.clone().unwrap_or_default(), seen.metadata.uid.clone());
         let known = self.followed().get(&name).cloned();
@@ -75,13 +103,9 @@ impl Rules {
             }
             self.abandon(&known).await?;
         }
-        let live = self.api.get_opt(&name).await.map_err(|source| Error::Read { source })?;
-        // One that goes, and holds nothing, is none of our business any more.
-        let is_ours = |live: &Cascade| {
-            live.metadata.uid == uid
-                && (live.metadata.deletion_timestamp.is_none() || HeldParents::remembered(live).is_some())
-        };
-        let Some(live) = live.filter(is_ours) else { return Ok(None) };
+        let live = in_time(self.api.get_opt(&name)).await.map_err(|source| Error::Read { source })?;
+        let live = live.filter(|live| live.metadata.uid == uid && is_ours(live));
+        let Some(live) = live else { return Ok(None) };
         let events = self.events.of(&live);
         let (within, counts) = (self.within.clone(), self.counts.clone());
         let followed = Arc::new(Followed::new(&live, within, events, counts, self.recheck.clone()));
@@ -110,7 +134,7 @@ impl Rules {
 
     /// Lets everything go: the parents, and then the Cascade itself.
     async fn leave(&self, cascade: &Cascade, followed: &Arc<Followed>) -> Result<(), Error> {
-        let former = self.stop(followed).await?;
+        let former = self.stop(followed).await?.and_then(|former| former.held);
         if let Some(parents) = former.or_else(|| HeldParents::remembered(cascade)) {
             // Of a kind that cannot be one nothing is held.
             if let Ok(api_version) = cascade.spec.parent.api_version() {
@@ -139,11 +163,13 @@ impl Rules {
         }
         let following = followed.following();
         if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
+            // First, so that nothing begins by the new rule with the rights for the former one.
+            same.rule.set_missing_rights(followed.missing());
             same.rule.set((**rule).clone());
             self.count(rule);
             return Ok(());
         }
-        let former = self.stop(followed).await?;
+        let former = self.stop(followed).await?.and_then(|former| former.held);
         let remembered = former.or_else(|| HeldParents::remembered(cascade));
         match (grip, remembered) {
             (Grip::Plan, Some(former)) => {
@@ -155,26 +181,25 @@ impl Rules {
                 if let Some(former) = former.filter(|former| *former != parents) {
                     self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
                 }
+                // It took many calls to come here.
+                self.refuse_when_uninstalling()?;
                 let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
                 if !put.map_err(|source| Error::Hold { source })? {
-                    return Ok(());
+                    return Err(Error::NotThere);
                 }
+                self.refuse_when_uninstalling()?;
             }
         }
         self.subscribe(rule, followed, grip, parents)
     }
 
     /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
-    /// being marked. Answers which parents it held.
-    async fn stop(&self, followed: &Followed) -> Result<Option<HeldParents>, Error> {
-        let Some(Following { rule, parents, grip, counted, .. }) = followed.following() else {
-            return Ok(None);
-        };
-        rule.set((*rule.current()).clone().planning());
-        followed.follow(None);
+    /// being marked.
+    async fn stop(&self, followed: &Followed) -> Result<Option<Former>, Error> {
+        let Some(former) = followed.unfollow() else { return Ok(None) };
         self.count_no_more(followed);
-        self.idle(&counted, &rule.current()).await?;
-        Ok((grip != Grip::Plan).then_some(parents))
+        self.idle(&former.counted, &former.rule.current()).await?;
+        Ok(Some(former))
     }
 
     fn count(&self, rule: &Rule) {
@@ -217,7 +242,9 @@ impl Rules {
 
     async fn let_go(&self, followed: &Followed) -> Result<(), Error> {
         let done = own_finalizer::take_off(&self.api, &followed.name, &followed.uid).await;
-        done.map_err(|source| Error::LetGo { source })
+        done.map_err(|source| Error::LetGo { source })?;
+        followed.forget_former();
+        Ok(())
     }
 
     fn subscribe(
@@ -253,14 +280,14 @@ impl Rules {
         };
         tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?grip, "followed");
         self.count(rule);
-        followed.follow(Some(Following {
+        followed.follow(Following {
             handle: Arc::new(queue),
             rule: handle,
             parents,
             grip,
             counted,
             since: Instant::now(),
-        }));
+        });
         Ok(())
     }
 
@@ -284,14 +311,8 @@ impl Rules {
 
     /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
     pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
-        if let Some(Following { rule, parents, grip, counted, .. }) = followed.following() {
-            followed.owe((grip != Grip::Plan).then(|| (rule.current().parent_kind().clone(), parents)));
-            rule.set((*rule.current()).clone().planning());
-            followed.follow(None);
-            self.idle(&counted, &rule.current()).await?;
-        }
-        if let Some((kind, parents)) = followed.owed() {
-            self.release(&kind, followed, &parents, None).await?;
+        if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
+            self.release(rule.current().parent_kind(), followed, &parents, None).await?;
         }
         self.forget(followed);
         Ok(())
@@ -299,7 +320,7 @@ impl Rules {
 
     /// A Cascade is followed no more. What it holds stays held.
     pub(super) fn forget(&self, followed: &Followed) {
-        followed.follow(None);
+        followed.unfollow();
         self.count_no_more(followed);
         followed.end();
         let mut all = self.followed();
@@ -313,3 +334,6 @@ impl Rules {
 async fn nothing(_: Delivery) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+use serde_json::json;
+
+use super::super::events;
+use super::super::parents::InFlight;
+use super::*;
+
+fn cascade() -> Cascade {
+    let cascade = json!({
+        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade",
+        "metadata": { "name": "project", "uid": "u1" },
+        "spec": { "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
+            "stages": [{ "name": "all", "dependents": [{
+                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+            }] }] },
+    });
+    serde_json::from_value(cascade).unwrap()
+}
+
+/// Of a server that is never reached.
+fn rules() -> Rules {
+    let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    Rules {
+        api: Api::all(client.clone()),
+        queue: KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default()),
+        cascades: Cascades::new(client.clone(), rewitness_consumers::cascade::Config::default()),
+        holds: Holds::new(client.clone()),
+        within: None,
+        events: events::events(client.clone()).0,
+        counts: None,
+        uninstall: watch::channel(None).1,
+        recheck: Arc::default(),
+        taking_in: AtomicUsize::default(),
+        followed: Mutex::default(),
+        scribes: Mutex::default(),
+        client,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
+    let (rules, cascade) = (rules(), cascade());
+    let rule = Arc::new(Rule::new(&cascade).unwrap());
+    let events = rules.events.of(&cascade);
+    let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.recheck.clone()));
+    rules.subscribe(&rule, &followed, Grip::Hold, HeldParents::default()).unwrap();
+    let counted = followed.following().unwrap().counted;
+    let delivery = InFlight::begin(&counted);
+    for _ in 0..2 {
+        assert!(matches!(rules.stop(&followed).await, Err(Error::Busy)));
+        assert!(followed.following().is_none() && followed.holds());
+    }
+    drop(delivery);
+    for _ in 0..2 {
+        let held = rules.stop(&followed).await.unwrap().unwrap().held;
+        assert_eq!(held, Some(HeldParents::default()), "until it is let go");
+    }
+}

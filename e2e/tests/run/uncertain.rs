@@ -1,0 +1,211 @@
+//! What the server does not say, says late, or says of an older state: nothing is made of it.
+
+use anyhow::Result;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use rewitness_controlplane::{Fault, Gate, Match, until};
+use rewitness_crds::cascade::finalizer;
+use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::lab::{A_WHILE, FOREIGN, SOON};
+use crate::office::{Office, install};
+
+/// The operator's questions which rights it has.
+fn reviews() -> Match {
+    Match::any().method("POST").path("/selfsubjectaccessreviews")
+}
+
+/// Reads of one Cascade.
+fn reads() -> Match {
+    Match::any().method("GET").path("/cascades/").when(|call| !call.watch)
+}
+
+#[tokio::test]
+async fn c12_no_deletion_begins_before_it_is_known_which_rights_there_are() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let lab = &office.lab;
+    let unknown = proxy.rule(reviews(), Fault::status(500));
+    let mut operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.parent("Project", "web", &cascade).await?;
+    lab.create("Cluster", "a", Some("web")).await?;
+    lab.delete("Project", "web").await?;
+    operator.warns(&["could not be looked up", &cascade]).await?;
+    office
+        .status(&cascade, "it says so", |status| {
+            status.held_parents.iter().any(|held| held.reason == "MissingRights").then_some(())
+        })
+        .await?;
+    assert!(lab.exists("Cluster", "a").await?);
+    drop(unknown);
+    lab.gone("Project", "web").await?;
+    assert!(!lab.exists("Cluster", "a").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cascade_that_a_read_does_not_show_yet_is_taken_in_all_the_same() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let late = proxy.rule(reads().times(1), Fault::status(404));
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    late.wait_hits(1, SOON).await?;
+    office.enforced(&cascade).await
+}
+
+#[tokio::test]
+async fn a_cascade_that_cannot_be_held_itself_says_so() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    // It is read once to be known, and then to be held.
+    let late = proxy.rule(reads().skip(1), Fault::status(404));
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office
+        .status(&cascade, "it says why", |status| {
+            let says_why = |message: &str| message.contains("hold the Cascade itself");
+            status.conditions.iter().any(|one| says_why(&one.message)).then_some(())
+        })
+        .await?;
+    drop(late);
+    office.enforced(&cascade).await
+}
+
+#[tokio::test]
+async fn c10_who_has_our_finalizer_again_and_again_does_not_keep_us_busy() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.parent("Project", "web", &cascade).await?;
+    // To every list it is there again, as if somebody were quicker than we are.
+    let ours = finalizer(&cascade);
+    let again = Fault::edit(move |_, list| {
+        for item in list["items"].as_array_mut().into_iter().flatten() {
+            item["metadata"]["finalizers"] = json!([ours]);
+        }
+    });
+    let again = proxy.rule(Match::collection("projects").method("GET"), again);
+    office.edit(&cascade, json!({ "mode": "Plan" })).await?;
+    office
+        .status(&cascade, "it says so", |status| {
+            let says_so = |message: &str| message.contains("puts our finalizer on again");
+            status.conditions.iter().any(|one| says_so(&one.message)).then_some(())
+        })
+        .await?;
+    assert!(again.hits() < 20, "{} lists", again.hits());
+    drop(again);
+    office.let_go("Project", "web", &cascade).await?;
+    office.condition(&cascade, "Ready", "True", "Planned").await.map(drop)
+}
+
+#[tokio::test]
+async fn an_edited_rule_replays_only_what_it_must() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let lab = &office.lab;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.parent("Project", "web", &cascade).await?;
+    office.enforced(&cascade).await?;
+    let lists =
+        || proxy.count(|call| !call.watch && call.method == "GET" && call.path.ends_with("/projects"));
+    let before = lists();
+    let stages = lab.cascade(&[&[lab.dependents("Cluster")], &[lab.dependents("Disk")]]).spec.stages;
+    for edit in [
+        json!({ "limits": { "maxDependents": 7 } }),
+        json!({ "stages": stages }),
+        json!({ "holdDeletions": true }),
+    ] {
+        office.edit(&cascade, edit).await?;
+        // Of this generation.
+        office.status(&cascade, "it is taken in", |_| Some(())).await?;
+    }
+    sleep(A_WHILE).await;
+    assert_eq!(lists(), before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_an_uninstall_waits_for_who_is_being_taken_in_and_for_the_mark_to_be_read() -> Result<()> {
+    let mut office = Office::apart().await?;
+    install(office.lab.plane).await?;
+    let proxy = office.lab.proxy()?;
+    office.kubeconfig = proxy.kubeconfig();
+    let definitions = Api::<CustomResourceDefinition>::all(office.lab.client.clone());
+    let mark = async |at: &str| {
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: at } } }));
+        definitions.patch(CASCADES, &PatchParams::default(), &patch).await
+    };
+    let is_released = async |at: &str| {
+        let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
+        anyhow::Ok(annotations.get(RELEASED_ANNOTATION).is_some_and(|value| value == at))
+    };
+    let released = async |at: &str| {
+        until("it is acknowledged", SOON, async || Ok(is_released(at).await?.then_some(()))).await
+    };
+
+    let gate = Gate::new();
+    let slow = proxy.rule(reviews(), Fault::Hold(gate.clone()));
+    let mut operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.lab.create("Project", "web", None).await?;
+    gate.reached().await?;
+    let first = "2026-01-01T00:00:00Z";
+    mark(first).await?;
+    operator.warns(&["is being uninstalled"]).await?;
+    sleep(2 * A_WHILE).await;
+    assert!(!is_released(first).await?, "it may be about to be held");
+    gate.open();
+    released(first).await?;
+    drop(slow);
+    let holds = |call: &rewitness_controlplane::Call| {
+        call.method == "PATCH" && (call.path.ends_with(&cascade) || call.path.contains("/projects/"))
+    };
+    assert_eq!(proxy.count(holds), 0, "nothing is held once there is a mark");
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+
+    // Neither a read of the mark that fails nor a watch of it that is late says that there is none.
+    let second = "2026-01-02T00:00:00Z";
+    mark(second).await?;
+    let definition = |call: &rewitness_controlplane::Call| call.path.contains("/customresourcedefinitions");
+    let fails = Match::any().method("GET").path(&format!("/{CASCADES}")).times(2);
+    let fails = proxy.rule(fails, Fault::status(500));
+    let late =
+        Match::any().method("GET").when(move |call| definition(call) && !call.path.ends_with(CASCADES));
+    let late = proxy.rule(late, Fault::Hold(Gate::new()));
+    let mut operator = office.operator(&[])?;
+    operator.warns(&["is being uninstalled"]).await?;
+    released(second).await?;
+    assert_eq!((fails.hits(), proxy.count(holds)), (2, 0));
+    drop(late);
+    Ok(())
+}
+
+#[tokio::test]
+async fn once_does_not_wait_for_who_goes_and_holds_nothing_and_not_for_ever() -> Result<()> {
+    let mut office = Office::new().await?;
+    let going = office.projects(json!({ "mode": "Plan" })).await?;
+    let keep = |finalizers: Value| Patch::Merge(json!({ "metadata": { "finalizers": finalizers } }));
+    office.cascades.patch(&going, &PatchParams::default(), &keep(json!([FOREIGN]))).await?;
+    office.delete(&going).await?;
+    let ended = office.operator(&["--once"])?.end().await?;
+    assert_eq!((ended.status, ended.stdout.len()), (Some(0), 0), "{ended:?}");
+    office.cascades.patch(&going, &PatchParams::default(), &keep(Value::Null)).await?;
+
+    let proxy = office.proxied()?;
+    let _unknown = proxy.rule(reviews(), Fault::Hold(Gate::new()));
+    let cascade = office.projects(json!({})).await?;
+    let ended = office.operator(&["--once", "--timeout", "2s"])?.end().await?;
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.warnings().contains("not all was worked off in time"), "{ended:?}");
+    assert!(ended.stdout[0].starts_with(&format!("cascade/{cascade} ")), "{ended:?}");
+    Ok(())
+}
