@@ -179,6 +179,7 @@ async fn a_parent_made_again_under_its_name_is_told_from_the_former_one() -> Res
         name: "web".to_owned(),
         uid: "0e4e3b1c-8f4f-4c55-9f0a-0123456789ab".to_owned(),
         at: rewitness_messaging::Timestamp::now(),
+        authorised: Some(7),
         stages: vec![StageCount { name: "stage-0".to_owned(), deleted: 7 }],
     };
     desk.tell(&name, &CascadeStatus { finished: vec![finished], ..CascadeStatus::default() }).await?;
