@@ -140,7 +140,7 @@ async fn c6_kubectl_describe_tells_the_story_of_a_deletion_that_is_blocked() -> 
 
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
     lab.gone("Project", "web").await?;
-    story.push(["StageStarted", "stage stage-1: 1 dependents are being deleted"]);
+    story.push(["StageStarted", "stage stage-1: 1 dependent is being deleted"]);
     story.push(["CascadeFinished", "deleted: 3 in stage stage-0, 1 in stage stage-1"]);
     telltale.stop().await?;
     let told = described(&lab, "casc", &name).await?;

@@ -6,7 +6,7 @@ use rewitness_messaging::{Kind, Timestamp};
 
 use super::ledger::blocks;
 use super::plan::Refused;
-use super::report::{Report, Standing};
+use super::report::{Report, Standing, being_deleted};
 use super::waits::{Cause, Wait};
 
 /// How long a block is not told again for the same cause. Kubernetes forgets Events after an hour.
@@ -151,7 +151,7 @@ impl Story {
             Standing::Deleting { stage, count } => {
                 self.refused = None;
                 self.hold(report, &mut told);
-                self.start(stage, &format!("{count} dependents are being deleted"), &mut told);
+                self.start(stage, &being_deleted(*count), &mut told);
             }
             Standing::Waiting { stage, waits } => {
                 self.refused = None;

@@ -5,7 +5,7 @@ use rewitness_crds::cascade::{FinishedCascade, HeldParent, Remaining};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::hour::HourWindow;
-use super::report::{Report, Standing};
+use super::report::{Report, Standing, being_deleted};
 use super::waits::{Cause, Wait};
 
 /// How many finished deletions are kept.
@@ -130,9 +130,7 @@ impl From<&Report> for HeldParent {
         let parent = &report.parent;
         let (stage, message, waits) = match &report.standing {
             Standing::Refused(refused) => (None, refused.to_string(), &[][..]),
-            Standing::Deleting { stage, count } => {
-                (Some(stage), format!("{count} dependents are being deleted"), &[][..])
-            }
+            Standing::Deleting { stage, count } => (Some(stage), being_deleted(*count), &[][..]),
             Standing::Waiting { stage, waits } => {
                 let said: Vec<String> = waits.iter().map(ToString::to_string).collect();
                 (Some(stage), said.join("; "), &waits[..])

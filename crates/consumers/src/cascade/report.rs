@@ -67,3 +67,11 @@ impl Standing {
         }
     }
 }
+
+/// What is said of dependents whose deletes are being made.
+pub(super) fn being_deleted(count: u64) -> String {
+    match count {
+        1 => "1 dependent is being deleted".to_owned(),
+        count => format!("{count} dependents are being deleted"),
+    }
+}
