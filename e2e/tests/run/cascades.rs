@@ -4,6 +4,7 @@ use anyhow::Result;
 use kube::Api;
 use kube::api::{DynamicObject, PostParams};
 use rewitness_controlplane::until;
+use rewitness_crds::CascadeStatus;
 use serde_json::json;
 
 use crate::lab::{FOREIGN, SOON};
@@ -52,6 +53,11 @@ async fn c11_plan_writes_nothing_but_the_status() -> Result<()> {
     office
         .status(&cascade, "parents are counted", |status| (status.counts.parents == 2).then_some(()))
         .await?;
+    let counted = |status: &CascadeStatus| {
+        let planned = status.planned.as_ref().filter(|planned| planned.parents == 2)?;
+        planned.stages.first()?.dependents.first()?.approximate_count.filter(|count| *count == 2)
+    };
+    office.status(&cascade, "what would be deleted is counted", counted).await?;
     lab.patch("Project", "api", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
     lab.delete("Project", "api").await?;
