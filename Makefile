@@ -23,12 +23,11 @@ demo: ## Watch real objects being replayed, retried, held and deleted by referen
 	@e2e/demo.sh
 
 # One selection of packages, so that every crate is compiled once, with one set of features; the
-# program and the control plane's builder are among what it builds. More tests at a time than there
-# are cores, since most of their time they wait for a server.
+# program and the control plane's builder are among what it builds.
 test: ## Everything that needs no root, no JVM and no Node
 	$(CARGO) test --locked --workspace --no-run
 	@$(TARGET)/debug/controlplane build
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace
 
 check: format lint doc deny picture package ## What needs no server: format, lints, docs, dependencies, packages
 

@@ -1,7 +1,9 @@
 //! C3: deletion in the foreground, which the garbage collector finishes.
 
 use anyhow::Result;
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use rewitness_consumers::cascade::{Cause, Standing};
 use rewitness_controlplane::until;
 use serde_json::{Value, json};
@@ -29,15 +31,21 @@ async fn c3_foreground_waits_for_what_a_dependent_owns_and_says_so() -> Result<(
     let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
     let parent = lab.parent("Project", "web", &rule).await?;
     let owner = lab.create("Cluster", "a", Some("web")).await?;
-    let mut owned = kube::api::DynamicObject::new("owned", lab.resource("Disk"));
-    owned.metadata.finalizers = Some(vec![FOREIGN.to_owned()]);
-    owned.metadata.owner_references = serde_json::from_value(json!([{
+    // Of a kind that every garbage collector knows: what it has not heard of yet, it does not wait for.
+    let owned: Api<ConfigMap> = Api::namespaced(lab.client.clone(), &lab.ns);
+    let owner_references = serde_json::from_value(json!([{
         "apiVersion": format!("{}/v1", lab.group), "kind": "Cluster", "name": "a",
         "uid": owner.metadata.uid, "blockOwnerDeletion": true,
     }]))?;
-    lab.api("Disk").create(&PostParams::default(), &owned).await?;
+    let metadata = ObjectMeta {
+        name: Some("owned".to_owned()),
+        finalizers: Some(vec![FOREIGN.to_owned()]),
+        owner_references,
+        ..ObjectMeta::default()
+    };
+    owned.create(&PostParams::default(), &ConfigMap { metadata, ..ConfigMap::default() }).await?;
     lab.delete("Project", "web").await?;
-    // Before a garbage collector runs: nothing would end it.
+    // With a garbage collector or without: something of its own keeps it.
     let finalizers = operator.standing(0, &parent, kept_by).await?;
     assert_eq!(finalizers, ["foregroundDeletion"]);
     let calls = proxy.requests();
@@ -49,13 +57,13 @@ async fn c3_foreground_waits_for_what_a_dependent_owns_and_says_so() -> Result<(
     lab.plane.start_controller_manager().await?;
     // It looks for new kinds every 30 seconds.
     until("the garbage collector deletes what is owned", 2 * soon(), async || {
-        let owned = lab.api("Disk").get("owned").await?;
-        Ok(owned.metadata.deletion_timestamp.map(drop))
+        Ok(owned.get("owned").await?.metadata.deletion_timestamp.map(drop))
     })
     .await?;
     assert!(lab.exists("Cluster", "a").await? && lab.exists("Project", "web").await?);
-    lab.patch("Disk", "owned", json!({ "finalizers": null })).await?;
+    let released = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    owned.patch("owned", &PatchParams::default(), &released).await?;
     lab.gone("Project", "web").await?;
-    assert!(!lab.exists("Cluster", "a").await? && !lab.exists("Disk", "owned").await?);
+    assert!(!lab.exists("Cluster", "a").await? && owned.get_opt("owned").await?.is_none());
     Ok(())
 }
