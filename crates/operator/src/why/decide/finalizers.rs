@@ -1,6 +1,6 @@
 //! What each finalizer of the subject means.
 
-use rewitness_crds::cascade;
+use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
 
 use super::Judge;
 use crate::hold_name::PREFIX;
@@ -42,7 +42,7 @@ impl Judge<'_> {
             Some(name) => self.held_by_hand(subject, finalizer, name),
             None if finalizer == "foregroundDeletion" => self.foreground(subject),
             None if finalizer == "customresourcecleanup.apiextensions.k8s.io" => self.definition(subject),
-            None if finalizer == cascade_finalizer() => self.leaving(subject),
+            None if finalizer == CASCADE_FINALIZER => self.leaving(subject),
             None => self.kept_by_others(subject, finalizer),
         }
     }
@@ -101,7 +101,7 @@ impl Judge<'_> {
 
     /// A Cascade that is being deleted itself.
     fn leaving(&self, subject: &Subject) -> Finding {
-        let finalizer = cascade_finalizer();
+        let finalizer = CASCADE_FINALIZER;
         let message = format!(
             "kept by {finalizer} until its parents are held no more: the operator takes its finalizer off all of \
              them first"
@@ -133,9 +133,4 @@ impl Judge<'_> {
         }
         Some(Finding::new(Weight::Waits, "Going", "nothing keeps it: it goes at any moment"))
     }
-}
-
-/// The finalizer by which the operator holds a Cascade itself.
-fn cascade_finalizer() -> &'static str {
-    "rewitness.dev/cascade"
 }
