@@ -152,13 +152,28 @@ impl Shared {
         let listings = self.loader.listings(&revision, parent, rule.within.as_deref()).await;
         let Some(live) = read().await? else { return Ok(None) };
         let kind_removed = self.loader.is_being_removed(&rule.parent, parent).await.ok();
+        let mut preview = self.foresee(rule, &revision, hour, &live, &listings, kind_removed);
+        preview.refused.extend(unknown);
+        Ok(Some(preview))
+    }
+
+    /// What a round would make of what was read just now.
+    pub(super) fn foresee(
+        &self,
+        rule: &Rule,
+        revision: &Revision,
+        hour: &HourWindow,
+        parent: &LiveParent,
+        listings: &[Listing],
+        kind_removed: Option<bool>,
+    ) -> Preview {
         let now = Timestamp::now();
         let situation = Situation {
             rule,
-            revision: &revision,
-            delivered: parent,
-            parent: Some(&live),
-            listings: &listings,
+            revision,
+            delivered: &parent.id,
+            parent: Some(parent),
+            listings,
             empty_rounds: 0,
             missing_rights: &[],
             protection: &self.config.protection,
@@ -167,10 +182,7 @@ impl Shared {
             kind_removed: kind_removed.unwrap_or_default(),
             now,
         };
-        let mut preview = preview(&situation, &live);
-        preview.kind_removed = kind_removed;
-        preview.refused.extend(unknown);
-        Ok(Some(preview))
+        Preview { kind_removed, ..preview(&situation, parent) }
     }
 }
 

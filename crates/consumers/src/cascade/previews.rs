@@ -1,18 +1,15 @@
 use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
-use rewitness_messaging::Timestamp;
 
 use super::cascades::Shared;
 use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::hour::HourWindow;
 use super::load::{LISTS, Loader, as_parent, dependent, unlisted};
 use super::parent_record::ParentRecord;
-use super::plan::Situation;
-use super::preview::{Preview, preview};
+use super::preview::Preview;
 use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
-use super::wait_graph::WaitGraph;
 use crate::Error;
 use crate::api::{Refusal, Served};
 
@@ -35,7 +32,6 @@ impl Shared {
             Some(parent) => self.loader.is_being_removed(&rule.parent, &parent.id).await.ok(),
             None => None,
         };
-        let now = Timestamp::now();
         let mut previews = Vec::new();
         for parent in &parents {
             let record = ParentRecord::of(parent, &rule.name);
@@ -45,21 +41,7 @@ impl Shared {
                 continue;
             }
             let listings = listings(&references, &rule.current, parent);
-            let situation = Situation {
-                rule,
-                revision: &rule.current,
-                delivered: &parent.id,
-                parent: Some(parent),
-                listings: &listings,
-                empty_rounds: 0,
-                missing_rights: &[],
-                protection: &self.config.protection,
-                graph: &WaitGraph::default(),
-                hour_room: hour.room(rule.max_per_hour, now),
-                kind_removed: kind_removed.unwrap_or_default(),
-                now,
-            };
-            previews.push(Preview { kind_removed, ..preview(&situation, parent) });
+            previews.push(self.foresee(rule, &rule.current, hour, parent, &listings, kind_removed));
         }
         Ok(previews)
     }
