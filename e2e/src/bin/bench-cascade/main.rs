@@ -2,10 +2,9 @@
 //! in flight, and beside Kubernetes' garbage collector with raised limits. A table, and the same as JSON in the target
 //! folder.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::Parser;
 
 mod contender;
@@ -43,10 +42,4 @@ fn main() -> ExitCode {
 /// What goes on, for who waits; not part of the result.
 fn tell(what: &str) {
     let _ = writeln!(stderr(), "bench-cascade: {what}");
-}
-
-/// A line of the result.
-fn say(line: &str) -> Result<()> {
-    writeln!(stdout(), "{line}")?;
-    Ok(())
 }

@@ -1,13 +1,11 @@
 //! The result: medians with their spread.
 
-use std::fs;
-
-use anyhow::{Context, Result};
-use rewitness_e2e::{Align, Spread, table, target_dir};
+use anyhow::Result;
+use rewitness_e2e::{Align, Spread, publish};
 use serde::Serialize;
 
+use crate::Args;
 use crate::contender::{Contender, Run};
-use crate::{Args, say};
 
 /// Everything that is known in the end.
 #[derive(Serialize)]
@@ -46,15 +44,10 @@ impl Report {
 
     /// Prints the table, and writes the JSON.
     pub(crate) fn publish(&self) -> Result<()> {
-        let file = target_dir()?.join("bench-cascade.json");
-        fs::write(&file, serde_json::to_vec_pretty(self)?)
-            .with_context(|| format!("write {}", file.display()))?;
-        say("")?;
-        say(&format!(
+        let title = format!(
             "{} dependents over 10 namespaces, {} deletes in flight, {} runs each: median (least to greatest)",
             self.dependents, self.concurrency, self.repeats
-        ))?;
-        say("")?;
+        );
         let columns = [
             ("", Align::Left),
             ("deletes/s", Align::Right),
@@ -62,11 +55,7 @@ impl Report {
             ("calls per dependent", Align::Right),
         ];
         let rows: Vec<Vec<String>> = self.contenders.iter().map(Summary::cells).collect();
-        for line in table(&columns, &rows) {
-            say(&line)?;
-        }
-        say("")?;
-        say(&format!("Written to {} too.", file.display()))
+        publish("bench-cascade.json", self, &title, &columns, &rows)
     }
 }
 

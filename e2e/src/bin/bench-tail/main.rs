@@ -1,7 +1,7 @@
 //! `make bench`: what the replay of 20,000 resources by the program costs, beside the floor: the bytes of the same lists
 //! read and thrown away. A table, and the same as JSON in the target folder.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -74,12 +74,6 @@ fn run(args: &Args) -> Result<()> {
 /// What goes on, for who waits; not part of the result.
 fn tell(what: &str) {
     let _ = writeln!(stderr(), "bench-tail: {what}");
-}
-
-/// A line of the result.
-fn say(line: &str) -> Result<()> {
-    writeln!(stdout(), "{line}")?;
-    Ok(())
 }
 
 /// Whether a number that changes may be drawn over.

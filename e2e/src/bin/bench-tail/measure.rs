@@ -3,7 +3,7 @@
 //! A process of its own stands between the benchmark and the command: the peak memory that the kernel tells of is the
 //! largest of all children that were waited for, and begins with that of the process which forked them.
 
-use std::io::{BufRead, BufReader, copy, sink};
+use std::io::{BufRead, BufReader, Write, copy, sink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,6 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use serde::{Deserialize, Serialize};
-
-use crate::say;
 
 /// What a run used, in seconds and bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,7 +55,8 @@ pub(crate) fn run(command: &[String], first_line: bool) -> Result<()> {
         peak_rss: u64::try_from(used.max_rss())? * unit,
         first_line: first,
     };
-    say(&serde_json::to_string(&usage)?)
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&usage)?)?;
+    Ok(())
 }
 
 fn seconds(time: TimeVal) -> f64 {

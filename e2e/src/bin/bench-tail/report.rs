@@ -1,14 +1,11 @@
 //! The result: medians with their spread.
 
-use std::fs;
-
-use anyhow::{Context, Result};
-use rewitness_e2e::{Align, Spread, table, target_dir};
+use anyhow::Result;
+use rewitness_e2e::{Align, Spread, publish};
 use serde::Serialize;
 
 use crate::contender::Contender;
 use crate::measure::Usage;
-use crate::say;
 
 /// A run that was measured.
 pub(crate) struct Run {
@@ -53,15 +50,10 @@ impl Report {
 
     /// Prints the table, and writes the JSON.
     pub(crate) fn publish(&self) -> Result<()> {
-        let file = target_dir()?.join("bench-tail.json");
-        fs::write(&file, serde_json::to_vec_pretty(self)?)
-            .with_context(|| format!("write {}", file.display()))?;
-        say("")?;
-        say(&format!(
+        let title = format!(
             "{} resources of {} bytes, {} runs each: median (least to greatest)",
             self.resources, self.bytes_per_resource, self.repeats
-        ))?;
-        say("")?;
+        );
         let columns = [
             ("", Align::Left),
             ("wall s", Align::Right),
@@ -72,11 +64,7 @@ impl Report {
             ("API server s", Align::Right),
         ];
         let rows: Vec<Vec<String>> = self.contenders.iter().map(Summary::cells).collect();
-        for line in table(&columns, &rows) {
-            say(&line)?;
-        }
-        say("")?;
-        say(&format!("Written to {} too.", file.display()))
+        publish("bench-tail.json", self, &title, &columns, &rows)
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use rewitness_controlplane::until;
 use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::PlannedDependents;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::platform::{PROJECTS, PlatformKind};
 use crate::stage::Stage;
@@ -68,11 +69,17 @@ pub(crate) async fn perform(stage: &mut Stage<'_>) -> Result<String> {
 
 /// Whether nobody else acts on the Cascade: each would undo what the other shows.
 async fn nobody_else(stage: &Stage<'_>) -> Result<()> {
-    sleep(SOMEBODY).await;
-    if stage.cascades.read().await?.is_some_and(|cascade| cascade.status.is_some()) {
-        bail!("an operator runs in this cluster already, and follows the demo's Cascade too");
+    let acts = until("somebody acts", 2 * SOMEBODY, async || {
+        let cascade = stage.cascades.read().await?;
+        Ok(cascade.and_then(|cascade| cascade.status).map(drop))
+    });
+    match timeout(SOMEBODY, acts).await {
+        Err(_) => Ok(()),
+        Ok(acts) => {
+            acts?;
+            bail!("an operator runs in this cluster already, and follows the demo's Cascade too")
+        }
     }
-    Ok(())
 }
 
 /// What a status says would be deleted, by stage.
