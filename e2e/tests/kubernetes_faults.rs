@@ -18,7 +18,7 @@ use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Cause, Kind, Queue, SourceState, State, Subscription};
 use serde_json::{Value, json};
 use support::{
-    Recorder, SOON, World, quick, run, until_failing, until_replayed, until_synced, until_watching,
+    Recorder, SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching,
 };
 
 fn is_full_list(call: &Call) -> bool {
@@ -63,9 +63,7 @@ async fn fault_b11_a_watch_whose_version_is_gone_leads_to_a_new_list() -> Result
             proxy.rule(Match::watches().path("/widgets").when(first_value("resourceVersion=")), fault);
         world.create_many(3).await?;
         let queue = KubernetesQueue::new(proxy.client().await?, quick());
-        let recorder = Recorder::default();
-        let subscription = Subscription::new("recorder", [world.kind()]).with_gone();
-        let handle = queue.subscribe(subscription, recorder.clone())?;
+        let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
         // Nothing is changed before the second list, whose version would be the same.
         let other = World::new(shared().await?).await?;
         let running = run(&queue);
@@ -92,9 +90,7 @@ async fn fault_b11_a_list_whose_token_is_gone_is_begun_anew() -> Result<()> {
         Fault::Answer { code: 410, body: gone() },
     );
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     // So that the tokens of the second list are others.
     let gate = Gate::new();
     let held = proxy.rule(Match::collection("widgets").when(is_full_list).skip(1), Fault::Hold(gate.clone()));
@@ -123,8 +119,7 @@ async fn fault_b29_a_watch_that_dies_silently_is_resumed() -> Result<()> {
     let silent = proxy.rule(Match::watches().path("/widgets").times(1), Fault::Silent);
     let config = Config { silence: Duration::from_secs(2), ..quick() };
     let queue = KubernetesQueue::new(proxy.client().await?, config);
-    let recorder = Recorder::default();
-    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     silent.wait_hits(1, SOON).await?;
@@ -145,8 +140,7 @@ async fn fault_b29_a_call_that_gets_no_answer_is_given_up_and_made_again() -> Re
     let watch = proxy.rule(Match::watches().path("/widgets").times(1), Fault::Hold(Gate::new()));
     let config = Config { call_timeout: Duration::from_secs(1), ..quick() };
     let queue = KubernetesQueue::new(proxy.client().await?, config);
-    let recorder = Recorder::default();
-    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted())?;
     let running = run(&queue);
     until_failing(&handle, "did not answer within 1 s").await?;
     recorder.until("a", State::Live).await?;
@@ -163,9 +157,7 @@ async fn fault_b29_connections_that_break_are_made_again() -> Result<()> {
     let world = World::new(shared().await?).await?;
     let proxy = FaultProxy::start(world.plane)?;
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     for round in 0..5 {
@@ -191,8 +183,7 @@ async fn fault_b12_a_version_that_moved_backwards_under_a_live_watch_is_noticed(
     let proxy = FaultProxy::start(world.plane)?;
     let config = Config { check_every: Duration::from_millis(300), ..quick() };
     let queue = KubernetesQueue::new(proxy.client().await?, config);
-    let recorder = Recorder::default();
-    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let (_recorder, handle) = record(&queue, world.wanted())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     proxy.wait_count(3, SOON, is_check).await?;
@@ -219,8 +210,7 @@ async fn fault_b28_an_overloaded_server_is_asked_again_when_it_says() -> Result<
     let proxy = FaultProxy::start(world.plane)?;
     let busy = proxy.rule(Match::collection("widgets").times(2), Fault::too_many_requests(2));
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let (_recorder, handle) = record(&queue, world.wanted())?;
     let begun = Instant::now();
     let running = run(&queue);
     until_failing(&handle, "overloaded").await?;
@@ -242,8 +232,7 @@ async fn fault_b28_an_overloaded_watch_is_not_answered_with_lists() -> Result<()
     let proxy = FaultProxy::start(world.plane)?;
     let busy = proxy.rule(Match::watches().path("/widgets").times(5), Fault::too_many_requests(0));
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle = queue.subscribe(Subscription::new("recorder", [world.kind()]), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     world.create("b").await?;
@@ -338,9 +327,7 @@ async fn fault_b17_a_kind_whose_version_is_no_longer_served_is_found_again() -> 
     let world = World::new(plane).await?;
     world.create("a").await?;
     let queue = KubernetesQueue::new(plane.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     plane.apply_crd(definition(&world.group, true)).await?;
@@ -440,9 +427,7 @@ async fn fault_b24_an_object_that_cannot_be_read_stops_itself_alone() -> Result<
         false => value["items"].as_array_mut().into_iter().flatten().for_each(spoil),
     });
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let spoiling = proxy.rule(Match::any().path("/widgets"), spoiled.clone());
     let running = run(&queue);
     until_replayed(&handle).await?;
@@ -486,9 +471,7 @@ async fn fault_b10_errors_in_a_watch_lose_nothing() -> Result<()> {
     let world = World::new(shared().await?).await?;
     let proxy = FaultProxy::start(world.plane)?;
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     // The event itself is swallowed, and an error comes in its place.

@@ -9,16 +9,14 @@ use anyhow::Result;
 use rewitness_controlplane::shared;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Cause, Hold, HoldState, Queue, State, Subscription};
-use support::{Recorder, World, quick, run, until_replayed};
+use support::{Recorder, World, quick, record, run, until_replayed};
 
 #[tokio::test]
 async fn every_page_is_replayed_and_changes_follow() -> Result<()> {
     let world = World::new(shared().await?).await?;
     world.create_many(230).await?;
     let queue = KubernetesQueue::new(world.plane.client().await?, quick());
-    let recorder = Recorder::default();
-    let subscription = Subscription::new("recorder", [world.kind()]).with_gone();
-    let handle = queue.subscribe(subscription, recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
 
     until_replayed(&handle).await?;

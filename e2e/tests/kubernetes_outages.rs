@@ -9,10 +9,8 @@ mod support;
 use anyhow::{Result, ensure};
 use rewitness_controlplane::{Config as PlaneConfig, ControlPlane, Fault, FaultProxy, Match, until};
 use rewitness_kubernetes::KubernetesQueue;
-use rewitness_messaging::{Queue, State, Subscription};
-use support::{
-    Recorder, SOON, World, quick, run, until_failing, until_replayed, until_synced, until_watching,
-};
+use rewitness_messaging::State;
+use support::{SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching};
 
 /// A real expiry, on a server that reads from etcd alone: what was handed out is compacted while
 /// the connection is down.
@@ -23,9 +21,7 @@ async fn fault_b11_a_compacted_version_leads_to_a_new_list() -> Result<()> {
     world.create_many(120).await?;
     let proxy = FaultProxy::start(&plane)?;
     let queue = KubernetesQueue::new(proxy.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
 
@@ -68,9 +64,7 @@ async fn fault_b12_a_restored_backup_is_noticed_and_followed() -> Result<()> {
     let world = World::new(&plane).await?;
     world.create_many(5).await?;
     let queue = KubernetesQueue::new(plane.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
 
@@ -111,9 +105,7 @@ async fn q12_an_api_server_that_restarts_is_survived() -> Result<()> {
     let world = World::new(&plane).await?;
     world.create_many(60).await?;
     let queue = KubernetesQueue::new(plane.client().await?, quick());
-    let recorder = Recorder::default();
-    let handle =
-        queue.subscribe(Subscription::new("recorder", [world.kind()]).with_gone(), recorder.clone())?;
+    let (recorder, handle) = record(&queue, world.wanted().with_gone())?;
     let running = run(&queue);
     until_replayed(&handle).await?;
     for round in 0..2 {

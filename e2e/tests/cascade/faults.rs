@@ -10,9 +10,8 @@ use kube::api::DeleteParams;
 use rewitness_controlplane::{Fault, FaultProxy, Gate, Match, Rule};
 use rewitness_crds::Cascade;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
-use crate::lab::{A_WHILE, FOREIGN, Lab, Operator, soon};
+use crate::lab::{FOREIGN, Lab, Operator, soon};
 
 fn deletes() -> Match {
     Match::any().method("DELETE").path("/clusters/")
@@ -108,7 +107,7 @@ pub(crate) async fn fault_b2_a_parent_recreated_at_any_step_takes_nothing_with_i
         scene.recreate("Cluster", "a", Some("web")).await?;
         gate.open();
         scene.lab.held("Project", "web", &scene.rule).await?;
-        sleep(A_WHILE).await;
+        scene.operator.left(0, &scene.parent).await?;
         assert!(scene.lab.exists("Cluster", "a").await?, "step {index}");
         let live = scene.lab.api("Project").get("web").await?;
         assert!(live.metadata.deletion_timestamp.is_none(), "step {index}");
@@ -127,7 +126,7 @@ pub(crate) async fn fault_b2_the_finalizer_of_a_recreated_parent_stays() -> Resu
     scene.recreate("Project", "web", None).await?;
     let held = scene.lab.held("Project", "web", &scene.rule).await?;
     gate.open();
-    sleep(A_WHILE).await;
+    scene.operator.left(0, &scene.parent).await?;
     let live = scene.lab.held("Project", "web", &scene.rule).await?;
     assert_eq!(live.metadata.resource_version, held.metadata.resource_version, "nothing was written to it");
     Ok(())
@@ -214,18 +213,18 @@ pub(crate) async fn fault_b5_nothing_is_deleted_before_the_finalizer_was_observe
     let lab = Lab::new().await?;
     let rule = lab.cascade(&[&[lab.dependents("Cluster")]]);
     let proxy = lab.proxy()?;
-    lab.create("Project", "web", None).await?;
+    let parent = lab.create("Project", "web", None).await?;
     lab.create("Cluster", "a", Some("web")).await?;
     // The finalizer is on its way; the parent is deleted before it arrives.
     lab.patch("Project", "web", json!({ "finalizers": [FOREIGN] })).await?;
     let gate = Gate::new();
     let adoption = Match::any().method("PATCH").path("/projects/web").times(1);
     let _held = proxy.rule(adoption, Fault::Hold(gate.clone()));
-    let _operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
+    let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
     gate.reached().await?;
     lab.delete("Project", "web").await?;
     gate.open();
-    sleep(A_WHILE).await;
+    operator.left(0, &parent).await?;
     assert!(lab.exists("Cluster", "a").await?, "it went before");
     assert_eq!(proxy.count(|call| call.method == "DELETE"), 0);
     Ok(())
@@ -242,7 +241,7 @@ async fn c1_c2_a_finalizer_taken_off_while_the_deletion_is_being_recorded_stops_
     gate.reached().await?;
     scene.lab.patch("Project", "web", json!({ "finalizers": [FOREIGN] })).await?;
     gate.open();
-    sleep(A_WHILE).await;
+    scene.operator.left(0, &scene.parent).await?;
     assert_eq!(recorded.hits(), 1);
     assert!(scene.lab.exists("Cluster", "a").await?, "it went although the parent was let go");
     assert_eq!(scene.proxy.count(|call| call.method == "DELETE"), 0);

@@ -15,10 +15,11 @@ use rewitness_consumers::cascade::{
 use rewitness_controlplane::{ControlPlane, FaultProxy, shared, unique, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
-use rewitness_messaging::{Backoff, Failure, Handle, Queue, ResourceId, Timestamp, Uid};
+use rewitness_messaging::{Backoff, Failure, Handle, Progress, Queue, ResourceId, Timestamp, Uid};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::audit::Audit;
 use crate::planted::{client, planted};
@@ -30,9 +31,6 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) fn soon() -> Duration {
     if planted().is_some() { Duration::from_secs(15) } else { SOON }
 }
-
-/// Long enough to see that something does not happen.
-pub(crate) const A_WHILE: Duration = Duration::from_millis(1500);
 
 /// Somebody else's.
 pub(crate) const FOREIGN: &str = "other.example.com/x";
@@ -316,6 +314,28 @@ impl Operator {
     /// Ends it at once, as SIGKILL does, and waits until it has ended.
     pub(crate) async fn kill(mut self) {
         self.tasks.shutdown().await;
+    }
+
+    /// Waits until a rule has nothing more to do for a parent that was not finished: this was said,
+    /// and no delivery is in flight or comes back.
+    pub(crate) async fn left(&self, rule: usize, parent: &DynamicObject) -> Result<()> {
+        let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
+        let is_left = |report: &Report| report.parent.uid == uid && report.standing == Standing::Left;
+        let records = &self.rules[rule].records;
+        until("the parent is left alone", soon(), async || {
+            let reports = records.reports.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(reports.iter().any(is_left).then_some(()))
+        })
+        .await?;
+        self.at_rest(rule).await
+    }
+
+    /// Waits until no delivery of a rule is in flight, and none has failed.
+    pub(crate) async fn at_rest(&self, rule: usize) -> Result<()> {
+        let rests = |progress: &Progress| progress.in_flight == 0 && progress.failing == 0;
+        let resting = self.rules[rule].handle.when(rests);
+        timeout(soon(), resting).await.context("the rule does not come to rest")?;
+        Ok(())
     }
 
     /// Waits until a parent's deletion stands as wanted.

@@ -5,9 +5,8 @@ use anyhow::Result;
 use http::header::ACCEPT;
 use rewitness_controlplane::{Fault, FaultProxy, Match, Rule};
 use serde_json::json;
-use tokio::time::sleep;
 
-use crate::lab::{A_WHILE, FOREIGN, Lab, Operator, soon, waits_for};
+use crate::lab::{FOREIGN, Lab, Operator, soon, waits_for};
 
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
@@ -49,7 +48,6 @@ pub(crate) async fn fault_b1_a_former_parent_of_this_name_that_a_lagging_server_
     let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
     tokio::time::timeout(soon(), operator.rules[0].handle.replayed()).await?;
     assert!(lagging[0].hits() > 0, "the old state was shown");
-    sleep(A_WHILE).await;
     assert!(lab.exists("Cluster", "a").await?, "the dependent of a live parent went");
     let live = lab.api("Project").get("web").await?;
     assert!(live.metadata.deletion_timestamp.is_none());

@@ -5,12 +5,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
 use rewitness_consumers::cascade::{Excess, Refused, Standing, Unconfirmed};
+use rewitness_controlplane::until;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::confirm_annotation;
+use rewitness_messaging::Timestamp;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
-use crate::lab::{A_WHILE, FOREIGN, Lab, Operator, waits_for};
+use crate::lab::{FOREIGN, Lab, Operator, soon, waits_for};
 
 fn unconfirmed(standing: &Standing) -> Option<Unconfirmed> {
     match standing {
@@ -76,7 +77,9 @@ async fn c7_late_dependents_beyond_what_was_confirmed_are_asked_about_again_over
     operator.standing(0, &parent, waits_for("Finalizers")).await?;
     operator.kill().await;
     // Times of creation have whole seconds.
-    sleep(A_WHILE).await;
+    let then = Timestamp::now().as_second();
+    let next = async || Ok((Timestamp::now().as_second() > then).then_some(()));
+    until("the next second has begun", soon(), next).await?;
     lab.create("Cluster", "late", Some("web")).await?;
     let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
     let asked = operator.standing(0, &parent, unconfirmed).await?;
@@ -120,7 +123,7 @@ async fn c8_the_removal_of_the_parents_kind_deletes_nothing_until_confirmed() ->
     definitions.delete(&format!("projects.{}", lab.group), &DeleteParams::default()).await?;
     let asked = operator.standing(0, &parent, unconfirmed).await?;
     assert_eq!(asked.why, [Excess::KindRemoved]);
-    sleep(A_WHILE).await;
+    operator.at_rest(0).await?;
     assert!(lab.exists("Cluster", "a").await?);
     confirm(&lab, &rule, "web", &asked.hash).await.context("patches still work while a kind is removed")?;
     lab.gone("Cluster", "a").await

@@ -1,14 +1,13 @@
 //! Which objects refer to a parent, and that no other is touched.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
+use rewitness_consumers::cascade::Standing;
 use rewitness_controlplane::{Fault, Match};
 use rewitness_messaging::Outcome;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, refused, waits_for};
+use crate::lab::{FOREIGN, Lab, Operator, causes, refused, waits_for};
 
 fn holding(mut dependents: Value, holds: &str, namespaces: &str) -> Value {
     dependents["holds"] = holds.into();
@@ -169,7 +168,8 @@ pub(crate) async fn a_kind_that_goes_and_comes_back_is_never_taken_for_empty() -
     operator.standing(0, &parent, waits_for("KindNotServed")).await?;
     lab.patch("Disk", "a", json!({ "finalizers": null })).await?;
     lab.gone("Disk", "a").await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let unserved_alone = |standing: &Standing| (causes(standing)? == ["KindNotServed"]).then_some(());
+    operator.standing(0, &parent, unserved_alone).await?;
     assert!(lab.exists("Project", "web").await?, "nobody knows what Clusters there are");
     lab.plane.crd(&lab.group, "clusters", "Cluster", true, &[]).await?;
     lab.gone("Project", "web").await

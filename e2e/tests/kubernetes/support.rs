@@ -12,6 +12,7 @@ use rewitness_e2e::Widgets;
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{
     Backoff, Consumer, Delivery, Failure, Handle, Kind, Outcome, Queue, SourceState, State, Stopped,
+    Subscription,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -51,6 +52,11 @@ impl<'p> World<'p> {
         Kind::new(self.group.as_str(), "Widget")
     }
 
+    /// What a [`Recorder`] asks for.
+    pub(crate) fn wanted(&self) -> Subscription {
+        Subscription::new("recorder", [self.kind()])
+    }
+
     pub(crate) async fn create_many(&self, count: usize) -> Result<()> {
         use futures::{StreamExt, TryStreamExt, stream};
         stream::iter(0..count)
@@ -70,6 +76,13 @@ impl Consumer for Recorder {
         self.0.lock().unwrap().push(delivery);
         Ok(Outcome::Done)
     }
+}
+
+/// Subscribes a recorder.
+pub(crate) fn record(queue: &KubernetesQueue, wanted: Subscription) -> Result<(Recorder, Handle)> {
+    let recorder = Recorder::default();
+    let handle = queue.subscribe(wanted, recorder.clone())?;
+    Ok((recorder, handle))
 }
 
 impl Recorder {

@@ -23,3 +23,6 @@ mod running;
 mod scope;
 mod status;
 mod uncertain;
+
+/// Long enough to see that something does not happen.
+const A_WHILE: std::time::Duration = std::time::Duration::from_millis(1500);

@@ -8,7 +8,7 @@ use rewitness_controlplane::{Fault, FaultProxy, Match};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::lab::A_WHILE;
+use crate::A_WHILE;
 use crate::office::Office;
 
 fn writes(proxy: &FaultProxy, cascade: &str) -> usize {
