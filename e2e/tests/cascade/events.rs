@@ -44,7 +44,7 @@ impl Records for Telling {
 
 /// A rule that is followed, and whose Events are written. Dropping it kills it.
 struct Telltale {
-    _handle: Handle,
+    handle: Handle,
     _tasks: JoinSet<()>,
     writer: JoinSet<()>,
     stop: oneshot::Sender<()>,
@@ -68,11 +68,13 @@ impl Telltale {
         writing.spawn(writer.run(async move {
             let _ = stopped.await;
         }));
-        Ok(Self { _handle: handle, _tasks: tasks, writer: writing, stop })
+        Ok(Self { handle, _tasks: tasks, writer: writing, stop })
     }
 
-    /// Stops the writer, as the program does when it ends.
+    /// Stops the writer, as the program does when it ends, once all there is to tell was told.
     async fn stop(mut self) -> Result<()> {
+        // A parent may have gone before the answer of the call that let it go was read.
+        self.handle.when(|progress| progress.in_flight == 0).await;
         let _ = self.stop.send(());
         while let Some(ended) = self.writer.join_next().await {
             ended?;

@@ -107,7 +107,7 @@ pub(crate) async fn fault_b2_a_parent_recreated_at_any_step_takes_nothing_with_i
         scene.recreate("Cluster", "a", Some("web")).await?;
         gate.open();
         scene.lab.held("Project", "web", &scene.rule).await?;
-        scene.operator.left(0, &scene.parent).await?;
+        scene.operator.ended(0, &scene.parent).await?;
         assert!(scene.lab.exists("Cluster", "a").await?, "step {index}");
         let live = scene.lab.api("Project").get("web").await?;
         assert!(live.metadata.deletion_timestamp.is_none(), "step {index}");
@@ -126,7 +126,7 @@ pub(crate) async fn fault_b2_the_finalizer_of_a_recreated_parent_stays() -> Resu
     scene.recreate("Project", "web", None).await?;
     let held = scene.lab.held("Project", "web", &scene.rule).await?;
     gate.open();
-    scene.operator.left(0, &scene.parent).await?;
+    scene.operator.ended(0, &scene.parent).await?;
     let live = scene.lab.held("Project", "web", &scene.rule).await?;
     assert_eq!(live.metadata.resource_version, held.metadata.resource_version, "nothing was written to it");
     Ok(())
@@ -224,7 +224,10 @@ pub(crate) async fn fault_b5_nothing_is_deleted_before_the_finalizer_was_observe
     gate.reached().await?;
     lab.delete("Project", "web").await?;
     gate.open();
-    operator.left(0, &parent).await?;
+    tokio::select! {
+        ended = operator.ended(0, &parent) => ended?,
+        gone = lab.gone("Cluster", "a") => gone?,
+    }
     assert!(lab.exists("Cluster", "a").await?, "it went before");
     assert_eq!(proxy.count(|call| call.method == "DELETE"), 0);
     Ok(())
@@ -241,7 +244,7 @@ async fn c1_c2_a_finalizer_taken_off_while_the_deletion_is_being_recorded_stops_
     gate.reached().await?;
     scene.lab.patch("Project", "web", json!({ "finalizers": [FOREIGN] })).await?;
     gate.open();
-    scene.operator.left(0, &scene.parent).await?;
+    scene.operator.ended(0, &scene.parent).await?;
     assert_eq!(recorded.hits(), 1);
     assert!(scene.lab.exists("Cluster", "a").await?, "it went although the parent was let go");
     assert_eq!(scene.proxy.count(|call| call.method == "DELETE"), 0);

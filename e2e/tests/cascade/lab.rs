@@ -316,15 +316,17 @@ impl Operator {
         self.tasks.shutdown().await;
     }
 
-    /// Waits until a rule has nothing more to do for a parent that was not finished: this was said,
-    /// and no delivery is in flight or comes back.
-    pub(crate) async fn left(&self, rule: usize, parent: &DynamicObject) -> Result<()> {
+    /// Waits until a rule has nothing more to do for a parent: this was said, and no delivery is in
+    /// flight or comes back. Whether it was left as it should be is for the test to find out.
+    pub(crate) async fn ended(&self, rule: usize, parent: &DynamicObject) -> Result<()> {
         let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
-        let is_left = |report: &Report| report.parent.uid == uid && report.standing == Standing::Left;
+        let has_ended = |report: &&Report| {
+            matches!(report.standing, Standing::Left | Standing::Finished { .. }) && report.parent.uid == uid
+        };
         let records = &self.rules[rule].records;
-        until("the parent is left alone", soon(), async || {
+        until("the rule is done with the parent", soon(), async || {
             let reports = records.reports.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(reports.iter().any(is_left).then_some(()))
+            Ok(reports.iter().find(has_ended).map(drop))
         })
         .await?;
         self.at_rest(rule).await
