@@ -1,6 +1,6 @@
 //! Namespaces that do not go.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, PostParams};
@@ -38,14 +38,29 @@ async fn a_finalizer_in_a_namespaces_spec_is_taken_off_by_its_subresource() -> R
     let namespaces: Api<Namespace> = Api::all(desk.lab.client.clone());
     let name = rewitness_controlplane::unique("kept");
     let namespace = serde_json::from_value(json!({
-        "metadata": { "name": name }, "spec": { "finalizers": ["kubernetes", "example.com/tenant"] },
+        "metadata": { "name": name, "labels": { "tenant": "a" }, "finalizers": [FOREIGN] },
+        "spec": { "finalizers": ["kubernetes", "example.com/tenant"] },
     }))?;
     namespaces.create(&PostParams::default(), &namespace).await?;
     namespaces.delete(&name, &DeleteParams::default()).await?;
     let what = format!("ns/{name}");
     until("it is told", SOON, async || Ok(desk.why(&what).await?.finding("NamespaceFinalizer").map(|_| ())))
         .await?;
-    desk.follows_until_gone(&what, "/finalize").await
+    let mut typed = None;
+    until("it is off", SOON, async || {
+        // Kubernetes takes its own off meanwhile, and then this one is at another place.
+        let Ok(command) = desk.why(&what).await?.command("replace --raw") else { return Ok(Some(())) };
+        let _ = desk.types(&command).await;
+        typed = Some(command);
+        Ok(None)
+    })
+    .await?;
+    // The subresource replaces whole objects; the rest stays as it was, and nothing goes twice.
+    let kept = namespaces.get(&name).await?.metadata;
+    assert_eq!(kept.labels.unwrap_or_default().get("tenant").map(String::as_str), Some("a"));
+    assert_eq!(kept.finalizers.unwrap_or_default(), [FOREIGN]);
+    assert!(desk.types(&typed.context("it was told")?).await.is_err());
+    desk.follows_until_gone(&what, FOREIGN).await
 }
 
 /// An aggregated API that nobody serves keeps up every namespace, so this has a control plane alone.

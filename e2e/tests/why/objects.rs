@@ -1,6 +1,7 @@
 //! Objects that somebody else keeps, or nobody.
 
 use anyhow::Result;
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
@@ -89,6 +90,12 @@ async fn a_deletion_in_the_foreground_names_what_blocks_it() -> Result<()> {
     let owned =
         json!({ "metadata": { "name": "owned", "ownerReferences": owners, "finalizers": [FOREIGN] } });
     maps.create(&PostParams::default(), &serde_json::from_value(owned)?).await?;
+    // It is on the second page only.
+    let others = (0..600).map(|index| json!({ "metadata": { "name": format!("other-{index}") } }));
+    let create = async |other| {
+        anyhow::Ok(drop(maps.create(&PostParams::default(), &serde_json::from_value(other)?).await?))
+    };
+    stream::iter(others).map(create).buffer_unordered(32).try_collect::<()>().await?;
     let ns = &desk.lab.ns;
     desk.types(&format!("kubectl delete secret owner -n {ns} --cascade=foreground --wait=false")).await?;
     until("what is owned is being deleted", SOON, async || {

@@ -1,6 +1,6 @@
 //! How next steps are typed.
 
-use rewitness_messaging::{Kind, ResourceId};
+use rewitness_messaging::{Kind, ResourceId, Uid};
 
 use super::facts::Types;
 use crate::args::GlobalArgs;
@@ -79,10 +79,8 @@ impl Typist {
         format!("kubectl get deployments -A -l app.kubernetes.io/name=rewitness{}", self.flags)
     }
 
-    /// Where the kind's objects live in no namespace, none is named.
     pub(crate) fn unhold(&self, name: &str, id: &ResourceId) -> String {
-        let (name, kind) = (shell_word(name), shell_word(&self.kind(&id.kind)));
-        format!("rewitness unhold {name} {kind}{}{}", Self::place(id.namespace.as_deref()), self.flags)
+        format!("rewitness unhold {} {}", shell_word(name), self.slashed(id))
     }
 
     pub(crate) fn describe(&self, id: &ResourceId) -> String {
@@ -114,27 +112,38 @@ impl Typist {
         format!("kubectl delete apiservices.apiregistration.k8s.io {}{}", shell_word(name), self.flags)
     }
 
-    /// Takes one finalizer off, if it still is where it was: what others put on meanwhile stays.
+    /// Takes one finalizer off this very object, if it still is where it was: what others put on
+    /// meanwhile stays, and so does another object that was made under its name.
     pub(crate) fn take_off(&self, id: &ResourceId, finalizers: &[String], finalizer: &str) -> String {
-        let at = finalizers.iter().position(|one| one == finalizer).unwrap_or_default();
-        let path = format!("/metadata/finalizers/{at}");
-        let patch = serde_json::json!([
-            { "op": "test", "path": path, "value": finalizer },
-            { "op": "remove", "path": path },
-        ]);
-        format!("kubectl patch {} --type=json -p {}", self.object(id), shell_word(&patch.to_string()))
+        let patch = removal(&id.uid, "/metadata/finalizers", finalizers, finalizer);
+        format!("kubectl patch {} --type=json -p {patch}", self.object(id))
     }
 
-    /// Takes finalizers off a namespace's spec; only its subresource `finalize` can.
-    pub(crate) fn finalize(&self, namespace: &str, kept: &[String]) -> String {
-        let document = serde_json::json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": { "name": namespace }, "spec": { "finalizers": kept },
-        });
-        let path = format!("/api/v1/namespaces/{namespace}/finalize");
-        let document = shell_word(&document.to_string());
-        format!("echo {document} | kubectl replace --raw {} -f -{}", shell_word(&path), self.flags)
+    /// Takes a finalizer off a namespace's spec. Only its subresource `finalize` can, and that takes
+    /// whole objects alone and drops what they do not say: the one that is there is changed on this
+    /// side, and goes back with its resourceVersion.
+    pub(crate) fn finalize(&self, namespace: &ResourceId, finalizers: &[String], finalizer: &str) -> String {
+        let patch = removal(&namespace.uid, "/spec/finalizers", finalizers, finalizer);
+        let path = format!("/api/v1/namespaces/{}/finalize", namespace.name);
+        format!(
+            "kubectl patch {} --type=json -p {patch} --dry-run=client -o json | kubectl replace --raw {} -f -{}",
+            self.object(namespace),
+            shell_word(&path),
+            self.flags
+        )
     }
+}
+
+/// The JSON patch that takes one off a list of finalizers, as a word of a command.
+fn removal(uid: &Uid, list: &str, finalizers: &[String], finalizer: &str) -> String {
+    let at = finalizers.iter().position(|one| one == finalizer).unwrap_or_default();
+    let path = format!("{list}/{at}");
+    let patch = serde_json::json!([
+        { "op": "test", "path": "/metadata/uid", "value": uid.to_string() },
+        { "op": "test", "path": path, "value": finalizer },
+        { "op": "remove", "path": path },
+    ]);
+    shell_word(&patch.to_string())
 }
 
 #[cfg(test)]
@@ -155,7 +164,8 @@ mod tests {
         assert_eq!(
             typist.take_off(&id, &finalizers, "it's"),
             "kubectl patch Widget.example.com web -n a --context 'kind dev' --type=json -p \
-             '[{\"op\":\"test\",\"path\":\"/metadata/finalizers/1\",\"value\":\"it'\\''s\"},\
+             '[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"u\"},\
+             {\"op\":\"test\",\"path\":\"/metadata/finalizers/1\",\"value\":\"it'\\''s\"},\
              {\"op\":\"remove\",\"path\":\"/metadata/finalizers/1\"}]'"
         );
         assert_eq!(typist.why(&id), "rewitness why Widget.example.com/web -n a --context 'kind dev'");

@@ -5,6 +5,7 @@ use std::fmt;
 
 use rewitness_consumers::cascade::{ParentReference, Preview};
 use rewitness_crds::Cascade;
+use rewitness_crds::cascade::Mode;
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 
 /// What was read, or why it was not: then it is unknown, and never guessed.
@@ -92,6 +93,7 @@ pub(crate) struct Holding {
 #[derive(Clone, Debug)]
 pub(crate) struct Belonging {
     pub(crate) cascade: String,
+    pub(crate) mode: Mode,
     pub(crate) parent_kind: Kind,
     pub(crate) reference: ParentReference,
     /// The parent, if there is one.

@@ -1,6 +1,6 @@
 //! With whom the subject would be deleted.
 
-use rewitness_crds::cascade::{Action, Holds};
+use rewitness_crds::cascade::{Action, Holds, Mode};
 
 use super::Judge;
 use crate::why::facts::{Belonging, Subject};
@@ -14,9 +14,11 @@ impl Judge<'_> {
 
     fn belongs(&self, subject: &Subject, belonging: &Belonging) -> Finding {
         let Belonging { cascade, reference, parent_kind, .. } = belonging;
-        let verb = match reference.action {
-            Action::Delete => "deletes it with",
-            Action::Wait => "lets somebody else delete it, and waits with",
+        let verb = match (belonging.mode, reference.action) {
+            (Mode::Enforce, Action::Delete) => "deletes it with",
+            (Mode::Enforce, Action::Wait) => "lets somebody else delete it, and waits with",
+            (Mode::Plan, Action::Delete) => "only plans; in force, it would delete it with",
+            (Mode::Plan, Action::Wait) => "only plans; in force, it would wait for it with",
         };
         let by = format!("(label {}={}, stage {})", reference.label, reference.value, reference.stage);
         let finding = |weight, reason, message| Finding::new(weight, reason, message).of_cascade(cascade);
@@ -29,7 +31,7 @@ impl Judge<'_> {
             Ok(None) => {
                 let what = if reference.holds == Holds::UID { "uid" } else { "name" };
                 let message = format!(
-                    "it refers to a {parent_kind} by a {what} that none has {by}: the Cascade {cascade} deletes it \
+                    "it refers to a {parent_kind} by a {what} that none has {by}: by the Cascade {cascade} it goes \
                      with nobody"
                 );
                 return finding(Weight::Note, "NoParent", message);

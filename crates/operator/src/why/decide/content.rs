@@ -31,7 +31,7 @@ impl Judge<'_> {
             }
         }
         let kept =
-            by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(&name, finalizer, &kept));
+            by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(content, finalizer, &kept));
         let kept: Vec<Finding> = kept.collect();
         let message = format!("{} {what}", of_kind(content.count, &name));
         let mut finding = Finding::new(Weight::Waits, "Content", message).with(kept);
@@ -40,15 +40,16 @@ impl Judge<'_> {
         finding
     }
 
-    fn kept_content(&self, name: &str, finalizer: &str, kept: &[&Subject]) -> Finding {
+    fn kept_content(&self, content: &KindContent, finalizer: &str, kept: &[&Subject]) -> Finding {
         let since = kept.iter().filter_map(|object| object.deleting).min();
         let known = known::find(finalizer);
         let whose = known.map_or_else(
             || "of an owner that is not known here".to_owned(),
             |known| format!("of {}: {}", known.owner, known.goes),
         );
-        let what = of_kind(kept.len() as u64, name);
-        let message = format!("{what} kept by {finalizer}, {whose}");
+        let what = of_kind(kept.len() as u64, &self.typist.kind(&content.kind));
+        let at_least = if content.count > content.some.len() as u64 { "at least " } else { "" };
+        let message = format!("{at_least}{what} kept by {finalizer}, {whose}");
         let weight = if self.is_late(since) { Weight::Blocks } else { Weight::Waits };
         let left_behind = known.map_or("what its owner was to clean up stays", |known| known.left_behind);
         let first = kept.first().filter(|object| object.deleting.is_some());

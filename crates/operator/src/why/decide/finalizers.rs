@@ -51,14 +51,11 @@ impl Judge<'_> {
         let message = format!(
             "kept by {finalizer}: `rewitness tail --hold {name}` lets it go once its command has succeeded"
         );
-        let release = self.typist.unhold(name, &subject.id);
-        let kind = self.typist.kind(&subject.id.kind);
-        let scope = match &subject.id.namespace {
-            Some(namespace) => format!("all {kind} of {namespace}"),
-            None => format!("all {kind}"),
-        };
-        let step = Step::act(release, format!("takes that hold off {scope}"))
-            .caution("what its command was to clean up stays, of every one that was held");
+        let step = Step::last_resort(
+            self.typist.unhold(name, &subject.id),
+            "takes that hold off this one",
+            "what its command was to clean up stays; see first whether it still runs, and what it says",
+        );
         Finding::new(Weight::Blocks, "Hold", message)
             .by_finalizer(finalizer)
             .since(subject.deleting)

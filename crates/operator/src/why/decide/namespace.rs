@@ -38,13 +38,11 @@ impl Judge<'_> {
     }
 
     fn spec_finalizers(&self, namespace: &NamespaceFacts) -> Vec<Finding> {
-        let name = &self.facts.asked.name;
+        let Ok(Some(subject)) = &self.facts.subject else { return Vec::new() };
         let others = namespace.finalizers.iter().filter(|finalizer| *finalizer != KUBERNETES);
         let told = others.map(|finalizer| {
-            let kept: Vec<String> =
-                namespace.finalizers.iter().filter(|one| *one != finalizer).cloned().collect();
             let step = Step::last_resort(
-                self.typist.finalize(name, &kept),
+                self.typist.finalize(&subject.id, &namespace.finalizers, finalizer),
                 format!("takes {finalizer} off the namespace's spec"),
                 "what its owner was to clean up stays; find the owner first, and let it finish if it still runs",
             );

@@ -30,14 +30,22 @@ pub(super) async fn find(
         references.into_iter().map(move |reference| (rule, reference))
     });
     let reads = references.map(|(rule, reference)| async move {
-        Belonging {
+        let parent = parent(loader, rule, &reference).await;
+        // The rule is about some parents of the kind only.
+        let is_ours = parent.as_ref().ok().and_then(Option::as_ref).is_none_or(|parent| {
+            parent.finalizers.iter().any(|one| one == rule.finalizer())
+                || rule.is_parent(parent.id.namespace.as_deref(), |key| parent.label(key))
+        });
+        let parent_kind = rule.parent_kind().clone();
+        is_ours.then(|| Belonging {
             cascade: rule.name().to_owned(),
-            parent_kind: rule.parent_kind().clone(),
-            parent: parent(loader, rule, &reference).await,
+            mode: rule.mode(),
+            parent_kind,
+            parent,
             reference,
-        }
+        })
     });
-    stream::iter(reads).buffered(AT_A_TIME).collect().await
+    stream::iter(reads).buffered(AT_A_TIME).filter_map(async |found| found).collect().await
 }
 
 async fn parent(loader: &Loader<'_>, rule: &Rule, reference: &ParentReference) -> Read<Option<Subject>> {

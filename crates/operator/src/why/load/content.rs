@@ -1,47 +1,68 @@
 //! What is left of some kinds.
 
+use std::time::Duration;
+
 use futures::stream::{self, StreamExt};
 use kube::api::ListParams;
 use rewitness_kubernetes::ResolvedKind;
+use rewitness_messaging::Uid;
+use tokio::time::{Instant, timeout_at};
 
 use super::read::{is_not_found, read};
 use super::{Loader, place, subject};
-use crate::why::facts::{Content, KindContent, Read, Subject};
+use crate::why::facts::{Content, KindContent, Read, Subject, Unread};
 
 /// How many kinds are listed at a time.
 const AT_A_TIME: usize = 8;
 
-/// How many objects of a kind are read; the server says how many more there are.
+/// How many objects of a kind are read at once; the server says how many more there are.
 const PAGE: u32 = 500;
+
+/// How many pages of a kind are looked through for what is wanted.
+const PAGES: usize = 20;
+
+/// How long all kinds together may take.
+const TOGETHER: Duration = Duration::from_secs(60);
 
 /// What is in a namespace that is being deleted. Events go with it, and hold nothing.
 pub(super) async fn of_namespace(loader: &Loader<'_>, namespace: &str) -> Content {
     let is_event = |kind: &ResolvedKind| &*kind.kind.kind == "Event";
     let kinds = loader.target.served.iter().filter(|kind| kind.namespaced && !is_event(kind));
-    of_kinds(loader, kinds.cloned().collect(), Some(namespace), |_| true).await
+    let content = of_kinds(loader, kinds.cloned().collect(), Some(namespace), None).await;
+    with_unanswered(loader, content)
 }
 
 /// What keeps a deletion in the foreground. An owner in a namespace owns only what is there.
 pub(super) async fn owned_by(loader: &Loader<'_>, owner: &Subject) -> Content {
     let namespace = owner.id.namespace.as_deref();
     let kinds = loader.target.served.iter().filter(|kind| kind.namespaced || namespace.is_none());
-    of_kinds(loader, kinds.cloned().collect(), namespace, |object| object.blocks.contains(&owner.id.uid))
-        .await
+    let content = of_kinds(loader, kinds.cloned().collect(), namespace, Some(&owner.id.uid)).await;
+    with_unanswered(loader, content)
 }
 
+/// With an owner: only what blocks its deletion in the foreground.
 pub(super) async fn of_kinds(
     loader: &Loader<'_>,
     kinds: Vec<ResolvedKind>,
     namespace: Option<&str>,
-    is_wanted: impl Fn(&Subject) -> bool + Copy,
+    owner: Option<&Uid>,
 ) -> Content {
-    let lists = kinds.into_iter().map(|kind| async move { list(loader, &kind, namespace, is_wanted).await });
-    let lists: Vec<Read<KindContent>> = stream::iter(lists).buffered(AT_A_TIME).collect().await;
+    let until = Instant::now() + TOGETHER;
+    let lists = kinds.into_iter().map(|kind| async move {
+        let list = list(loader, &kind, namespace, owner);
+        timeout_at(until, list).await.unwrap_or_else(|_| {
+            let reason = format!("all that there is to list took more than {} s", TOGETHER.as_secs());
+            Err(Unread { what: format!("list {kind}{}", place(namespace)), reason: Some(reason) })
+        })
+    });
+    let lists: Vec<Read<Listed>> = stream::iter(lists).buffered(AT_A_TIME).collect().await;
     let mut content = Content::default();
     for list in lists {
         match list {
-            Ok(kind) if kind.count == 0 => {}
-            Ok(kind) => content.kinds.push(kind),
+            Ok(Listed { kind, unread }) => {
+                content.unread.extend(unread);
+                content.kinds.extend((kind.count > 0).then_some(kind));
+            }
             // Its definition has gone since it was looked up.
             Err(unread) if is_not_found(&unread) => {}
             Err(unread) => content.unread.push(unread),
@@ -50,20 +71,56 @@ pub(super) async fn of_kinds(
     content
 }
 
+/// What is of groups that do not answer: which kinds these are is not known either.
+fn with_unanswered(loader: &Loader<'_>, mut content: Content) -> Content {
+    content.unread.extend(loader.target.broken.iter().map(|group_version| Unread {
+        what: format!("list what is of {group_version}"),
+        reason: Some("the server does not answer for it at present".to_owned()),
+    }));
+    content
+}
+
+/// What was found of a kind, and what of it was not looked at.
+struct Listed {
+    kind: KindContent,
+    unread: Option<Unread>,
+}
+
+/// A page is enough where everything is wanted, since the server says how many more there are. What
+/// blocks an owner is looked for page by page, up to a bound.
 async fn list(
     loader: &Loader<'_>,
     kind: &ResolvedKind,
     namespace: Option<&str>,
-    is_wanted: impl Fn(&Subject) -> bool,
-) -> Read<KindContent> {
+    owner: Option<&Uid>,
+) -> Read<Listed> {
     let what = format!("list {kind}{}", place(namespace));
-    let params = ListParams::default().limit(PAGE);
-    let page = read(&what, loader.api(kind, namespace).list_metadata(&params)).await?;
-    let listed = page.items.len();
-    let objects = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
-    let some: Vec<Subject> = objects.filter(is_wanted).collect();
-    let more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
-    // Of what was not read it is not known whether it is wanted.
-    let more = more.filter(|_| some.len() == listed).unwrap_or_default();
-    Ok(KindContent { kind: kind.kind.clone(), count: some.len() as u64 + more, some })
+    let api = loader.api(kind, namespace);
+    let mut params = ListParams::default().limit(PAGE);
+    let (mut some, mut looked_at) = (Vec::new(), 0);
+    for _ in 0..PAGES {
+        let page = read(&what, api.list_metadata(&params)).await?;
+        looked_at += page.items.len();
+        let objects = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
+        some.extend(objects.filter(|object| owner.is_none_or(|owner| object.blocks.contains(owner))));
+        let more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
+        let token = page.metadata.continue_.filter(|token| !token.is_empty());
+        let counted = more.filter(|_| owner.is_none());
+        match token {
+            Some(token) if counted.is_none() => params = params.continue_token(&token),
+            _ => {
+                let count = some.len() as u64 + counted.unwrap_or_default();
+                return Ok(Listed {
+                    kind: KindContent { kind: kind.kind.clone(), count, some },
+                    unread: None,
+                });
+            }
+        }
+    }
+    let count = some.len() as u64;
+    let reason = Some(format!("there are many, and only the first {looked_at} were looked at"));
+    Ok(Listed {
+        kind: KindContent { kind: kind.kind.clone(), count, some },
+        unread: Some(Unread { what, reason }),
+    })
 }
