@@ -1,7 +1,5 @@
 //! The program on a terminal of its own: it looks as it does to a person, and can be answered.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Command;

@@ -7,6 +7,7 @@ mod output;
 mod page;
 mod session;
 #[path = "../program/terminal.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod terminal;
 
 use std::collections::BTreeSet;
