@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 DENY_VERSION := 0.20.2
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/mdbook
 # What third parties depend on: published, and built by the compiler that Cargo.toml promises.
 LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
 	rewitness-crds rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build generate demo test check format lint doc deny package picture msrv controlplane bench bench-cascade clean
+.PHONY: help build generate demo test check format lint doc book deny package picture msrv controlplane bench bench-cascade clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +31,7 @@ test: ## Everything that needs no root, no JVM and no Node
 	@$(TARGET)/debug/controlplane build
 	$(CARGO) test --locked --workspace
 
-check: format lint doc deny picture package ## What needs no server: format, lints, docs, dependencies, packages
+check: format lint doc book deny picture package ## What needs no server: format, lints, docs, book, dependencies, packages
 
 format:
 	$(CARGO) fmt --all --check
@@ -39,6 +41,14 @@ lint:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
+
+# Without mdBook's server and search, and unoptimised: it is compiled for a second of work. An include that is missing it
+# only tells of, and then builds the page without it.
+book: ## The book, as pages to read: target/book/index.html
+	@$(MDBOOK) --version 2>/dev/null | grep -q $(MDBOOK_VERSION) || \
+		$(CARGO) install --locked --quiet --debug --no-default-features mdbook@$(MDBOOK_VERSION)
+	@said=$$($(MDBOOK) build docs --dest-dir $(abspath $(TARGET))/book 2>&1); status=$$?; echo "$$said"; \
+		((status == 0)) && ! grep -qE '^ *(ERROR|WARN)' <<<"$$said"
 
 deny:
 	@$(CARGO) deny --version 2>/dev/null | grep -q $(DENY_VERSION) || $(CARGO) install --locked --quiet cargo-deny@$(DENY_VERSION)

@@ -103,6 +103,59 @@ fn links_of_the_book_stay_in_the_book() {
     }
 }
 
+/// The place in a page that a heading makes, as mdBook and GitHub name it.
+fn place(heading: &str) -> String {
+    let shown = heading.trim().to_lowercase().replace(' ', "-");
+    shown.chars().filter(|char| char.is_alphanumeric() || "-_".contains(*char)).collect()
+}
+
+#[test]
+fn every_link_into_a_page_leads_to_a_heading() {
+    for page in documents() {
+        let text = prose(&read(&page));
+        for target in between(&text, "](", ")").iter().filter(|target| !target.contains("://")) {
+            let Some((file, name)) = target.split_once('#') else { continue };
+            let folder = page.parent().expect("a page lies in a folder");
+            let there = if file.is_empty() { page.clone() } else { folder.join(file) };
+            let there = prose(&read(&there));
+            let mut headings = there.lines().filter(|line| line.starts_with('#'));
+            let is_there = headings.any(|heading| place(heading.trim_start_matches('#')) == name);
+            assert!(is_there, "{} links to {target}, which is no heading", page.display());
+        }
+    }
+}
+
+/// Every file of Rust at or below a place, one after the other.
+fn rust_below(place: &Path) -> String {
+    if place.extension().is_some_and(|extension| extension == "rs") {
+        return fs::read_to_string(place).unwrap_or_default();
+    }
+    let Ok(entries) = fs::read_dir(place) else { return String::new() };
+    entries.map(|entry| rust_below(&entry.expect("the folder can be read").path())).collect()
+}
+
+/// What a page shows of a program, without the rest of it, is in an example word for word: examples are compiled and
+/// run by tests.
+#[test]
+fn every_line_of_rust_is_one_of_an_example() {
+    let plain = |text: &str| text.split_whitespace().collect::<String>();
+    let examples = plain(&rust_below(&root().join("crates").join("rewitness").join("examples")));
+    for page in documents() {
+        for block in between(&read(&page), "\n```rust\n", "\n```") {
+            for line in block.lines() {
+                // A path may be written out where there is no `use`.
+                let code =
+                    line.split("// ").next().unwrap_or_default().replace("rewitness::kubernetes::", "");
+                assert!(
+                    examples.contains(&plain(&code)),
+                    "{} shows what no example has: {line}",
+                    page.display()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_example_that_is_included_is_there() {
     for page in documents() {
@@ -130,4 +183,42 @@ fn every_file_that_is_named_is_there() {
             assert!(root().join(path).exists(), "{} names {path}", page.display());
         }
     }
+}
+
+/// The sources of what `cargo test` runs with these arguments, and what it selects of them.
+fn tests_of(command: &str) -> (String, String) {
+    let words: Vec<&str> = command.split_whitespace().take_while(|word| *word != "#").collect();
+    let value = |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
+    let package = value("-p").and_then(|name| name.strip_prefix("rewitness-")).unwrap_or("rewitness");
+    let folder = match package {
+        "e2e" => root().join("e2e"),
+        _ => root().join("crates").join(package),
+    };
+    let mut sources = match value("--test") {
+        None => rust_below(&folder.join("src")),
+        Some(test) => [format!("{test}.rs"), (*test).to_owned()]
+            .map(|name| rust_below(&folder.join("tests").join(name)))
+            .concat(),
+    };
+    if value("--test").is_some_and(|test| *test == "conformance") {
+        sources += &rust_below(&root().join("crates").join("conformance").join("src"));
+    }
+    let filter = words.last().filter(|word| word.contains('_') && !word.starts_with('-'));
+    (sources, filter.copied().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn every_test_that_is_named_is_there() {
+    let mut named = 0;
+    for page in documents() {
+        let text = read(&page);
+        let at_once = text.lines().filter(|line| line.starts_with("cargo test")).map(str::to_owned);
+        for command in at_once.chain(between(&text, "`cargo test", "`")) {
+            let (sources, filter) = tests_of(&command);
+            let mut functions = sources.lines().filter(|line| line.contains("fn "));
+            assert!(functions.any(|line| line.contains(&filter)), "{}: {command}", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "only {named} commands were found");
 }

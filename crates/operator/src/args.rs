@@ -13,6 +13,8 @@ use crate::hold_name::HoldName;
 use crate::unhold::HoldRef;
 
 mod cascades;
+#[cfg(test)]
+mod documented;
 mod help;
 
 pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs, VerdictFormat};
