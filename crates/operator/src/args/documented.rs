@@ -7,9 +7,9 @@ use clap::error::ErrorKind;
 
 use super::Cli;
 
-/// The verbs of kubectl that the pages use. One that is not here is more often a typing error than a new one.
-const VERBS: [&str; 9] =
-    ["annotate", "apply", "create", "delete", "describe", "get", "patch", "rewitness", "wait"];
+/// The verbs of kubectl that pages use. One that is not here is more often a typing error than a new one.
+const VERBS: [&str; 11] =
+    ["annotate", "apply", "create", "delete", "describe", "edit", "get", "krew", "patch", "replace", "wait"];
 
 /// The README and the pages of the book.
 fn pages() -> Vec<PathBuf> {
@@ -103,8 +103,10 @@ fn fault(command: &[String], is_block: bool) -> Option<String> {
             };
             (!is_fine).then(|| error.to_string())
         }
+        // The program is a plugin of kubectl as well.
+        Some("kubectl") if command.get(1)? == "rewitness" => fault(&command[1..], is_block),
         Some("kubectl") => {
-            let verb = command.get(1)?;
+            let verb = command[1..].iter().find(|word| !word.starts_with('-'))?;
             (!VERBS.contains(&verb.as_str())).then(|| format!("kubectl has no verb {verb}"))
         }
         _ => None,
@@ -138,4 +140,6 @@ fn a_line_of_shell_is_taken_apart() {
     assert!(fault_of("rewitness tail widgets --everything").is_some());
     assert!(fault_of("rewitness why").is_some());
     assert!(fault_of("kubectl delet project").is_some());
+    assert_eq!(fault_of("kubectl rewitness why project/web"), None);
+    assert!(fault_of("kubectl rewitness why").is_some());
 }
