@@ -24,7 +24,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
 use output::{begins_as_shown, is_as_shown};
-use page::{Block, Step, Typed};
+use page::{Block, Reads, Step, Typed};
 use rewitness_controlplane::{Assets, Config, ControlPlane, until};
 use serde::de::DeserializeOwned;
 use session::{Session, visible};
@@ -38,9 +38,9 @@ fn clone() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn page(name: &str) -> Result<Vec<Step>> {
+fn page(name: &str, reads: Reads) -> Result<Vec<Step>> {
     let file = clone().join("docs/src").join(name);
-    page::steps(&fs::read_to_string(&file).with_context(|| file.display().to_string())?)
+    page::steps(&fs::read_to_string(&file).with_context(|| file.display().to_string())?, reads)
 }
 
 /// A reader's machine: the two programs, a kubeconfig, and a home with nothing in it.
@@ -189,7 +189,7 @@ async fn the_quickstart_works_as_it_stands_and_leaves_nothing_behind() -> Result
     let before = things(&client).await?;
     let machine = Machine::new(plane.kubeconfig())?;
     let mut reader = Reader::new(&machine)?;
-    reader.reads(&page("quickstart.md")?).await?;
+    reader.reads(&page("quickstart.md", Reads::All)?).await?;
     reader.ends()?;
     assert_eq!(things(&client).await?, before, "what was there before, and what is there now");
     Ok(())
@@ -218,14 +218,16 @@ async fn what_operators_type_works_and_the_uninstallation_leaves_no_hold_behind(
     let plane = ControlPlane::start(Config::default()).await?;
     let machine = Machine::new(plane.kubeconfig())?;
     let mut reader = Reader::new(&machine)?;
-    reader.reads(&page::steps(BEFORE_THE_OPERATOR)?).await?;
-    reader.reads(&page("operator.md")?).await?;
-    reader.reads(&page::steps(AFTER_THE_OPERATOR)?).await?;
+    reader.reads(&page::steps(BEFORE_THE_OPERATOR, Reads::All)?).await?;
+    let typed = page("operator.md", Reads::Marked)?;
+    assert_eq!(typed.len(), 5, "rights, roles, from Plan to Enforce, pausing, leaving");
+    reader.reads(&typed).await?;
+    reader.reads(&page::steps(AFTER_THE_OPERATOR, Reads::All)?).await?;
 
     let left = "```sh\nkubectl get projects -o jsonpath='{.items[*].metadata.finalizers}'\nkubectl get crd -o name\n```\n\
                 ```text\ncustomresourcedefinition.apiextensions.k8s.io/buckets.example.com\n\
                 customresourcedefinition.apiextensions.k8s.io/projects.example.com\n```\n";
-    reader.reads(&page::steps(left)?).await?;
+    reader.reads(&page::steps(left, Reads::All)?).await?;
     reader.ends()
 }
 
@@ -233,7 +235,7 @@ async fn what_operators_type_works_and_the_uninstallation_leaves_no_hold_behind(
 #[test]
 fn the_quickstart_shows_what_each_command_of_rewitness_prints() {
     let mut shown = BTreeSet::new();
-    for step in page("quickstart.md").unwrap() {
+    for step in page("quickstart.md", Reads::All).unwrap() {
         let (Step::Type(typed) | Step::TypeInSecond(typed)) = step else { continue };
         let line = typed.code.line;
         let commands = typed.code.text.lines().filter_map(|line| line.strip_prefix("rewitness "));
@@ -252,7 +254,7 @@ fn the_quickstart_shows_what_each_command_of_rewitness_prints() {
 async fn error_of(page: &str) -> String {
     let machine = Machine::new(PathBuf::from("/dev/null")).unwrap();
     let mut reader = Reader::new(&machine).unwrap();
-    let read = reader.reads(&page::steps(page).unwrap()).await;
+    let read = reader.reads(&page::steps(page, Reads::All).unwrap()).await;
     match read.and_then(|()| reader.ends()) {
         Ok(()) => String::new(),
         Err(error) => format!("{error:#}"),

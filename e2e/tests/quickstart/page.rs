@@ -7,7 +7,7 @@
 //! <!-- test: built already -->                    the next block builds the program; its make target has to be there
 //! <!-- test: second terminal -->                  the next block goes on in a terminal of its own
 //! <!-- test: Ctrl-C in the second terminal -->    here that terminal is interrupted
-//! <!-- test: not typed -->                        the next block is an example of something else
+//! <!-- test: typed -->                            the next block is typed, on a page of which the rest is not
 //! ```
 
 use anyhow::{Context, Result, bail, ensure};
@@ -39,7 +39,16 @@ pub(crate) enum Step {
 enum Mark {
     Built,
     Second,
-    NotTyped,
+    Typed,
+}
+
+/// Which blocks of a page are typed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reads {
+    /// All of them: the page is a story.
+    All,
+    /// Those that are marked.
+    Marked,
 }
 
 const MARK: &str = "<!-- test: ";
@@ -49,7 +58,7 @@ const MARK: &str = "<!-- test: ";
 /// # Errors
 /// A mark or an output that belongs to nothing, or a block without an end: a page on which something would silently
 /// not be tested.
-pub(crate) fn steps(page: &str) -> Result<Vec<Step>> {
+pub(crate) fn steps(page: &str, reads: Reads) -> Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
     let mut mark: Option<Mark> = None;
     let mut lines = (1..).zip(page.lines());
@@ -59,15 +68,17 @@ pub(crate) fn steps(page: &str) -> Result<Vec<Step>> {
             match said.strip_suffix(" -->").with_context(|| format!("line {line}: a mark without an end"))? {
                 "built already" => mark = Some(Mark::Built),
                 "second terminal" => mark = Some(Mark::Second),
-                "not typed" => mark = Some(Mark::NotTyped),
+                "typed" => mark = Some(Mark::Typed),
                 "Ctrl-C in the second terminal" => steps.push(Step::InterruptSecond { line }),
                 other => bail!("line {line}: there is no mark `{other}`"),
             }
         } else if let Some(language) = text.strip_prefix("```") {
             let block = rest_of(line, &mut lines)?;
             match (language, mark.take()) {
-                (_, Some(Mark::NotTyped)) => {}
-                ("sh", None) => steps.push(Step::Type(Typed { code: block, output: None })),
+                (_, None) if reads == Reads::Marked => {}
+                ("sh", None | Some(Mark::Typed)) => {
+                    steps.push(Step::Type(Typed { code: block, output: None }))
+                }
                 ("sh", Some(Mark::Built)) => steps.push(Step::Build(block)),
                 ("sh", Some(Mark::Second)) => {
                     steps.push(Step::TypeInSecond(Typed { code: block, output: None }))
@@ -111,15 +122,17 @@ fn show(step: Option<&mut Step>, output: Block) -> Result<()> {
 fn a_page_is_read_as_what_its_reader_does() {
     let page = "Type:\n\n```sh\nls\n```\n\nYou see\n\n```text\na\nb\n```\n\n```yaml\nx: 1\n```\n\n\
                 <!-- test: second terminal -->\n```sh\nfollow\n```\n<!-- test: Ctrl-C in the second terminal -->\n\
-                <!-- test: built already -->\n\n```sh\nmake build\n```\n<!-- test: not typed -->\n```text\nb\n```\n";
+                <!-- test: built already -->\n\n```sh\nmake build\n```\n<!-- test: typed -->\n```sh\ntrue\n```\n";
     let block = |line, text: &str| Block { line, text: text.to_owned() };
     let expected = [
         Step::Type(Typed { code: block(4, "ls\n"), output: Some(block(10, "a\nb\n")) }),
         Step::TypeInSecond(Typed { code: block(20, "follow\n"), output: None }),
         Step::InterruptSecond { line: 22 },
         Step::Build(block(26, "make build\n")),
+        Step::Type(Typed { code: block(30, "true\n"), output: None }),
     ];
-    assert_eq!(steps(page).unwrap(), expected);
+    assert_eq!(steps(page, Reads::All).unwrap(), expected);
+    assert_eq!(steps(page, Reads::Marked).unwrap(), expected[1..]);
 }
 
 #[test]
@@ -136,7 +149,7 @@ fn what_would_silently_not_be_tested_is_refused() {
         ),
         ("x\n```sh\na\n", "line 2: a block without an end"),
     ] {
-        let error = steps(page).unwrap_err().to_string();
+        let error = steps(page, Reads::All).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }

@@ -7,9 +7,9 @@ use clap::error::ErrorKind;
 
 use super::Cli;
 
-/// The verbs of kubectl that the pages use. One that is not here is more often a typing error than a new one.
-const VERBS: [&str; 9] =
-    ["annotate", "apply", "create", "delete", "describe", "get", "patch", "rewitness", "wait"];
+/// The verbs of kubectl that pages use. One that is not here is more often a typing error than a new one.
+const VERBS: [&str; 11] =
+    ["annotate", "apply", "create", "delete", "describe", "edit", "get", "krew", "patch", "replace", "wait"];
 
 /// The README and the pages of the book.
 fn pages() -> Vec<PathBuf> {
@@ -47,7 +47,12 @@ fn code(page: &str) -> Vec<Code> {
             (None, Some(_)) => {}
             (None, None) => {
                 let inline = text.split('`').skip(1).step_by(2).filter(|code| code.contains(' '));
-                found.extend(inline.map(|code| Code { line, text: code.to_owned(), is_block: false }));
+                // A table has to write its own sign in another way.
+                found.extend(inline.map(|code| Code {
+                    line,
+                    text: code.replace(r"\|", "|"),
+                    is_block: false,
+                }));
             }
         }
     }
@@ -97,14 +102,19 @@ fn fault(command: &[String], is_block: bool) -> Option<String> {
             let error = Cli::read(command.iter().map(filled_in)).err()?;
             let is_fine = match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => true,
-                // The text may speak of a command without all that it takes.
-                ErrorKind::MissingRequiredArgument => !is_block,
+                // The text may speak of a command, or of a flag, without all that it takes.
+                ErrorKind::MissingRequiredArgument | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    !is_block
+                }
+                ErrorKind::InvalidValue => !is_block && error.to_string().contains("none was supplied"),
                 _ => false,
             };
             (!is_fine).then(|| error.to_string())
         }
+        // The program is a plugin of kubectl as well.
+        Some("kubectl") if command.get(1)? == "rewitness" => fault(&command[1..], is_block),
         Some("kubectl") => {
-            let verb = command.get(1)?;
+            let verb = command[1..].iter().find(|word| !word.starts_with('-'))?;
             (!VERBS.contains(&verb.as_str())).then(|| format!("kubectl has no verb {verb}"))
         }
         _ => None,
@@ -116,7 +126,9 @@ fn every_command_line_of_the_pages_can_be_typed() {
     let (mut faults, mut checked) = (Vec::new(), 0);
     for page in pages() {
         for Code { line, text, is_block } in code(&fs::read_to_string(&page).unwrap()) {
-            for command in commands(&text) {
+            // In the program's help what a command does stands beside it, after a gap.
+            let typed = text.trim_start().split("   ").next().unwrap_or_default();
+            for command in commands(typed) {
                 checked += usize::from(command.first().is_some_and(|word| word == "rewitness"));
                 let fault = fault(&command, is_block);
                 faults.extend(fault.map(|fault| format!("{}:{line}: {text}\n{fault}", page.display())));
@@ -138,4 +150,6 @@ fn a_line_of_shell_is_taken_apart() {
     assert!(fault_of("rewitness tail widgets --everything").is_some());
     assert!(fault_of("rewitness why").is_some());
     assert!(fault_of("kubectl delet project").is_some());
+    assert_eq!(fault_of("kubectl rewitness why project/web"), None);
+    assert!(fault_of("kubectl rewitness why").is_some());
 }
