@@ -82,5 +82,5 @@ pub use reference::Unclear;
 pub use report::{Report, Standing};
 pub use rights::{Right, policy_rules};
 pub use rule::{InvalidRule, Rule};
-pub use status::{Facts, keep_revision, status};
+pub use status::{Facts, Warning, keep_revision, status};
 pub use waits::{Cause, Wait};

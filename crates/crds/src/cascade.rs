@@ -9,8 +9,8 @@ mod status;
 pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation, Reference, Stage};
 use kube::{CustomResource, KubeSchema};
 pub use names::{
-    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, confirm_annotation, finalizer, is_finalizer,
-    record_annotation,
+    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION, confirm_annotation, finalizer,
+    is_finalizer, record_annotation, warning_policy,
 };
 pub use parent::{InvalidParentSelector, Parent};
 use schemars::JsonSchema;
@@ -111,7 +111,9 @@ pub struct CascadeSpec {
     /// Parents are held as usual, but no deletion begins, goes on or ends.
     #[serde(default)]
     pub hold_deletions: bool,
-    /// Not yet: it is kept for a warning to whoever deletes a parent, and nothing reads it so far.
+    /// Whoever deletes a parent that is held is told so at once, as a warning, with the command that
+    /// shows what is left. For that the Cascade owns a ValidatingAdmissionPolicy, with its binding,
+    /// while it enforces. It needs Kubernetes 1.30 and never refuses anything.
     #[serde(default)]
     pub warn_on_delete: bool,
 }

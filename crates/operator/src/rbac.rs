@@ -9,7 +9,7 @@ use crate::answer;
 use crate::args::{GlobalArgs, RbacArgs, VerdictFormat};
 use crate::connect::{self, Link};
 use crate::exit::{Status, wrong_use};
-use crate::run::own_rights;
+use crate::run::{own_rights, warning_rights};
 use crate::screen::Screen;
 use crate::sources;
 
@@ -61,6 +61,7 @@ async fn rights(link: &Link, cascades: &[Cascade]) -> anyhow::Result<Vec<Right>>
             );
         }
         rights.extend(needs.rights);
+        rights.extend(warning_rights(cascade));
     }
     Ok(rights.into_iter().collect())
 }

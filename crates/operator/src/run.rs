@@ -5,7 +5,7 @@
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
 //! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
 //! [`scribe`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
-//! many dependents there are; [`own_rights`] is what all of this needs beside its rules. Each call
+//! many dependents there are; [`warning`] is for whoever deletes a parent; [`own_rights`] is what all of this needs beside its rules. Each call
 //! that is made here ends by [`call`].
 
 mod call;
@@ -25,6 +25,7 @@ mod records;
 mod release;
 mod rules;
 mod scribe;
+mod warning;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
@@ -52,6 +53,7 @@ use rules::Rules;
 
 pub(crate) use definition::{WAY_OUT, is_served};
 pub(crate) use own_rights::own_rights;
+pub(crate) use warning::warning_rights;
 
 /// How long what runs may go on after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);

@@ -23,6 +23,8 @@ mod running;
 mod scope;
 mod status;
 mod uncertain;
+mod warning;
+mod warning_policy;
 
 /// Long enough to see that something does not happen.
 const A_WHILE: std::time::Duration = std::time::Duration::from_millis(1500);

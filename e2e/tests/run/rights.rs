@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::office::Office;
 
-fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
+pub(crate) fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec![resources.to_owned()]),
@@ -15,7 +15,7 @@ fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
     }
 }
 
-const WATCH: &[&str] = &["get", "list", "watch", "patch"];
+pub(crate) const WATCH: &[&str] = &["get", "list", "watch", "patch"];
 
 /// What the operator needs for itself.
 pub(crate) fn own_rights() -> Vec<PolicyRule> {

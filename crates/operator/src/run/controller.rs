@@ -19,13 +19,15 @@ use super::course::{Course, is_ours};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
+use super::own_finalizer::may_warn;
 use super::rules::Rules;
+use super::warning::Wish;
 
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: u16 = 8;
 
 /// How often the rights and kinds of a rule are looked up, give or take a sixth.
-const CHECK: Duration = Duration::from_secs(180);
+pub(super) const CHECK: Duration = Duration::from_secs(180);
 
 /// The same while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
@@ -99,16 +101,40 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
         other => other,
     };
     let (is_left, follows) = (course == Course::Leave, matches!(course, Course::Follow(..)));
-    let applied = rules.apply(&seen, rule, &followed, course).await;
+    let wish = Wish::of(&seen, rule.map(|rule| &**rule), &course);
+    let applied = apply(&rules, &seen, rule, &followed, course, &wish).await;
     let result = record(&followed, applied, is_left);
     if is_new && follows {
         rules.wake(&followed);
     }
-    let next = followed.check_due().saturating_duration_since(Instant::now());
-    result.map(|()| match (is_left, rule) {
-        (false, Some(_)) => Action::requeue(next),
-        _ => Action::await_change(),
+    let check_due = rule.filter(|_| !is_left).map(|_| followed.check_due());
+    let next = check_due.into_iter().chain(followed.warning_due()).min();
+    result.map(|()| match next {
+        Some(next) => Action::requeue(next.saturating_duration_since(Instant::now())),
+        None => Action::await_change(),
     })
+}
+
+/// Does what a Cascade says now, and sees to its warning. That waits until parents are held, but letting
+/// them go does not wait for it.
+async fn apply(
+    rules: &Rules,
+    seen: &Cascade,
+    rule: Option<&Arc<Rule>>,
+    followed: &Arc<Followed>,
+    course: Course,
+    wish: &Wish,
+) -> Result<(), Error> {
+    let applied = rules.apply(seen, rule, followed, course);
+    let warning = rules.see_to_warning(followed, wish, may_warn(seen));
+    match wish {
+        Wish::Warn(_) => {
+            applied.await?;
+            warning.await;
+            Ok(())
+        }
+        Wish::Silence { .. } | Wish::Keep => tokio::join!(applied, warning).0,
+    }
 }
 
 /// Looks up whether a rule can be followed, if that is due.
@@ -193,7 +219,7 @@ async fn sweep(rules: &Rules, store: &Store<Cascade>) {
 }
 
 /// Five to seven sixths of a time, so that many rules are not checked all at once.
-fn jittered(time: Duration) -> Duration {
+pub(super) fn jittered(time: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     // The keys of a fresh hasher are random, which is all the chance that is needed.
     let dice = RandomState::new().hash_one(0) % 1000;

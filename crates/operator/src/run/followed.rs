@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{Either, pending, select};
 use rewitness_consumers::cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
-use rewitness_crds::cascade::Planned;
+use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
 use tokio::sync::{Notify, oneshot};
@@ -16,6 +16,7 @@ use super::counts::{Counts, Shrunk};
 use super::course::Grip;
 use super::events::CascadeEvents;
 use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
+use super::warning::{self, Wish};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -185,6 +186,21 @@ impl Followed {
             }
             Some(missing)
         })
+    }
+
+    /// Whether something is to be done now about the warning; then the end is to be told.
+    pub(super) fn begin_warning(&self, wish: &Wish, is_remembered: bool) -> bool {
+        self.change(|state| state.warning.begin(state.generation, wish, is_remembered, Instant::now()))
+    }
+
+    /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
+    pub(super) fn end_warning(&self, result: Result<(), warning::Failure>) -> Option<String> {
+        self.change(|state| state.warning.end(result, &warning_policy(&self.name), Instant::now()))
+    }
+
+    /// When the warning is to be seen to again.
+    pub(crate) fn warning_due(&self) -> Option<Instant> {
+        self.state().warning.due()
     }
 
     /// The rights that are missing, as texts for people.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::course::{Grip, HeldParents};
 use super::parents::Parents;
+use super::warning;
 
 /// How long a status is not written after a subscription began, so that a restart does not show for
 /// a moment that nothing is held.
@@ -48,6 +49,7 @@ pub(super) struct Known {
     pub(super) pending: Vec<Pending>,
     /// How many deletions are in the write that is under way.
     pub(super) in_writing: u64,
+    pub(super) warning: warning::Record,
     pub(super) ended: bool,
 }
 
@@ -119,6 +121,7 @@ impl Known {
             revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
             pending: Vec::new(),
             in_writing: 0,
+            warning: warning::Record::default(),
             ended: false,
         }
     }
@@ -155,7 +158,8 @@ impl Known {
             _ => true,
         };
         let mut held = self.ledger.held().filter_map(|id| self.ledger.standing(&id.uid));
-        self.pending.is_empty() && self.in_writing == 0 && !held.any(moves)
+        let is_written = self.pending.is_empty() && self.in_writing == 0;
+        is_written && !self.warning.is_under_way() && !held.any(moves)
     }
 
     pub(super) fn begin(&mut self, pending: &Pending) {
@@ -193,6 +197,7 @@ impl Known {
             unsynced: unsynced.as_deref(),
             withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
             planned,
+            warning: self.warning.said(),
         };
         let mut ledger = self.ledger.clone();
         let counted = self.pending.iter().filter(|pending| pending.count > 0);

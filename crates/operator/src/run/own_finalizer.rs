@@ -3,7 +3,7 @@
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION};
+use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION};
 use serde_json::{Value, json};
 
 use super::call::in_time;
@@ -43,6 +43,26 @@ pub(super) async fn take_off(api: &Api<Cascade>, name: &str, uid: &str) -> kube:
         Next::unless(HeldParents::remembered(cascade).is_none(), wanted)
     });
     changed.await.map(drop)
+}
+
+/// Whether a Cascade says that there may be a policy which warns whoever deletes a parent.
+pub(super) fn may_warn(cascade: &Cascade) -> bool {
+    cascade.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(WARNING_ANNOTATION))
+}
+
+/// Says on a Cascade that there may be a policy of this name, or that there is none. `false` if it has
+/// gone.
+pub(super) async fn remember_policy(
+    api: &Api<Cascade>,
+    name: &str,
+    uid: &str,
+    policy: Option<&str>,
+) -> kube::Result<bool> {
+    change(api, name, uid, |cascade| {
+        let is_done = may_warn(cascade) == policy.is_some();
+        Next::unless(is_done, json!({ "annotations": { WARNING_ANNOTATION: policy } }))
+    })
+    .await
 }
 
 enum Next {

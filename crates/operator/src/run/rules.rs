@@ -28,6 +28,7 @@ use super::parents::{Counted, Parents};
 use super::records::StatusRecords;
 use super::release::Release;
 use super::scribe::Scribe;
+use super::warning::Wish;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);
@@ -314,6 +315,8 @@ impl Rules {
         if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;
         }
+        // What it owns is for the garbage collector, which takes its time.
+        self.see_to_warning(followed, &Wish::Silence { is_asked: false }, false).await;
         self.forget(followed);
         Ok(())
     }
