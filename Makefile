@@ -6,15 +6,24 @@ DENY_VERSION := 0.20.2
 LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
 	rewitness-crds rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+PREFIX ?= $(HOME)/.local
+# The program by kubectl's names: as its plugin, and as what it asks for the plugin's completions.
+LINKS := kubectl-rewitness kubectl_complete-rewitness
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build generate demo test check format lint doc deny package picture msrv controlplane bench bench-cascade clean
+.PHONY: help build install generate demo test check format lint doc deny package picture msrv controlplane bench bench-cascade clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## The program, for use: target/release/rewitness
+build: ## The program, for use: target/release/rewitness, and as a kubectl plugin beside it
 	$(CARGO) build --release --locked -p rewitness-operator
+	@for link in $(LINKS); do ln -sf rewitness $(TARGET)/release/$$link; done
+
+install: build ## The program and its names for kubectl, into PREFIX/bin (PREFIX=~/.local)
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(TARGET)/release/rewitness "$(DESTDIR)$(PREFIX)/bin/rewitness"
+	@for link in $(LINKS); do ln -sf rewitness "$(DESTDIR)$(PREFIX)/bin/$$link"; done
 
 generate: ## What is generated: deploy/crds from the types
 	$(CARGO) run --locked --quiet -p rewitness-crds --example crds > deploy/crds/cascades.rewitness.dev.yaml

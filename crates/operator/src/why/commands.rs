@@ -4,6 +4,7 @@ use rewitness_messaging::{Kind, ResourceId};
 
 use super::facts::Types;
 use crate::args::GlobalArgs;
+use crate::called;
 use crate::text::shell_word;
 
 /// Writes commands that work where this one did: with the same kubeconfig and context, and with
@@ -48,23 +49,23 @@ impl Typist {
     }
 
     pub(crate) fn why(&self, id: &ResourceId) -> String {
-        format!("rewitness why {}", self.slashed(id))
+        format!("{} why {}", called::typed(), self.slashed(id))
     }
 
     pub(crate) fn confirm(&self, cascade: &str, parent: &ResourceId) -> String {
-        format!("rewitness confirm {} {}", shell_word(cascade), self.slashed(parent))
+        format!("{} confirm {} {}", called::typed(), shell_word(cascade), self.slashed(parent))
     }
 
     pub(crate) fn resume(&self, cascade: &str) -> String {
-        format!("rewitness resume {}{}", shell_word(cascade), self.flags)
+        format!("{} resume {}{}", called::typed(), shell_word(cascade), self.flags)
     }
 
     pub(crate) fn resume_deletions(&self, cascade: &str) -> String {
-        format!("rewitness resume {} --deletions{}", shell_word(cascade), self.flags)
+        format!("{} resume {} --deletions{}", called::typed(), shell_word(cascade), self.flags)
     }
 
     pub(crate) fn run_once(&self) -> String {
-        format!("rewitness run --once{}", self.flags)
+        format!("{} run --once{}", called::typed(), self.flags)
     }
 
     pub(crate) fn list_types(&self) -> String {
@@ -82,7 +83,8 @@ impl Typist {
     /// Where the kind's objects live in no namespace, none is named.
     pub(crate) fn unhold(&self, name: &str, id: &ResourceId) -> String {
         let (name, kind) = (shell_word(name), shell_word(&self.kind(&id.kind)));
-        format!("rewitness unhold {name} {kind}{}{}", Self::place(id.namespace.as_deref()), self.flags)
+        let place = Self::place(id.namespace.as_deref());
+        format!("{} unhold {name} {kind}{place}{}", called::typed(), self.flags)
     }
 
     pub(crate) fn describe(&self, id: &ResourceId) -> String {
