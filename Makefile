@@ -25,8 +25,9 @@ install: build ## The program and its names for kubectl, into PREFIX/bin (PREFIX
 	install -m 755 $(TARGET)/release/rewitness "$(DESTDIR)$(PREFIX)/bin/rewitness"
 	@for link in $(LINKS); do ln -sf rewitness "$(DESTDIR)$(PREFIX)/bin/$$link"; done
 
-generate: ## What is generated: deploy/crds from the types
-	$(CARGO) run --locked --quiet -p rewitness-crds --example crds > deploy/crds/cascades.rewitness.dev.yaml
+# The tests that compare what is generated write it then.
+generate: ## What is generated: deploy/crds and docs/src/reference from the types, docs/src/commands from --help
+	GENERATE=1 $(CARGO) test --locked --quiet --workspace --test golden --bin rewitness generated
 
 demo: ## Watch real objects being replayed, retried, held and deleted by reference (CONTEXT=… for your cluster)
 	@e2e/demo.sh

@@ -20,6 +20,8 @@ mod parent;
 mod pause;
 mod plan;
 mod rbac;
+#[cfg(test)]
+mod reference;
 mod rights;
 mod run;
 mod scope;
