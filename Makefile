@@ -8,18 +8,35 @@ MDBOOK := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/mdbook
 LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
 	rewitness-crds rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+PREFIX ?= $(HOME)/.local
+# The program by kubectl's names: as its plugin, and as what it asks for the plugin's completions.
+LINKS := kubectl-rewitness kubectl_complete-rewitness
+# A release's archive is called as Go, and with it krew, names platforms.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+OS = $(shell uname -s | tr A-Z a-z)
+ARCH = $(shell uname -m | sed -e s/x86_64/amd64/ -e s/aarch64/arm64/)
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help build generate demo test check format lint doc book deny package picture msrv controlplane bench bench-cascade clean
+.PHONY: help build install archive generate demo test check format lint doc book deny package picture msrv controlplane bench bench-cascade clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## The program, for use: target/release/rewitness
+build: ## The program, for use: target/release/rewitness, and as a kubectl plugin beside it
 	$(CARGO) build --release --locked -p rewitness-operator
+	@for link in $(LINKS); do ln -sf rewitness $(TARGET)/release/$$link; done
 
-generate: ## What is generated: deploy/crds from the types
-	$(CARGO) run --locked --quiet -p rewitness-crds --example crds > deploy/crds/cascades.rewitness.dev.yaml
+install: build ## The program and its names for kubectl, into PREFIX/bin (PREFIX=~/.local)
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(TARGET)/release/rewitness "$(DESTDIR)$(PREFIX)/bin/rewitness"
+	@for link in $(LINKS); do ln -sf rewitness "$(DESTDIR)$(PREFIX)/bin/$$link"; done
+
+archive: build ## What a release publishes for this platform, and krew installs: target/rewitness-v….tar.gz
+	tar -czf $(TARGET)/rewitness-v$(VERSION)-$(OS)-$(ARCH).tar.gz -C $(TARGET)/release rewitness -C $(CURDIR) LICENSE
+
+# The tests that compare what is generated write it then.
+generate: ## What is generated: deploy/crds and docs/src/reference from the types, docs/src/commands from --help
+	GENERATE=1 $(CARGO) test --locked --quiet --workspace --test golden --bin rewitness generated
 
 demo: ## Watch real objects being replayed, retried, held and deleted by reference (CONTEXT=… for your cluster)
 	@e2e/demo.sh

@@ -1,8 +1,22 @@
 //! What is stored in clusters keeps decoding, and what is generated is what is in the repository.
 
+use std::path::{Path, PathBuf};
+
+use kept::keep;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Action, Holds, Mode, Propagation};
 use serde_json::Value;
+
+#[path = "generated/kept.rs"]
+mod kept;
+#[path = "generated/markdown.rs"]
+mod markdown;
+#[path = "generated/page.rs"]
+mod page;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
 
 const STORED: &str = include_str!("golden/cascade.json");
 
@@ -50,7 +64,24 @@ fn the_definition_in_the_repository_is_the_generated_one() {
         .iter()
         .map(|definition| format!("---\n{}", serde_saphyr::to_string(definition).unwrap()))
         .collect();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/crds/cascades.rewitness.dev.yaml");
-    let kept = std::fs::read_to_string(path).unwrap();
-    assert!(kept == generated, "run `make generate`: {path} is not what the types say");
+    keep(&root().join("deploy/crds/cascades.rewitness.dev.yaml"), &generated);
+}
+
+#[test]
+fn the_page_of_the_book_is_the_generated_one() {
+    keep(&root().join("docs/src/reference/cascade.md"), &page::page().unwrap());
+}
+
+#[test]
+fn every_field_every_value_and_every_condition_has_a_meaning() {
+    let page = page::page().unwrap();
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        assert!(!line.ends_with("|  |"), "{line}");
+    }
+    for word in
+        ["- `Enforce`: ", "- `NamespacedName`: ", "- `LimitExceeded`: ", "**immutable**", "`maxPerHour`"]
+    {
+        assert!(page.contains(word), "{word} is missing in {page}");
+    }
+    assert!(!page.contains("one of:\n\n\n"), "{page}");
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use rewitness_messaging::{Kind, Selector};
 
+use crate::called::{self, Name};
 use crate::hold_name::HoldName;
 use crate::unhold::HoldRef;
 
@@ -188,9 +189,11 @@ pub(crate) struct UnholdArgs {
 
 /// Say why a resource is still there, and what to do about it.
 ///
-/// Reads with your own rights, and writes nothing. No operator of Rewitness is needed for it.
+/// Reads with your own rights, and writes nothing. No operator of Rewitness is needed for it. Also
+/// called explain.
+// Not a visible alias: completion would offer it instead of the name, as it is the first by letters.
 #[derive(Debug, Args)]
-#[command(visible_alias = "explain", override_usage = help::WHY_USAGE, after_help = help::WHY, after_long_help = help::WHY_LONG)]
+#[command(alias = "explain", override_usage = help::WHY_USAGE, after_help = help::WHY, after_long_help = help::WHY_LONG)]
 pub(crate) struct WhyArgs {
     /// Which resource, as kubectl takes it: project/web, or project web.
     #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]
@@ -244,14 +247,15 @@ impl Cli {
     pub(crate) fn read(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> clap::error::Result<Self> {
-        let mut cli = Self::try_parse_from(words)?;
+        let mut cli = Self::parse_as_called(words.into_iter().map(Into::into).collect())?;
         let before = std::mem::take(&mut cli.place);
         let place = match &mut cli.command {
             Command::Tail(args) => &mut args.scope.place,
             Command::Unhold(args) => {
                 if args.types.is_empty() && matches!(args.hold, HoldRef::Hand(_)) {
-                    let text = "`<TYPE>` is missing: say what is to be let go, as in `rewitness unhold demo widgets`";
-                    return Err(Self::command().error(ErrorKind::MissingRequiredArgument, text));
+                    let text = "`<TYPE>` is missing: say what is to be let go, as in";
+                    let text = format!("{text} `{} unhold demo widgets`", called::typed());
+                    return Err(Self::command_as_called().error(ErrorKind::MissingRequiredArgument, text));
                 }
                 &mut args.scope.place
             }
@@ -284,8 +288,19 @@ impl Cli {
         }
     }
 
+    fn parse_as_called(words: Vec<OsString>) -> clap::error::Result<Self> {
+        let name = words.first().map_or(Name::Program, |path| Name::of(path));
+        let mut command = name.dress(Self::command());
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+
+    fn command_as_called() -> clap::Command {
+        Name::of_this().dress(Self::command())
+    }
+
     fn conflict(text: &str) -> clap::Error {
-        Self::command().error(ErrorKind::ArgumentConflict, text)
+        Self::command_as_called().error(ErrorKind::ArgumentConflict, text)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::answer;
 use crate::args::{ConfirmArgs, GlobalArgs};
+use crate::called;
 use crate::connect::{self, Link};
 use crate::exit::{Status, wrong_use};
 use crate::parent::{Parent, Parents};
@@ -130,7 +131,8 @@ impl Confirm<'_> {
         if look.preview.refused.contains(&Refused::NotEnforced) {
             anyhow::bail!(
                 "cascade/{cascade} only plans, so it deletes nothing that could be confirmed\n\
-                 `rewitness plan {cascade} {typed}` shows what it would delete"
+                 `{} plan {cascade} {typed}` shows what it would delete",
+                called::typed()
             );
         }
         if !look.preview.is_held && !look.parent.is_of(&self.subject.rule) {
@@ -139,7 +141,8 @@ impl Confirm<'_> {
         if !look.preview.is_complete() {
             anyhow::bail!(
                 "you cannot see all that would be deleted, so nobody has read the list that you would confirm\n\
-                 `rewitness plan {cascade} {typed}` says what is unknown, and why"
+                 `{} plan {cascade} {typed}` says what is unknown, and why",
+                called::typed()
             );
         }
         Ok(())

@@ -45,6 +45,17 @@ pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
     Ok(Link { client, server, context, namespace })
 }
 
+/// The contexts of the kubeconfig; none in a pod.
+pub(crate) fn contexts(args: &GlobalArgs) -> anyhow::Result<Vec<String>> {
+    match Named::by(args.kubeconfig.clone()).choose(kubeconfig::is_there)? {
+        Origin::Files(files) => {
+            let contexts = kubeconfig::read(&files)?.contexts;
+            Ok(contexts.into_iter().map(|context| context.name).collect())
+        }
+        Origin::Pod => Ok(Vec::new()),
+    }
+}
+
 fn in_cluster(args: &GlobalArgs) -> anyhow::Result<kube::Config> {
     if let Some(context) = &args.context {
         return Err(wrong_use(format!(

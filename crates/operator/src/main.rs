@@ -4,10 +4,13 @@
 //! what can be typed, [`connect`], [`types`] and [`sources`] turn it into a client, kinds and
 //! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`] and [`rbac`]
 //! are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and returned at
-//! the end.
+//! the end. [`called`] is the name that all this goes by, and [`complete`] says what could be typed
+//! next.
 
 mod answer;
 mod args;
+mod called;
+mod complete;
 mod confirm;
 mod connect;
 mod exit;
@@ -17,6 +20,8 @@ mod parent;
 mod pause;
 mod plan;
 mod rbac;
+#[cfg(test)]
+mod reference;
 mod rights;
 mod run;
 mod scope;
@@ -33,14 +38,17 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-
 use crate::args::{Cli, Command, CompletionsArgs};
+use crate::called::Name;
 use crate::exit::Status;
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let cli = match Cli::read(std::env::args_os()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(status) = complete::answer(&words) {
+        return status.into();
+    }
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
         // Also what `--help` and `--version` are to clap; a reader that is gone is none of our worry.
         Err(said) => {
@@ -49,7 +57,7 @@ fn main() -> ExitCode {
         }
     };
     let screen = Screen::stderr();
-    let status = require_command(std::env::args_os()).and_then(|()| run(&cli, &screen));
+    let status = require_command(words.into_iter()).and_then(|()| run(&cli, &screen));
     let status = status.unwrap_or_else(|error| {
         screen.status("");
         screen.alarm("error", exit::describe(&error));
@@ -100,8 +108,7 @@ fn require_command(mut typed: impl Iterator<Item = OsString>) -> anyhow::Result<
 }
 
 fn completions(args: &CompletionsArgs) -> anyhow::Result<Status> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "rewitness", &mut script);
+    let script = complete::script(args.shell, Name::of_this())?;
     match std::io::stdout().write_all(&script) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(Status::Done),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::answer;
 use crate::args::{GlobalArgs, PauseArgs};
+use crate::called;
 use crate::connect::{self, Link};
 use crate::exit::{Status, describe};
 use crate::screen::Screen;
@@ -125,9 +126,15 @@ impl Switched {
         match (value, self.paused, self.hold_deletions) {
             (true, ..) if self.held > 0 => format!("; {held} {stands} still"),
             (true, ..) => String::new(),
-            (false, true, _) => format!("; it is still paused: rewitness resume {}", self.name),
+            (false, true, _) => {
+                format!("; it is still paused: {} resume {}", called::typed(), self.name)
+            }
             (false, _, true) => {
-                format!("; it still holds deletions back: rewitness resume {} --deletions", self.name)
+                format!(
+                    "; it still holds deletions back: {} resume {} --deletions",
+                    called::typed(),
+                    self.name
+                )
             }
             (false, ..) if self.held > 0 && self.changed => format!("; {held} {goes} on"),
             (false, ..) => String::new(),

@@ -54,6 +54,15 @@ pub(crate) async fn all(link: &Link) -> anyhow::Result<Vec<Cascade>> {
     }
 }
 
+/// `Project.identity.example.com`, the type of its parents as it can be typed.
+pub(crate) fn parent_type(cascade: &Cascade) -> String {
+    let parent = &cascade.spec.parent;
+    match parent.api_version.split_once('/') {
+        Some((group, _)) => format!("{}.{group}", parent.kind),
+        None => parent.kind.clone(),
+    }
+}
+
 fn not_installed(link: &Link) -> anyhow::Error {
     anyhow::anyhow!("{} does not serve Cascade\n{WAY_OUT}", link.place())
 }

@@ -28,9 +28,9 @@ fn it_tells_its_version_its_help_and_its_completions() {
         (&["pause", "-h"], "--deletions"),
         (&["resume", "-h"], "Deletions that"),
         (&["rbac", "-h"], "--as-group"),
-        (&["completions", "bash"], "complete -F _rewitness"),
+        (&["completions", "bash"], "-F _clap_complete_rewitness rewitness"),
         (&["completions", "zsh"], "#compdef rewitness"),
-        (&["completions", "fish"], "complete -c rewitness"),
+        (&["completions", "fish"], "complete --keep-order --exclusive --command rewitness"),
     ] {
         let Output { status, stdout, stderr } = rewitness(args);
         assert_eq!((status.code(), String::from_utf8_lossy(&stderr).as_ref()), (Some(0), ""), "{args:?}");

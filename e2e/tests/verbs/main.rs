@@ -1,5 +1,5 @@
 //! The commands about Cascades, as they are typed, on a real API server: `plan`, `confirm`, `pause`,
-//! `resume`, `unhold`, `rbac`.
+//! `resume`, `unhold`, `rbac`; and all of them as kubectl's plugin.
 
 #[path = "../cascade/audit.rs"]
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
@@ -16,6 +16,7 @@ mod plan;
 #[path = "../cascade/planted.rs"]
 #[allow(dead_code, reason = "the library's tests plant bugs; here the lab asks whether one is planted")]
 mod planted;
+mod plugin;
 mod rbac;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]

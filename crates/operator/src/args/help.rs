@@ -287,6 +287,14 @@ Exit status: 0 done, 1 failed or a right is missing, 2 wrong use.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:
-  rewitness completions bash > /etc/bash_completion.d/rewitness
-  rewitness completions zsh  > \"${fpath[1]}/_rewitness\"
-  rewitness completions fish > ~/.config/fish/completions/rewitness.fish";
+  source <(rewitness completions bash)            in ~/.bashrc
+  source <(rewitness completions zsh)             in ~/.zshrc, after compinit
+  rewitness completions fish | source             in ~/.config/fish/config.fish
+
+The script asks rewitness at each TAB, also for what is in the cluster: names of Cascades, namespaces,
+types and objects. Without an answer within 2 s it offers what it knows by itself.
+
+As a kubectl plugin it is completed by kubectl's own script, once there is a link to the program of
+the name kubectl_complete-rewitness on PATH, beside kubectl-rewitness.
+
+Exit status: 0 done, 1 failed, 2 wrong use.";

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::document::{DependentPlan, KindPlan, ParentPlan, Plan};
+use crate::called;
 use crate::text::{counted, thousands};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
@@ -116,9 +117,10 @@ fn limits(plan: &Plan, parent: &ParentPlan) -> String {
     let why: Vec<&str> = parent.excess.iter().map(|excess| &*excess.message).collect();
     let _ = writeln!(
         text,
-        "It needs a confirmation: {}.\n  hash {}\n  rewitness confirm {} {}",
+        "It needs a confirmation: {}.\n  hash {}\n  {} confirm {} {}",
         why.join(", and "),
         parent.hash,
+        called::typed(),
         plan.cascade,
         parent.typed
     );

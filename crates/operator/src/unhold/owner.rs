@@ -4,6 +4,7 @@ use rewitness_crds::Cascade;
 
 use super::HoldRef;
 use crate::args::UnholdArgs;
+use crate::called;
 use crate::connect::Link;
 use crate::exit::wrong_use;
 use crate::screen::Screen;
@@ -28,10 +29,11 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
     match (&*args.types, owner) {
         ([], None) => Err(wrong_use(format!(
             "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  \
-             rewitness unhold {} TYPE -A",
+             {} unhold {} TYPE -A",
+            called::typed(),
             args.hold
         ))),
-        ([], Some(owner)) => Ok(vec![parent_type(&owner)]),
+        ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
         (types, _) => Ok(types.to_vec()),
     }
 }
@@ -53,13 +55,4 @@ fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow
          without an operator, or for one parent, --force takes the finalizer off",
         args.hold
     )
-}
-
-/// `Project.identity.example.com`, which is a type as it can be typed.
-fn parent_type(cascade: &Cascade) -> String {
-    let parent = &cascade.spec.parent;
-    match parent.api_version.split_once('/') {
-        Some((group, _)) => format!("{}.{group}", parent.kind),
-        None => parent.kind.clone(),
-    }
 }

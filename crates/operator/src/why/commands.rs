@@ -4,6 +4,7 @@ use rewitness_messaging::{Kind, ResourceId, Uid};
 
 use super::facts::Types;
 use crate::args::GlobalArgs;
+use crate::called;
 use crate::text::shell_word;
 
 /// Writes commands that work where this one did: with the same kubeconfig and context, and with
@@ -48,23 +49,23 @@ impl Typist {
     }
 
     pub(crate) fn why(&self, id: &ResourceId) -> String {
-        format!("rewitness why {}", self.slashed(id))
+        format!("{} why {}", called::typed(), self.slashed(id))
     }
 
     pub(crate) fn confirm(&self, cascade: &str, parent: &ResourceId) -> String {
-        format!("rewitness confirm {} {}", shell_word(cascade), self.slashed(parent))
+        format!("{} confirm {} {}", called::typed(), shell_word(cascade), self.slashed(parent))
     }
 
     pub(crate) fn resume(&self, cascade: &str) -> String {
-        format!("rewitness resume {}{}", shell_word(cascade), self.flags)
+        format!("{} resume {}{}", called::typed(), shell_word(cascade), self.flags)
     }
 
     pub(crate) fn resume_deletions(&self, cascade: &str) -> String {
-        format!("rewitness resume {} --deletions{}", shell_word(cascade), self.flags)
+        format!("{} resume {} --deletions{}", called::typed(), shell_word(cascade), self.flags)
     }
 
     pub(crate) fn run_once(&self) -> String {
-        format!("rewitness run --once{}", self.flags)
+        format!("{} run --once{}", called::typed(), self.flags)
     }
 
     pub(crate) fn list_types(&self) -> String {
@@ -80,7 +81,7 @@ impl Typist {
     }
 
     pub(crate) fn unhold(&self, name: &str, id: &ResourceId) -> String {
-        format!("rewitness unhold {} {}", shell_word(name), self.slashed(id))
+        format!("{} unhold {} {}", called::typed(), shell_word(name), self.slashed(id))
     }
 
     pub(crate) fn describe(&self, id: &ResourceId) -> String {

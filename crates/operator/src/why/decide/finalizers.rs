@@ -3,6 +3,7 @@
 use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
 
 use super::Judge;
+use crate::called;
 use crate::hold_name::PREFIX;
 use crate::why::facts::Subject;
 use crate::why::known;
@@ -24,7 +25,7 @@ impl Judge<'_> {
         let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
         let told = others.map(|finalizer| {
             let whose = match (finalizer.strip_prefix(PREFIX), known::find(finalizer)) {
-                (Some(name), _) => format!("`rewitness tail --hold {name}`"),
+                (Some(name), _) => format!("`{} tail --hold {name}`", called::typed()),
                 (None, Some(known)) => known.owner.to_owned(),
                 (None, None) => self.writer(subject, finalizer),
             };
@@ -49,7 +50,8 @@ impl Judge<'_> {
 
     fn held_by_hand(&self, subject: &Subject, finalizer: &str, name: &str) -> Finding {
         let message = format!(
-            "kept by {finalizer}: `rewitness tail --hold {name}` lets it go once its command has succeeded"
+            "kept by {finalizer}: `{} tail --hold {name}` lets it go once its command has succeeded",
+            called::typed()
         );
         let step = Step::last_resort(
             self.typist.unhold(name, &subject.id),
