@@ -9,7 +9,7 @@ mod status;
 pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation, Reference, Stage};
 use kube::{CustomResource, KubeSchema};
 pub use names::{
-    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, confirm_annotation, finalizer, is_finalizer,
+    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, confirm_annotation, finalizer, is_finalizer, of_finalizer,
     record_annotation,
 };
 pub use parent::{InvalidParentSelector, Parent};
@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use status::{
     CascadeStatus, Confirmation, Counts, FinishedCascade, HeldParent, HourBucket, Planned, PlannedDependents,
-    PlannedStage, Remaining, Revision, StageCount, condition,
+    PlannedStage, Remaining, Revision, StageCount, Unconfirmed, condition,
 };
 
 /// When an object of the parent's kind is deleted: which objects go with it, stage by stage.
