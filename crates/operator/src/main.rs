@@ -8,11 +8,13 @@
 
 mod answer;
 mod args;
+mod call;
 mod confirm;
 mod connect;
 mod exit;
 mod hold_name;
 mod logging;
+mod object;
 mod parent;
 mod pause;
 mod plan;
@@ -25,6 +27,7 @@ mod signals;
 mod sources;
 mod tail;
 mod text;
+mod typed;
 mod types;
 mod unhold;
 mod why;

@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
 mod audit;
 mod confirm;
+mod deadlines;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]
 mod lab;

@@ -14,12 +14,12 @@ use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use super::call::in_time;
 use super::course::{Course, is_ours};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
 use super::rules::Rules;
+use crate::call::in_time;
 
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: u16 = 8;
