@@ -25,4 +25,5 @@ mod running;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod terminal;
 mod typing;
+mod unconfirmable;
 mod unhold;
