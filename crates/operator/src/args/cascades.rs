@@ -110,6 +110,10 @@ pub(crate) struct RbacArgs {
     /// The status is 1 if any is missing.
     #[arg(long)]
     pub(crate) check: bool,
+    /// For an operator that is started with the same flag: what can be granted in these namespaces
+    /// alone is.
+    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace_scope: Vec<String>,
     /// Whose rights are checked, as system:serviceaccount:rewitness-system:rewitness [default: yours].
     #[arg(long = "as", value_name = "USER", requires = "check")]
     pub(crate) user: Option<String>,

@@ -291,9 +291,10 @@ Examples:
   rewitness rbac -f cascade.yaml                  for a Cascade that is to be applied
   rewitness rbac --all | kubectl apply -f -       for all that there are
   rewitness rbac --all --check --as system:serviceaccount:rewitness-system:rewitness
+  rewitness rbac --all --namespace-scope team-a   for `rewitness run --namespace-scope team-a`
 
 Bind the ClusterRole to the operator's ServiceAccount; where a Cascade names the namespaces of its
-parents, there is a Role in each of them besides. What every account may do is not in it: reading
+parents, or the operator works in some alone, there is a Role in each of them besides. What every account may do is not in it: reading
 what is served, asking for its own rights.
 
 Output (-o):

@@ -172,6 +172,7 @@ fn the_commands_about_cascades_take_what_one_would_type() {
         "rewitness rbac --all -f a.yaml",
         "rewitness rbac --all --as x",
         "rewitness rbac --all --name a/b",
+        "rewitness rbac --all --namespace-scope Team_A",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
