@@ -30,6 +30,19 @@ pub struct InvalidApiVersion {
     text: String,
 }
 
+impl ApiVersion {
+    /// The group in a text that was checked elsewhere, or that may be of any kind.
+    ///
+    /// ```
+    /// use rewitness_crds::ApiVersion;
+    ///
+    /// assert_eq!((ApiVersion::group_of("apps/v1"), ApiVersion::group_of("v1")), ("apps", ""));
+    /// ```
+    pub fn group_of(text: &str) -> &str {
+        text.split_once('/').map_or("", |(group, _)| group)
+    }
+}
+
 impl FromStr for ApiVersion {
     type Err = InvalidApiVersion;
 

@@ -10,14 +10,14 @@ pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation
 use kube::{CustomResource, KubeSchema};
 pub use names::{
     CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION, confirm_annotation, finalizer,
-    is_finalizer, record_annotation, warning_policy,
+    is_finalizer, of_finalizer, record_annotation, warning_policy,
 };
 pub use parent::{InvalidParentSelector, Parent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use status::{
     CascadeStatus, Confirmation, Counts, FinishedCascade, HeldParent, HourBucket, Planned, PlannedDependents,
-    PlannedStage, Remaining, Revision, StageCount, condition,
+    PlannedStage, Remaining, Revision, StageCount, Unconfirmed, condition,
 };
 
 /// When an object of the parent's kind is deleted: which objects go with it, stage by stage.

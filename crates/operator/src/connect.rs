@@ -7,6 +7,7 @@ use rewitness_kubernetes::Refusal;
 
 use crate::args::GlobalArgs;
 use crate::exit::wrong_use;
+use crate::typed::Typed;
 
 mod kubeconfig;
 
@@ -25,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) context: Option<String>,
     /// The namespace that is meant where none is named.
     pub(crate) namespace: String,
+    /// How commands are advised that go to the same server.
+    pub(crate) typed: Typed,
 }
 
 /// A client for the API server that the flags, the environment or the pod name.
@@ -42,7 +45,7 @@ pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
     let namespace = config.default_namespace.clone();
     let client = rewitness_kubernetes::client(config)
         .with_context(|| format!("cannot make a client for {server}{}", of(context.as_deref())))?;
-    Ok(Link { client, server, context, namespace })
+    Ok(Link { client, server, context, namespace, typed: Typed::new(args) })
 }
 
 /// The contexts of the kubeconfig; none in a pod.
@@ -83,7 +86,8 @@ impl Link {
         use rewitness_kubernetes::Error;
         match &error {
             Error::UnknownType { .. } => {
-                wrong_use(format!("{error}\n`kubectl api-resources` lists what there is"))
+                let list = self.typed.kubectl("api-resources");
+                wrong_use(format!("{error}\n`{list}` lists what there is"))
             }
             Error::Discover { refusal } => self.explain_refusal("discover what the server serves", refusal),
             Error::List { plural, refusal } => self.explain_refusal(&format!("list {plural}"), refusal),

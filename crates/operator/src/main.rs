@@ -9,6 +9,7 @@
 
 mod answer;
 mod args;
+mod call;
 mod called;
 mod complete;
 mod confirm;
@@ -16,6 +17,7 @@ mod connect;
 mod exit;
 mod hold_name;
 mod logging;
+mod object;
 mod parent;
 mod pause;
 mod plan;
@@ -30,6 +32,7 @@ mod signals;
 mod sources;
 mod tail;
 mod text;
+mod typed;
 mod types;
 mod unhold;
 mod why;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta};
+use kube::api::{DynamicObject, ObjectMeta};
 use rewitness_consumers::cascade::Rule;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::ResourceId;
 
 use crate::connect::Link;
 use crate::exit::wrong_use;
+use crate::types::of_what_is_left;
+use crate::{object, typed};
 
 /// A parent, as it was just read.
 pub(crate) struct Parent {
@@ -30,12 +32,15 @@ impl Parents {
         let resolver = Resolver::new(&link.client).await.map_err(|error| link.explain(error))?;
         let kind = resolver.kinds().iter().find(|kind| kind.kind == *rule.parent_kind());
         let Some(kind) = kind else {
-            anyhow::bail!("{} does not serve {}, of which the parents are", link.place(), rule.parent_kind());
+            let (place, kind) = (link.place(), rule.parent_kind());
+            let error = anyhow::anyhow!("{place} does not serve {kind}, of which the parents are");
+            return Err(of_what_is_left(&resolver, error));
         };
         let (is_theirs, name) = match typed.split_once('/') {
             None => (true, typed),
             Some((typed, name)) => {
-                let named = resolver.resolve(typed).map_err(|error| link.explain(error))?;
+                let named = resolver.resolve(typed);
+                let named = named.map_err(|error| of_what_is_left(&resolver, link.explain(error)))?;
                 (named.kind == kind.kind, name)
             }
         };
@@ -51,30 +56,18 @@ impl Parents {
         let Self { kind, link } = self;
         let namespace = namespace.unwrap_or(&link.namespace);
         let namespace = kind.namespaced.then_some(namespace);
-        let place = namespace.map_or_else(String::new, |namespace| format!(" in {namespace}"));
-        let found = self.api(namespace).get_metadata_opt(name).await;
-        let found = found.map_err(|error| link.explain_call(&format!("read {kind}/{name}{place}"), error))?;
-        let Some(found) = found else {
-            let other = if kind.namespaced { "\nanother namespace is named with -n" } else { "" };
-            anyhow::bail!("there is no {kind}/{name}{place} on {}{other}", link.place());
-        };
+        let metadata = object::read(link, kind, namespace, name).await?;
         let id = ResourceId {
             kind: kind.kind.clone(),
             namespace: namespace.map(Into::into),
             name: name.into(),
-            uid: found.metadata.uid.as_deref().unwrap_or_default().into(),
+            uid: metadata.uid.as_deref().unwrap_or_default().into(),
         };
-        Ok(Parent { kind: kind.clone(), id, metadata: found.metadata })
+        Ok(Parent { kind: kind.clone(), id, metadata })
     }
 
     pub(crate) fn api(&self, namespace: Option<&str>) -> Api<DynamicObject> {
-        let kind = &self.kind;
-        let named = GroupVersionKind::gvk(&kind.kind.group, &kind.version, &kind.kind.kind);
-        let resource = ApiResource::from_gvk_with_plural(&named, &kind.plural);
-        match namespace {
-            Some(namespace) => Api::namespaced_with(self.link.client.clone(), namespace, &resource),
-            None => Api::all_with(self.link.client.clone(), &resource),
-        }
+        object::api(&self.link, &self.kind, namespace)
     }
 }
 
@@ -88,7 +81,6 @@ impl Parent {
 
     /// `projects.identity.example.com/web -n team-a`, as it is typed.
     pub(crate) fn typed(&self) -> String {
-        let place = self.id.namespace.as_deref().map_or_else(String::new, |name| format!(" -n {name}"));
-        format!("{}/{}{place}", self.kind, self.id.name)
+        typed::object(&self.kind, self.id.namespace.as_deref(), &self.id.name)
     }
 }

@@ -7,12 +7,13 @@ use serde_json::json;
 
 use crate::answer;
 use crate::args::{GlobalArgs, PauseArgs};
-use crate::called;
+use crate::call::in_time;
 use crate::connect::{self, Link};
 use crate::exit::{Status, describe};
 use crate::screen::Screen;
 use crate::sources;
-use crate::text::counted;
+use crate::text::{counted, shell_word};
+use crate::typed::Typed;
 
 /// What was switched.
 #[derive(Debug, Serialize)]
@@ -63,7 +64,7 @@ pub(crate) async fn run(
     for cascade in cascades {
         switch.cascades.push(switch_one(&link, cascade, args.deletions, value).await);
     }
-    answer::print(args.output, &switch, || switch.text())?;
+    answer::print(args.output, &switch, || switch.text(&link.typed))?;
     if switch.cascades.is_empty() {
         screen.note("there is no Cascade");
     }
@@ -89,7 +90,7 @@ async fn switch_one(link: &Link, cascade: Cascade, deletions: bool, value: bool)
     let spec = if deletions { json!({ "holdDeletions": value }) } else { json!({ "paused": value }) };
     // Another Cascade that has the name by now is none of those that were looked at.
     let patch = Patch::Merge(json!({ "metadata": { "uid": cascade.metadata.uid }, "spec": spec }));
-    match sources::api(link).patch(&switched.name, &PatchParams::default(), &patch).await {
+    match in_time(sources::api(link).patch(&switched.name, &PatchParams::default(), &patch)).await {
         Ok(_) => (*field, switched.changed) = (value, true),
         Err(error) => switched.error = Some(describe(&link.explain_call("change it", error))),
     }
@@ -97,14 +98,14 @@ async fn switch_one(link: &Link, cascade: Cascade, deletions: bool, value: bool)
 }
 
 impl Switch {
-    fn text(&self) -> String {
+    fn text(&self, typed: &Typed) -> String {
         let sound = self.cascades.iter().filter(|one| one.error.is_none());
-        sound.map(|one| one.line(self.field == "holdDeletions", self.value)).collect()
+        sound.map(|one| one.line(self.field == "holdDeletions", self.value, typed)).collect()
     }
 }
 
 impl Switched {
-    fn line(&self, deletions: bool, value: bool) -> String {
+    fn line(&self, deletions: bool, value: bool, typed: &Typed) -> String {
         let Self { name, .. } = self;
         let state = match (deletions, value, self.changed) {
             (false, true, true) => "paused",
@@ -116,26 +117,19 @@ impl Switched {
             (false, false, false) => "was not paused",
             (true, false, false) => "held no deletions back",
         };
-        format!("cascade/{name} {state}{}\n", self.besides(value))
+        format!("cascade/{name} {state}{}\n", self.besides(value, typed))
     }
 
     /// What comes of it for the deletions under way, and what the other field still keeps.
-    fn besides(&self, value: bool) -> String {
+    fn besides(&self, value: bool, typed: &Typed) -> String {
         let held = counted(self.held, "deletion", "deletions");
+        let resume = |flag: &str| typed.rewitness(format_args!("resume {}{flag}", shell_word(&self.name)));
         let (stands, goes) = if self.held == 1 { ("stands", "goes") } else { ("stand", "go") };
         match (value, self.paused, self.hold_deletions) {
             (true, ..) if self.held > 0 => format!("; {held} {stands} still"),
             (true, ..) => String::new(),
-            (false, true, _) => {
-                format!("; it is still paused: {} resume {}", called::typed(), self.name)
-            }
-            (false, _, true) => {
-                format!(
-                    "; it still holds deletions back: {} resume {} --deletions",
-                    called::typed(),
-                    self.name
-                )
-            }
+            (false, true, _) => format!("; it is still paused: {}", resume("")),
+            (false, _, true) => format!("; it still holds deletions back: {}", resume(" --deletions")),
             (false, ..) if self.held > 0 && self.changed => format!("; {held} {goes} on"),
             (false, ..) => String::new(),
         }
@@ -181,7 +175,7 @@ mod tests {
                 "cascade/project lets deletions go on; it is still paused: rewitness resume project",
             ),
         ] {
-            assert_eq!(switched.line(deletions, value), format!("{expected}\n"));
+            assert_eq!(switched.line(deletions, value, &Typed::default()), format!("{expected}\n"));
         }
     }
 }

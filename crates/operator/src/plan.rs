@@ -1,7 +1,7 @@
 //! `rewitness plan`: what the deletion of parents would take along by a Cascade, before it does.
 //!
 //! [`subject`] is the Cascade, from the cluster or from a file; [`document`] what is known of it, for
-//! programs; [`text`] the same for people. Nothing is written.
+//! programs, in the [`words`] that they know; [`text`] the same for people. Nothing is written.
 
 use rewitness_consumers::cascade::{Cascades, Config, Preview, Refused};
 
@@ -17,10 +17,12 @@ use crate::sources;
 mod document;
 mod subject;
 mod text;
+mod words;
 
 pub(crate) use document::{ParentPlan, Plan};
 pub(crate) use subject::Subject;
 pub(crate) use text::{Names, parent_text};
+pub(crate) use words::{ExcessReason, RefusedReason, UnknownReason};
 
 pub(crate) async fn run(args: &PlanArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;
@@ -67,7 +69,7 @@ async fn of(
 ) -> anyhow::Result<Plan> {
     let cascades = Cascades::new(link.client.clone(), Config::default());
     let needs = cascades.needs(&subject.rule).await?;
-    let mut plan = subject.plan(needs);
+    let mut plan = subject.plan(needs, link);
     match parent {
         Some(parent) => {
             let (parents, name) = Parents::of(link, &subject.rule, parent).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rewitness_consumers::cascade::{Cascades, Config, Right, Rule};
+use rewitness_consumers::cascade::{Cascades, Config, Refused, Right, Rule};
 use rewitness_crds::Cascade;
 
 use crate::answer;
@@ -17,6 +17,7 @@ mod manifest;
 mod review;
 
 use manifest::Manifest;
+pub(crate) use review::may;
 
 pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut cascades = Vec::new();
@@ -27,7 +28,7 @@ pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -
     if args.all {
         cascades = sources::all(&link).await?;
     }
-    let rights = rights(&link, &cascades).await?;
+    let rights = rights(&link, &cascades, &args.namespace_scope).await?;
     if args.check {
         return review::check(args, &link, &rights, screen).await;
     }
@@ -42,12 +43,13 @@ pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -
 
 /// What the operator needs to follow all of these. Nothing is answered if any is not known: a role
 /// that lacks a part would take rights away where it takes another's place.
-async fn rights(link: &Link, cascades: &[Cascade]) -> anyhow::Result<Vec<Right>> {
+async fn rights(link: &Link, cascades: &[Cascade], within: &[String]) -> anyhow::Result<Vec<Right>> {
     let lookup = Cascades::new(link.client.clone(), Config::default());
     let mut rights: BTreeSet<Right> = own_rights().into_iter().collect();
     for cascade in cascades {
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
         let rule = Rule::new(cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))?;
+        let rule = if within.is_empty() { rule } else { rule.within(within.to_vec()) };
         let needs = lookup.needs(&rule).await.map_err(|error| {
             anyhow::Error::from(error).context(format!("cascade/{name}: what it needs cannot be looked up"))
         })?;
@@ -59,6 +61,10 @@ async fn rights(link: &Link, cascades: &[Cascade]) -> anyhow::Result<Vec<Right>>
                 link.place(),
                 kinds.join(", ")
             );
+        }
+        let out_of_scope = needs.refused.iter().find(|refused| matches!(refused, Refused::OutOfScope(_)));
+        if let Some(refused) = out_of_scope {
+            anyhow::bail!("cascade/{name}: {refused}, so it would not be followed");
         }
         rights.extend(needs.rights);
         rights.extend(warning_rights(cascade));

@@ -8,7 +8,6 @@
 //! many dependents there are; [`warning`] is for whoever deletes a parent; [`own_rights`] is what all of this needs beside its rules. Each call
 //! that is made here ends by [`call`].
 
-mod call;
 mod controller;
 mod counts;
 mod course;

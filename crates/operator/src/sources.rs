@@ -6,19 +6,28 @@ use std::path::Path;
 use anyhow::Context as _;
 use kube::Api;
 use kube::api::ListParams;
-use rewitness_crds::Cascade;
+use rewitness_crds::{ApiVersion, Cascade, cascade};
 
+use crate::call::in_time;
 use crate::connect::Link;
 use crate::exit::wrong_use;
 use crate::run::{WAY_OUT, is_served};
 
-/// Before the name of a Cascade: as kubectl takes it, and as it stands in the finalizer.
-const PREFIXES: [&str; 5] =
-    ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/", "cascade.rewitness.dev/"];
+/// Before the name of a Cascade, as kubectl takes it.
+const PREFIXES: [&str; 4] = ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/"];
 
-/// The name in `cascade/NAME`, if it is written so.
+/// The name in `cascade/NAME`, if it is written so, or in the finalizer.
 pub(crate) fn cascade_name(text: &str) -> Option<&str> {
-    PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix))
+    PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| cascade::of_finalizer(text))
+}
+
+/// `Project.identity.example.com`, the type of its parents as it can be typed.
+pub(crate) fn parent_type(cascade: &Cascade) -> String {
+    let parent = &cascade.spec.parent;
+    match ApiVersion::group_of(&parent.api_version) {
+        "" => parent.kind.clone(),
+        group => format!("{}.{group}", parent.kind),
+    }
 }
 
 /// The cluster's Cascades.
@@ -32,8 +41,9 @@ pub(crate) async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
     match find(link, name).await? {
         Some(cascade) => Ok(cascade),
         None if is_served(&api(link)).await.unwrap_or(true) => anyhow::bail!(
-            "there is no Cascade `{name}` on {}\n`kubectl get cascades` lists those that there are",
-            link.place()
+            "there is no Cascade `{name}` on {}\n`{}` lists those that there are",
+            link.place(),
+            link.typed.kubectl("get cascades")
         ),
         None => Err(not_installed(link)),
     }
@@ -41,25 +51,16 @@ pub(crate) async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
 
 /// The Cascade of this name, if there is one.
 pub(crate) async fn find(link: &Link, name: &str) -> anyhow::Result<Option<Cascade>> {
-    let found = api(link).get_opt(name).await;
+    let found = in_time(api(link).get_opt(name)).await;
     found.map_err(|error| link.explain_call(&format!("read the Cascade {name}"), error))
 }
 
 /// All Cascades, by their names.
 pub(crate) async fn all(link: &Link) -> anyhow::Result<Vec<Cascade>> {
-    match api(link).list(&ListParams::default()).await {
+    match in_time(api(link).list(&ListParams::default())).await {
         Ok(list) => Ok(list.items),
         Err(kube::Error::Api(status)) if status.code == 404 => Err(not_installed(link)),
         Err(error) => Err(link.explain_call("list Cascades", error)),
-    }
-}
-
-/// `Project.identity.example.com`, the type of its parents as it can be typed.
-pub(crate) fn parent_type(cascade: &Cascade) -> String {
-    let parent = &cascade.spec.parent;
-    match parent.api_version.split_once('/') {
-        Some((group, _)) => format!("{}.{group}", parent.kind),
-        None => parent.kind.clone(),
     }
 }
 

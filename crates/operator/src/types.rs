@@ -16,16 +16,7 @@ pub(crate) async fn resolve(link: &Link, types: &[String]) -> anyhow::Result<Vec
                 name.split('/').next().unwrap_or_default()
             )));
         }
-        let kind = resolver.resolve(name).map_err(|error| {
-            let error = link.explain(error);
-            match resolver.broken() {
-                [] => error,
-                broken => error.context(format!(
-                    "the server cannot say at present what it serves as {}; of what is left",
-                    broken.join(", ")
-                )),
-            }
-        })?;
+        let kind = resolver.resolve(name).map_err(|error| of_what_is_left(&resolver, link.explain(error)))?;
         if !kind.is_watchable() {
             return Err(wrong_use(format!("{kind} cannot be listed and watched; it only takes requests")));
         }
@@ -34,4 +25,16 @@ pub(crate) async fn resolve(link: &Link, types: &[String]) -> anyhow::Result<Vec
         }
     }
     Ok(kinds)
+}
+
+/// Why a kind was not found: said of what the server could tell, if that was not all. A kind of an
+/// API service that is down is not served at present, which does not say that it is none.
+pub(crate) fn of_what_is_left(resolver: &Resolver, error: anyhow::Error) -> anyhow::Error {
+    match resolver.broken() {
+        [] => error,
+        broken => error.context(format!(
+            "the server cannot say at present what it serves as {}; of what is left",
+            broken.join(", ")
+        )),
+    }
 }

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::text::counted;
-use crate::types;
+use crate::{object, types};
 
 mod owner;
 mod reference;
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen)
 async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
     let typed = owner::types(args, &link, screen).await?;
-    let (typed, name) = single_object(&typed)?;
+    let (typed, name) = single_object(&typed, args.scope.place.all_namespaces)?;
     let kinds = types::resolve(&link, &typed).await?;
     let scope = Scope::new(&args.scope, &link);
     let finalizer = args.hold.finalizer();
@@ -67,9 +67,12 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
         unlisted: 0,
     };
     for kind in &kinds {
-        match release.find(kind, &scope).await {
-            Ok(mut held) => {
-                held.retain(|held| name.as_deref().is_none_or(|name| *held.resource.name == *name));
+        match release.find(kind, &scope, name.as_deref()).await {
+            Ok(held) => {
+                if let Some(name) = name.as_deref().filter(|_| held.is_empty()) {
+                    // One that does not carry it is fine; one that is not there was not meant.
+                    object::read(&link, kind, scope.namespace_of(kind), name).await?;
+                }
                 release.let_go(held).await?;
             }
             // The other types can be let go all the same.
@@ -83,11 +86,20 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
 }
 
 /// The types, and the name of the one object that is meant, if there is one: `TYPE/NAME`.
-fn single_object(typed: &[String]) -> anyhow::Result<(Vec<String>, Option<String>)> {
+fn single_object(typed: &[String], everywhere: bool) -> anyhow::Result<(Vec<String>, Option<String>)> {
+    let parts = |one: &String| one.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned()));
     match typed {
-        [one] => match one.split_once('/') {
-            Some((kind, name)) => Ok((vec![kind.to_owned()], Some(name.to_owned()))),
+        [one] => match parts(one) {
             None => Ok((typed.to_vec(), None)),
+            Some((kind, name)) if kind.is_empty() || name.is_empty() || name.contains('/') => {
+                Err(wrong_use(format!("`{one}` names no object: name one as TYPE/NAME")))
+            }
+            // What has that name in one namespace has nothing to do with what has it in another.
+            Some(_) if everywhere => Err(wrong_use(format!(
+                "`{one}` is one object, and -A is all namespaces\n\
+                 say which with -n, or choose among all objects of the type with -l SELECTOR"
+            ))),
+            Some((kind, name)) => Ok((vec![kind], Some(name))),
         },
         several if several.iter().any(|one| one.contains('/')) => {
             Err(wrong_use("TYPE/NAME stands alone: for several objects choose with -l SELECTOR"))
@@ -97,14 +109,22 @@ fn single_object(typed: &[String]) -> anyhow::Result<(Vec<String>, Option<String
 }
 
 impl Release<'_> {
-    async fn find(&self, kind: &ResolvedKind, scope: &Scope) -> anyhow::Result<Vec<Held>> {
+    /// What carries the finalizer, of one name if there is one.
+    async fn find(
+        &self,
+        kind: &ResolvedKind,
+        scope: &Scope,
+        name: Option<&str>,
+    ) -> anyhow::Result<Vec<Held>> {
         let survey = self.holds.survey(kind, scope.namespace_of(kind), &scope.selector, self.finalizer).await;
         let survey = survey.map_err(|error| self.link.explain(error))?;
         if survey.unreadable > 0 {
             let unreadable = counted(survey.unreadable, "resource cannot", "resources cannot");
             self.screen.alarm("warning", format_args!("{kind}: {unreadable} be read, and may be held"));
         }
-        Ok(survey.held)
+        let mut held = survey.held;
+        held.retain(|held| name.is_none_or(|name| *held.resource.name == *name));
+        Ok(held)
     }
 
     /// Lets go of several at a time, and tells of them in the order of their names.
@@ -176,4 +196,31 @@ impl Release<'_> {
 
 fn name_of(held: &Held) -> (Option<&str>, &str) {
     (held.resource.namespace.as_deref(), &held.resource.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::status_of;
+
+    #[test]
+    fn one_object_is_named_whole_and_in_one_namespace() {
+        let read = |typed: &[&str], everywhere| {
+            let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
+            single_object(&typed, everywhere)
+        };
+        let one = (vec!["projects".to_owned()], Some("web".to_owned()));
+        assert_eq!(read(&["projects/web"], false).unwrap(), one);
+        assert_eq!(read(&["projects", "disks"], true).unwrap().1, None);
+        for (typed, everywhere) in [
+            (&["projects/web"][..], true),
+            (&["projects/"], false),
+            (&["/web"], false),
+            (&["a/b/c"], false),
+            (&["projects/web", "disks"], false),
+        ] {
+            let error = read(typed, everywhere).unwrap_err();
+            assert_eq!(status_of(&error), Status::WrongUse, "{typed:?}");
+        }
+    }
 }

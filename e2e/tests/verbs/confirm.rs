@@ -1,4 +1,5 @@
-//! C7: `rewitness confirm`: a person answers for exactly one list.
+//! C7: `rewitness confirm`: a person answers for exactly one list. What is refused is in
+//! [`unconfirmable`](crate::unconfirmable).
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ async fn waiting(office: &Office) -> Result<String> {
     Ok(cascade)
 }
 
-async fn annotation(office: &Office, cascade: &str) -> Result<Option<String>> {
+pub(crate) async fn annotation(office: &Office, cascade: &str) -> Result<Option<String>> {
     let annotations = office.lab.api("Project").get("web").await?.metadata.annotations.unwrap_or_default();
     Ok(annotations.get(&confirm_annotation(cascade)).cloned())
 }
@@ -46,6 +47,7 @@ async fn c7_a_list_that_was_confirmed_is_deleted() -> Result<()> {
     let ended = office.types(&["confirm", &cascade, &project, "--yes", "-o", "json"]).await?;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(ended.warnings().contains(&format!("{}/a", office.lab.ns)), "the list is shown: {ended:?}");
+    assert!(!ended.warnings().contains("Refused:"), "{ended:?}");
     let json = ended.json()?;
     assert_eq!(
         (&json["kind"], &json["deletes"], &json["changed"]),
@@ -79,6 +81,16 @@ async fn c7_a_list_that_changed_while_it_was_read_is_not_confirmed() -> Result<(
     assert_eq!(late.end().await?, Some(1));
     assert_eq!(annotation(&office, &cascade).await?, None, "nobody has read that");
 
+    // The operator lists anew once a minute, or when the annotation has changed; until then its status
+    // has another list, and that is refused.
+    let anew = json!({ "annotations": { confirm_annotation(&cascade): "anew" } });
+    office.lab.patch("Project", "web", anew).await?;
+    office
+        .status(&cascade, "the operator has listed the late one", |status| {
+            let unconfirmed = status.held_parents.first()?.unconfirmed.as_ref()?;
+            (unconfirmed.count == 3).then_some(())
+        })
+        .await?;
     let mut yes = OnTerminal::start(typed()?)?;
     yes.shows("[y/N]").await?;
     yes.types("y\n")?;

@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
 mod audit;
 mod confirm;
+mod deadlines;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]
 mod lab;
@@ -25,4 +26,5 @@ mod running;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod terminal;
 mod typing;
+mod unconfirmable;
 mod unhold;

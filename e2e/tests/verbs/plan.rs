@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::unique;
+use rewitness_controlplane::{Fault, Match, unique};
 use serde_json::{Value, json};
 
 use crate::lab::{FOREIGN, Lab};
@@ -85,7 +85,7 @@ Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)"
     assert_eq!(
         json["totals"],
         json!({
-            "parents": 1, "deletes": 2, "waits": 3, "unconfirmed": 1, "complete": true,
+            "parents": 1, "deletes": 2, "waits": 3, "unconfirmed": 1, "aboveHour": false, "complete": true,
         })
     );
     assert_eq!(json["parents"][0]["stages"][0]["kinds"][0]["causes"], json!({ "Due": 2, "Finalizers": 1 }));
@@ -111,6 +111,7 @@ async fn each_parent_of_an_applied_cascade_is_counted_by_one_list_of_each_kind()
         "web             2          3  -".to_owned(),
         "bare            0          0  -".to_owned(),
         "2 parents, with 2 dependents to delete and 3 to wait for; 0 need a confirmation.".to_owned(),
+        "Limits: 100 dependents of one parent, 5,000 in an hour, of which 5,000 are left.".to_owned(),
         "Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)".to_owned(),
     ];
     assert_eq!(ended.stdout, expected);
@@ -198,5 +199,130 @@ async fn what_the_caller_may_not_list_is_said_to_be_unknown() -> Result<()> {
         assert_eq!((&clusters["count"], clusters.get("unknown")), (&json!(3), None), "{json}");
         assert_eq!(disks["unknown"]["reason"], json!("Forbidden"), "{json}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn parents_that_are_within_the_hour_alone_are_above_it_together() -> Result<()> {
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    for parent in ["a", "b"] {
+        lab.create("Project", parent, None).await?;
+        for number in [1, 2] {
+            lab.create("Cluster", &format!("{parent}{number}"), Some(parent)).await?;
+        }
+    }
+    let cascade = office.projects(json!({ "limits": { "maxPerHour": 3 } })).await?;
+    let json = office.types(&["plan", &cascade, "-o", "json"]).await?.json()?;
+    let totals = &json["totals"];
+    assert_eq!((&totals["unconfirmed"], &totals["aboveHour"]), (&json!(0), &json!(true)), "{json}");
+    let text = office.types(&["plan", &cascade]).await?.stdout.join("\n");
+    assert!(text.contains("Together 4 dependents, above what is left of this hour"), "{text}");
+    Ok(())
+}
+
+/// The Cascade of that name has a full hour, and deletions that have begun, for all that one knows.
+#[tokio::test]
+async fn a_cascade_that_may_not_be_read_is_not_taken_for_one_that_is_not_there() -> Result<()> {
+    let office = Office::new().await?;
+    let (lab, folder) = (&office.lab, tempfile::tempdir()?);
+    platform(lab).await?;
+    let stages = stages(lab);
+    let stages: Vec<&[Value]> = stages.iter().map(Vec::as_slice).collect();
+    let cascade = lab.cascade_of("Project", &stages, json!({}));
+    let file = folder.path().join("cascade.yaml").display().to_string();
+    std::fs::write(&file, serde_json::to_string(&cascade)?)?;
+    let name = cascade.metadata.name.context("a name")?;
+    let uid = lab.api("Project").get("web").await?.metadata.uid;
+    let record = json!({ "uid": uid, "revision": "earlier", "began": "2026-01-02T03:04:05Z", "total": 2 });
+    let begun = json!({ rewitness_crds::cascade::record_annotation(&name): record.to_string() });
+    lab.patch("Project", "web", json!({ "annotations": begun })).await?;
+
+    let rule = |group: &str, resource: &str| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: vec!["get".to_owned(), "list".to_owned()],
+        ..PolicyRule::default()
+    };
+    let definitions = rule("apiextensions.k8s.io", "customresourcedefinitions");
+    let few = vec![rule(&lab.group, "*"), definitions];
+    let account = lab.plane.service_account(&lab.ns, &unique("few"), few).await?;
+    let forbidden = async |args: &[&str]| Running::start(command(&account, args)?)?.end().await;
+    let proxy = lab.proxy()?;
+    let _busy = proxy.rule(Match::any().path("/cascades/"), Fault::too_many_requests(1));
+    let overloaded = async |args: &[&str]| Running::start(command(&proxy.kubeconfig(), args)?)?.end().await;
+
+    let (json, text) = (["plan", "-f", &file, "web", "-o", "json"], ["plan", "-f", &file, "web"]);
+    for (ended, text) in [
+        (forbidden(&json).await?, forbidden(&text).await?),
+        (overloaded(&json).await?, overloaded(&text).await?),
+    ] {
+        let json = ended.json()?;
+        assert_eq!(json["limits"].get("hourRoom"), None, "{json}");
+        assert_eq!(json["totals"].get("aboveHour"), None, "{json}");
+        assert_eq!(json["unknown"][0]["reason"], json!("StatusUnread"), "{json}");
+        let web = &json["parents"][0];
+        assert_eq!((&web["refused"], &web["unknown"][0]["reason"]), (&json!([]), &json!("RevisionUnread")));
+        let text = text.stdout.join("\n");
+        assert!(text.contains("of which it is not known how many are left"), "{text}");
+        assert!(text.contains("Unknown: what is left of this hour"), "{text}");
+    }
+
+    // There is none of that name: the hour is whole, and the revision is not kept anywhere.
+    let json = office.types(&json).await?.json()?;
+    assert_eq!((&json["limits"]["hourRoom"], &json["unknown"]), (&json!(5000), &json!([])), "{json}");
+    assert_eq!(json["parents"][0]["refused"][0]["reason"], json!("RevisionUnknown"), "{json}");
+    Ok(())
+}
+
+/// The discovery of one group has failed, as of an API service that is down.
+#[tokio::test]
+async fn a_kind_of_a_group_that_is_down_is_not_said_to_be_none() -> Result<()> {
+    let office = Office::new().await?;
+    office.lab.create("Project", "web", None).await?;
+    let cascade = office.projects(json!({})).await?;
+    let (proxy, group) = (office.lab.proxy()?, office.lab.group.clone());
+    let broken = format!("{group}/v1");
+    let stale = Fault::edit(move |_, body| {
+        let items = body["items"].as_array_mut().into_iter().flatten();
+        for version in items
+            .filter(|item| item["metadata"]["name"] == *group)
+            .flat_map(|item| item["versions"].as_array_mut().into_iter().flatten())
+        {
+            (version["freshness"], version["resources"]) = ("Stale".into(), json!([]));
+        }
+    });
+    let _down = proxy.rule(Match::any().when(|call| call.path == "/apis"), stale);
+    let args = ["confirm", &cascade, "web"];
+    let ended = Running::start(command(&proxy.kubeconfig(), &args)?)?.end().await?;
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    let said = ended.warnings();
+    assert!(said.contains("the server cannot say at present what it serves as"), "{said}");
+    assert!(said.contains(&broken), "{said}");
+    Ok(())
+}
+
+/// Whoever pastes a command that lost its context deletes in another cluster.
+#[tokio::test]
+async fn what_is_advised_goes_to_the_same_cluster() -> Result<()> {
+    let office = Office::new().await?;
+    platform(&office.lab).await?;
+    let more = json!({ "limits": { "maxDependents": 1 }, "paused": true, "holdDeletions": true });
+    let cascade = office.projects(more).await?;
+    let project = format!("{}/web", office.kinds("projects"));
+    let flags = "--context controlplane";
+    for (args, advice) in [
+        (&["plan", &cascade, "web"][..], format!("rewitness confirm {cascade} {project} {flags}")),
+        (&["resume", &cascade], format!("rewitness resume {cascade} --deletions {flags}")),
+        (&["pause", "nonsuch"], format!("kubectl get cascades {flags}")),
+        (&["unhold", "cascade/nonsuch"], format!("rewitness unhold cascade/nonsuch TYPE -A {flags}")),
+    ] {
+        let ended = office.types(&[args, &["--context", "controlplane"]].concat()).await?;
+        let said = [ended.stdout.join("\n"), ended.warnings()].concat();
+        assert!(said.contains(&advice), "{advice}: {ended:?}");
+    }
+    office.edit(&cascade, json!({ "mode": "Plan" })).await?;
+    let plans = office.types(&["confirm", &cascade, &project, "--context", "controlplane"]).await?;
+    assert!(plans.warnings().contains(&format!("rewitness plan {cascade} {project} {flags}")), "{plans:?}");
     Ok(())
 }

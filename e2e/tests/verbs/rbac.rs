@@ -328,3 +328,58 @@ rules:
     assert_eq!(applied.lines().filter(|line| line.ends_with("created")).count(), 2, "{applied}");
     Ok(())
 }
+
+/// What is printed for an operator that works in some namespaces alone is enough for it, and nothing
+/// of the kinds is granted elsewhere.
+#[tokio::test]
+async fn c12_an_operator_of_some_namespaces_is_granted_its_kinds_there_alone() -> Result<()> {
+    let mut office = Office::new().await?;
+    let folder = tempfile::tempdir()?;
+    let (lab, ns) = (&office.lab, office.lab.ns.clone());
+    let cascade = lab.cascade_of("Space", &[&[lab.dependents("Cluster")]], json!({}));
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let file = path("cascade.json");
+    std::fs::write(&file, serde_json::to_string(&cascade)?)?;
+    let scoped = ["rbac", "-f", &file, "--namespace-scope", &ns];
+    let printed = office.types(&[&scoped[..], &["--name", &lab.group]].concat()).await?;
+    let (everywhere, here) = printed.stdout.join("\n").split_once("kind: Role\n").map_or_else(
+        || panic!("no Role: {printed:?}"),
+        |(everywhere, here)| (everywhere.to_owned(), here.to_owned()),
+    );
+    assert!(!everywhere.contains(&format!("apiGroups: [\"{}\"]", lab.group)), "{printed:?}");
+    assert!(here.contains(&format!("namespace: \"{ns}\"")) && here.contains("clusters"), "{printed:?}");
+
+    let kubeconfig = lab.plane.service_account(&ns, "operator", Vec::new()).await?;
+    std::fs::write(path("roles.yaml"), printed.stdout.join("\n"))?;
+    lab.plane.kubectl_ok(&["apply", "-f", &path("roles.yaml")]).await?;
+    let account = format!("--serviceaccount={ns}:operator");
+    for kind in ["role", "clusterrole"] {
+        let role = format!("--{kind}={}", lab.group);
+        let (binding, name) = (format!("{kind}binding"), lab.group.as_str());
+        lab.plane.kubectl_ok(&["create", &binding, name, &role, &account, "-n", &ns]).await?;
+    }
+    let user = format!("system:serviceaccount:{ns}:operator");
+    let check = ["--check", "--as", &user];
+    until("the roles are in force", SOON, async || {
+        let checked = office.types(&[&scoped[..], &check[..]].concat()).await?;
+        Ok((checked.status == Some(0)).then_some(()))
+    })
+    .await?;
+    let unscoped = office.types(&[&["rbac", "-f", &file], &check[..]].concat()).await?;
+    assert_eq!(unscoped.status, Some(1), "{unscoped:?}");
+
+    office.kubeconfig = kubeconfig;
+    let name = office.write(cascade).await?;
+    let _operator = office.operator(&["--namespace-scope", &ns])?;
+    office.condition(&name, "Authorized", "True", "Granted").await?;
+    office.parent("Space", "web", &name).await?;
+    office.lab.create("Cluster", "a", Some("web")).await?;
+    office.lab.delete("Space", "web").await?;
+    office.lab.gone("Space", "web").await?;
+
+    let (_, projects) = written(&office.lab, &folder)?;
+    let out = office.types(&["rbac", "-f", &projects, "--namespace-scope", &ns]).await?;
+    assert_eq!((out.status, out.stdout.len()), (Some(1), 0), "{out:?}");
+    assert!(out.warnings().contains("lives in none"), "{out:?}");
+    Ok(())
+}

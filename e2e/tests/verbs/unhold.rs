@@ -70,3 +70,50 @@ async fn c10_while_a_rule_owns_the_name_only_force_lets_go() -> Result<()> {
     assert!(office.lab.exists("Cluster", "of-web").await?, "nothing is deleted by it");
     Ok(())
 }
+
+/// Setting it to mode Plan is what is advised: it must do.
+#[tokio::test]
+async fn c10_what_a_cascade_in_mode_plan_has_left_is_let_go_without_force() -> Result<()> {
+    let office = Office::new().await?;
+    let operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.stuck("Project", "web", &cascade).await?;
+    drop(operator);
+    office.edit(&cascade, json!({ "mode": "Plan" })).await?;
+    let ended = office.types(&["unhold", &format!("cascade/{cascade}")]).await?;
+    assert_eq!((ended.status, ended.stdout.len()), (Some(0), 1), "{ended:?}");
+    assert!(!ended.warnings().contains("warning"), "{ended:?}");
+    office.lab.gone("Project", "web").await?;
+
+    office.lab.create("Project", "other", None).await?;
+    let finalizers = json!({ "finalizers": [finalizer(&cascade)] });
+    office.lab.patch("Project", "other", finalizers).await?;
+    let forced = office.types(&["unhold", &format!("cascade/{cascade}"), "--force"]).await?;
+    assert_eq!(forced.status, Some(0), "{forced:?}");
+    assert!(!forced.warnings().contains("held anew"), "nothing holds it: {forced:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_one_object_is_let_go_only_where_exactly_it_is_named() -> Result<()> {
+    let office = Office::new().await?;
+    let cascade = left_behind(&office.lab, &["a"]).await?;
+    let (hold, projects) = (format!("cascade/{cascade}"), office.kinds("projects"));
+    for (args, status, expected) in [
+        (&[&*format!("{projects}/a"), "-A"][..], 2, "is one object, and -A is all namespaces"),
+        (&[&*format!("{projects}/")], 2, "names no object"),
+        (&[&*format!("{projects}/a/b")], 2, "names no object"),
+        (&[&*format!("{projects}/nonsuch")], 1, "there is no projects."),
+    ] {
+        let ended = office.types(&[&["unhold", &hold], args].concat()).await?;
+        assert_eq!((ended.status, ended.stdout.len()), (Some(status), 0), "{args:?}: {ended:?}");
+        assert!(ended.warnings().contains(expected), "{args:?}: {ended:?}");
+    }
+    assert!(is_held(&office.lab.api("Project").get("a").await?, &cascade));
+    // It is there, and is not held: nothing is to be done.
+    office.lab.create("Project", "free", None).await?;
+    let free = office.types(&["unhold", &hold, &format!("{projects}/free")]).await?;
+    assert_eq!(free.status, Some(0), "{free:?}");
+    assert!(free.warnings().contains("nothing here carries"), "{free:?}");
+    Ok(())
+}

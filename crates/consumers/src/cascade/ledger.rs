@@ -1,10 +1,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use rewitness_crds::CascadeStatus;
-use rewitness_crds::cascade::{FinishedCascade, HeldParent, Remaining};
+use rewitness_crds::cascade::{FinishedCascade, HeldParent, Remaining, Unconfirmed};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::hour::HourWindow;
+use super::plan::Refused;
 use super::report::{Report, Standing, being_deleted};
 use super::waits::{Cause, Wait};
 
@@ -146,6 +147,12 @@ impl From<&Report> for HeldParent {
             reason: report.standing.as_str().to_owned(),
             message,
             waits_for: waits.iter().map(Remaining::from).collect(),
+            unconfirmed: match &report.standing {
+                Standing::Refused(Refused::Unconfirmed(plan)) => {
+                    Some(Unconfirmed { hash: plan.hash.clone(), count: plan.count })
+                }
+                _ => None,
+            },
             confirmation: report.confirmation.clone(),
         }
     }
@@ -156,7 +163,7 @@ mod tests {
     use rewitness_crds::cascade::StageCount;
 
     use super::*;
-    use crate::cascade::plan::Refused;
+    use crate::cascade::limits;
     use crate::cascade::testing::{dependent, parent, time};
     use crate::cascade::waits::group;
 
@@ -213,6 +220,17 @@ mod tests {
             ledger.report(report("p", 0, standing.clone()));
             assert_eq!(ledger.blocked(time(now)).count() == 1, blocked, "{standing:?} at {now}");
         }
+    }
+
+    #[test]
+    fn c7_the_hash_that_confirms_a_deletion_is_in_the_status() {
+        let plan = limits::Unconfirmed { hash: "h".to_owned(), count: 3, given: None, why: Vec::new() };
+        let mut ledger = Ledger::default();
+        ledger.report(report("p", 0, Standing::Refused(Refused::Unconfirmed(plan))));
+        let mut status = CascadeStatus::default();
+        ledger.write(&mut status, time(1));
+        let expected = Unconfirmed { hash: "h".to_owned(), count: 3 };
+        assert_eq!(status.held_parents[0].unconfirmed, Some(expected));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub const WARNING_ANNOTATION: &str = "rewitness.dev/warning";
 /// assert_eq!(cascade::finalizer("project"), "cascade.rewitness.dev/project");
 /// assert!(cascade::is_finalizer("cascade.rewitness.dev/project"));
 /// assert!(!cascade::is_finalizer("hold.rewitness.dev/project"));
+/// assert_eq!(cascade::of_finalizer("cascade.rewitness.dev/project"), Some("project"));
 /// ```
 pub fn finalizer(cascade: &str) -> String {
     format!("{FINALIZER_PREFIX}{cascade}")
@@ -26,7 +27,12 @@ pub fn finalizer(cascade: &str) -> String {
 
 /// Whether a finalizer is some Cascade's.
 pub fn is_finalizer(finalizer: &str) -> bool {
-    finalizer.starts_with(FINALIZER_PREFIX)
+    of_finalizer(finalizer).is_some()
+}
+
+/// The name of the Cascade whose finalizer it is; `None` if it is none of a Cascade.
+pub fn of_finalizer(finalizer: &str) -> Option<&str> {
+    finalizer.strip_prefix(FINALIZER_PREFIX)
 }
 
 /// The annotation of a parent by which a person confirms a plan; its value is the plan's hash.

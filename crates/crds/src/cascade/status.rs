@@ -146,6 +146,9 @@ pub struct HeldParent {
     /// What is left, by kind and cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<Remaining>,
+    /// What waits for a person's confirmation, as the operator has listed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Unconfirmed>,
     /// What a person has confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
@@ -172,6 +175,16 @@ pub struct Remaining {
     /// Some of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+}
+
+/// A plan that waits for a person's confirmation.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Its hash: the value of the annotation that confirms it.
+    pub hash: String,
+    /// How many deletions it is, with those that were made already.
+    #[schemars(with = "i64")]
+    pub count: u64,
 }
 
 /// A person's confirmation of a plan, as it was found on the parent and is kept in its record.

@@ -21,7 +21,7 @@ pub(crate) enum VerdictFormat {
 /// The whole list, in the order in which it would go, with what would be refused, and the limits.
 /// Reads with your own rights, and writes nothing; what you may not read is said to be unknown.
 #[derive(Debug, Args)]
-#[command(override_usage = help::PLAN_USAGE, after_help = help::PLAN)]
+#[command(override_usage = help::PLAN_USAGE, after_help = help::plan())]
 pub(crate) struct PlanArgs {
     /// Which Cascade, and which of its parents, as web or projects/web [default: each of them].
     #[arg(num_args = 0..=2, value_name = "CASCADE PARENT")]
@@ -110,6 +110,10 @@ pub(crate) struct RbacArgs {
     /// The status is 1 if any is missing.
     #[arg(long)]
     pub(crate) check: bool,
+    /// For an operator that is started with the same flag: what can be granted in these namespaces
+    /// alone is.
+    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
+    pub(crate) namespace_scope: Vec<String>,
     /// Whose rights are checked, as system:serviceaccount:rewitness-system:rewitness [default: yours].
     #[arg(long = "as", value_name = "USER", requires = "check")]
     pub(crate) user: Option<String>,

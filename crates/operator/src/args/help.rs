@@ -1,5 +1,7 @@
 //! What `--help` says below the options.
 
+use crate::plan::{ExcessReason, RefusedReason, UnknownReason};
+
 pub(super) const REWITNESS: &str = "\
 Examples:
   rewitness tail widgets                          follow the widgets of the context's namespace
@@ -126,7 +128,7 @@ Examples:
                                                   one parent, whatever its deletion waits for
 
 What a Cascade holds is let go by its operator when the Cascade is deleted or set to mode Plan; only
-without one is this needed. While there is a Cascade of that name, it takes --force. Its dependents
+without one is this needed. While there is a Cascade of that name that enforces, it takes --force. Its dependents
 that are left stay: nothing is deleted by this.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
@@ -183,7 +185,23 @@ pub(super) const PLAN_USAGE: &str = "\
 rewitness plan [OPTIONS] CASCADE [PARENT]
        rewitness plan [OPTIONS] -f FILE [PARENT]";
 
-pub(super) const PLAN: &str = "\
+/// The words are those that the documents are made of.
+pub(super) fn plan() -> String {
+    let reasons = [
+        ("refused: what keeps it from beginning or going on", RefusedReason::ALL),
+        ("excess: why it needs a confirmation", ExcessReason::ALL),
+        ("unknown: what is not known, or why", UnknownReason::ALL),
+    ];
+    let of = |(what, words): (&str, &[(&str, &str)])| {
+        let word = |(word, meaning): &(&str, &str)| format!("    {word:<18} {}\n", meaning.trim());
+        format!("  {what}\n{}", words.iter().map(word).collect::<String>())
+    };
+    format!("{PLAN}{}\n{EXIT_STATUS}", reasons.map(of).concat())
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 wrong use.";
+
+const PLAN: &str = "\
 Examples:
   rewitness plan -f cascade.yaml                  each parent of a Cascade that is not applied yet
   rewitness plan project                          each parent of one that is
@@ -198,21 +216,22 @@ Output (-o):
   json, yaml
          {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Plan\",\"cascade\":…,\"origin\":\"cluster\",
           \"mode\":\"Plan\",\"limits\":{\"maxDependents\":…,\"maxPerHour\":…,\"hourRoom\":…},
-          \"refused\":[{\"reason\":…,\"message\":…}],\"notServed\":[…],
-          \"totals\":{\"parents\":…,\"deletes\":…,\"waits\":…,\"unconfirmed\":…,\"complete\":true},
+          \"refused\":[{\"reason\":…,\"message\":…}],\"notServed\":[…],\"unknown\":[{\"reason\":…,\"message\":…}],
+          \"totals\":{\"parents\":…,\"deletes\":…,\"waits\":…,\"unconfirmed\":…,\"aboveHour\":false,\"complete\":true},
           \"parents\":[{\"namespace\":…,\"name\":…,\"uid\":…,\"selected\":true,\"deleting\":…,\"deletes\":…,
-            \"waits\":…,\"complete\":true,\"hash\":…,\"excess\":[…],\"refused\":[…],\"stages\":[{\"name\":…,
-            \"kinds\":[{\"group\":…,\"version\":…,\"kind\":…,\"action\":\"Delete\",\"count\":…,
+            \"waits\":…,\"complete\":true,\"hash\":…,\"excess\":[…],\"refused\":[…],\"unknown\":[…],
+            \"stages\":[{\"name\":…,\"kinds\":[{\"group\":…,\"version\":…,\"kind\":…,\"action\":\"Delete\",\"count\":…,
             \"causes\":{\"Due\":…},\"unknown\":{…},\"dependents\":[{\"namespace\":…,\"name\":…,\"uid\":…,
             \"cause\":…,\"message\":…}]}]}]}]}
-         dependents are there for a PARENT alone; namespace, deleting and unknown where they apply.
-         Fields and words may be added, none change.
+         dependents are there for a PARENT alone; namespace, deleting and a kind's unknown where they
+         apply; hourRoom and aboveHour where they are known. Fields and words may be added, none
+         change.
 
   cause    Due (would be deleted), AwaitsOthers, Protected, Terminating, Cascading, Finalizers
   complete whether all could be listed; if not, there may be more than is counted
-  excess   why a confirmation is needed: MaxDependents, MaxPerHour, KindRemoved
-
-Exit status: 0 done, 1 failed, 2 wrong use.";
+  aboveHour
+           whether all parents together have more to delete than is left of this hour
+";
 
 pub(super) const CONFIRM: &str = "\
 Examples:
@@ -220,7 +239,8 @@ Examples:
   rewitness confirm project spaces/web -n team-a --yes
 
 Writes the annotation confirm.rewitness.dev/CASCADE with the hash of the list; who may patch the parent
-may confirm. What comes to the list later has to be confirmed anew.
+may confirm. What comes to the list later has to be confirmed anew. Where the operator's status names
+another list than the one that you see, nothing is confirmed.
 
 Output (-o), after the list and the question on stderr:
   text   a line
@@ -271,9 +291,10 @@ Examples:
   rewitness rbac -f cascade.yaml                  for a Cascade that is to be applied
   rewitness rbac --all | kubectl apply -f -       for all that there are
   rewitness rbac --all --check --as system:serviceaccount:rewitness-system:rewitness
+  rewitness rbac --all --namespace-scope team-a   for `rewitness run --namespace-scope team-a`
 
 Bind the ClusterRole to the operator's ServiceAccount; where a Cascade names the namespaces of its
-parents, there is a Role in each of them besides. What every account may do is not in it: reading
+parents, or the operator works in some alone, there is a Role in each of them besides. What every account may do is not in it: reading
 what is served, asking for its own rights.
 
 Output (-o):

@@ -172,7 +172,18 @@ fn the_commands_about_cascades_take_what_one_would_type() {
         "rewitness rbac --all -f a.yaml",
         "rewitness rbac --all --as x",
         "rewitness rbac --all --name a/b",
+        "rewitness rbac --all --namespace-scope Team_A",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn the_help_of_plan_has_each_word_that_its_documents_are_made_of() {
+    use crate::plan::{ExcessReason, RefusedReason, UnknownReason};
+    let help = parse("rewitness plan --help").unwrap_err().to_string();
+    for (word, meaning) in [RefusedReason::ALL, ExcessReason::ALL, UnknownReason::ALL].concat() {
+        assert!(help.contains(&format!("    {word} ")) && help.contains(meaning.trim()), "{word}: {help}");
+    }
+    assert!(help.trim_end().ends_with("2 wrong use."), "{help}");
 }

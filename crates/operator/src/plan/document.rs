@@ -7,14 +7,15 @@ use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
 use serde::Serialize;
 
-use crate::answer;
+use super::words::{ExcessReason, RefusedReason, UnknownReason};
+use crate::typed::Typed;
 
 /// What the deletion of parents would take along by a Cascade.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plan {
-    api_version: &'static str,
-    kind: &'static str,
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
     pub(super) cascade: String,
     /// `cluster` or `file`.
     pub(super) origin: &'static str,
@@ -23,8 +24,13 @@ pub(crate) struct Plan {
     /// What keeps every deletion from beginning.
     pub(super) refused: Vec<Reason>,
     pub(super) not_served: Vec<String>,
+    /// What is not known of the Cascade itself.
+    pub(super) unknown: Vec<Reason>,
     pub(super) totals: Totals,
     pub(super) parents: Vec<ParentPlan>,
+    /// How commands are advised, in the text.
+    #[serde(skip)]
+    pub(super) typed: Typed,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -32,8 +38,9 @@ pub(crate) struct Plan {
 pub(super) struct Limits {
     pub(super) max_dependents: u32,
     pub(super) max_per_hour: u32,
-    /// How many may still begin in this hour.
-    pub(super) hour_room: u64,
+    /// How many may still begin in this hour; absent if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hour_room: Option<u64>,
 }
 
 /// A word from a fixed set, and the same for people.
@@ -54,6 +61,12 @@ pub(super) struct Totals {
     pub(super) waits: u64,
     /// How many parents need a confirmation.
     pub(super) unconfirmed: u64,
+    /// How many would be deleted with parents whose deletion has not begun: these count in an hour.
+    #[serde(skip)]
+    pub(super) begins: u64,
+    /// Whether those together are more than what is left of this hour; absent if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) above_hour: Option<bool>,
     /// Whether every kind could be listed; if not, there may be more.
     pub(super) complete: bool,
 }
@@ -74,12 +87,17 @@ pub(crate) struct ParentPlan {
     pub(super) deletes: u64,
     pub(super) waits: u64,
     pub(super) complete: bool,
+    /// Whether its deletion has begun, and counts in an hour already.
+    #[serde(skip)]
+    pub(super) begun: bool,
     /// Of what would be deleted: the value that confirms it.
     pub(crate) hash: String,
     /// Why it needs a confirmation that is not there.
     pub(super) excess: Vec<Reason>,
     /// What keeps this deletion from going on, beside what keeps every one.
     pub(super) refused: Vec<Reason>,
+    /// What is not known of it beside its dependents.
+    pub(super) unknown: Vec<Reason>,
     pub(super) stages: Vec<StagePlan>,
     /// As it is typed, for the commands in the text.
     #[serde(skip)]
@@ -122,52 +140,40 @@ pub(super) struct DependentPlan {
 }
 
 impl Plan {
-    pub(super) fn new(
-        cascade: &str,
-        origin: &'static str,
-        mode: Mode,
-        limits: Limits,
-        refused: Vec<Reason>,
-        not_served: Vec<String>,
-    ) -> Self {
-        let (api_version, kind) = (answer::API_VERSION, "Plan");
-        let totals = Totals { complete: not_served.is_empty(), ..Totals::default() };
-        let cascade = cascade.to_owned();
-        Self {
-            api_version,
-            kind,
-            cascade,
-            origin,
-            mode,
-            limits,
-            refused,
-            not_served,
-            totals,
-            parents: Vec::new(),
-        }
-    }
-
     /// A parent's part of it. `stated` is what the rule says of itself, for all of them.
     pub(crate) fn parent(&self, preview: &Preview, stated: &[Refused]) -> ParentPlan {
-        ParentPlan::new(preview, |refused| {
+        let mut parent = ParentPlan::new(preview, |refused| {
             stated.contains(refused) || self.refused.contains(&Reason::of_refused(refused))
-        })
+        });
+        if self.unknown.iter().any(|one| one.reason == UnknownReason::StatusUnread.as_str()) {
+            parent.forget_revision();
+        }
+        parent
     }
 
     /// Takes these parents in; with each of their dependents, or with numbers alone.
     pub(super) fn take(&mut self, mut parents: Vec<ParentPlan>, with_dependents: bool) {
+        let totals = &mut self.totals;
         for parent in &mut parents {
-            self.totals.parents += 1;
-            self.totals.deletes += parent.deletes;
-            self.totals.waits += parent.waits;
-            self.totals.unconfirmed += u64::from(!parent.excess.is_empty());
-            self.totals.complete &= parent.complete;
+            totals.parents += 1;
+            totals.deletes += parent.deletes;
+            totals.waits += parent.waits;
+            totals.unconfirmed += u64::from(!parent.excess.is_empty());
+            totals.begins += if parent.begun { 0 } else { parent.deletes };
+            totals.complete &= parent.complete;
             if !with_dependents {
                 let kinds = parent.stages.iter_mut().flat_map(|stage| &mut stage.kinds);
                 kinds.for_each(|kind| kind.dependents = None);
             }
         }
+        totals.above_hour = self.limits.hour_room.map(|room| totals.begins > room);
         self.parents = parents;
+    }
+
+    /// Whether a parent may need a confirmation although that is not said of it.
+    pub(super) fn may_need_more(&self) -> bool {
+        let unsure = |parent: &ParentPlan| !parent.complete || !parent.unknown.is_empty();
+        !self.unknown.is_empty() || self.parents.iter().any(unsure)
     }
 }
 
@@ -188,9 +194,11 @@ impl ParentPlan {
             deletes,
             waits: preview.dependents().count() as u64 - deletes,
             complete: preview.is_complete(),
+            begun: preview.begun.is_some(),
             hash: preview.hash.clone(),
             excess: preview.excess.iter().map(Reason::of_excess).collect(),
             refused: refused.map(Reason::of_refused).collect(),
+            unknown: Reason::of_definition(preview).into_iter().collect(),
             stages: preview
                 .stages
                 .iter()
@@ -200,6 +208,18 @@ impl ParentPlan {
                 })
                 .collect(),
             typed: preview.parent.to_string(),
+        }
+    }
+
+    /// By which revision its deletion goes is in the Cascade's status: without that it is not known
+    /// whether it is kept.
+    fn forget_revision(&mut self) {
+        let before = self.refused.len();
+        self.refused.retain(|one| one.reason != RefusedReason::RevisionUnknown.as_str());
+        if self.refused.len() < before {
+            let message = "its deletion goes by an earlier revision of the Cascade, and this is by the one \
+                           that is planned";
+            self.unknown.push(Reason::unknown(UnknownReason::RevisionUnread, message));
         }
     }
 
@@ -213,7 +233,7 @@ impl KindPlan {
     fn new(kind: &PreviewKind) -> Self {
         let (found, unknown): (&[Found], _) = match &kind.found {
             Ok(found) => (found, None),
-            Err(cause) => (&[], Some(Reason { reason: cause.as_str(), message: cause.to_string() })),
+            Err(cause) => (&[], Some(Reason::unknown(UnknownReason::of(cause), cause.to_string()))),
         };
         let mut causes = BTreeMap::new();
         found.iter().for_each(|found| *causes.entry(found.cause.as_str()).or_default() += 1);
@@ -244,16 +264,26 @@ impl DependentPlan {
 
 impl Reason {
     pub(super) fn of_refused(refused: &Refused) -> Self {
-        Self { reason: refused.as_str(), message: refused.to_string() }
+        Self { reason: RefusedReason::of(refused).as_str(), message: refused.to_string() }
     }
 
     fn of_excess(excess: &Excess) -> Self {
-        let reason = match excess {
-            Excess::Dependents { .. } => "MaxDependents",
-            Excess::Hour { .. } => "MaxPerHour",
-            Excess::KindRemoved => "KindRemoved",
-            _ => "Other",
-        };
-        Self { reason, message: excess.to_string() }
+        Self { reason: ExcessReason::of(excess).as_str(), message: excess.to_string() }
+    }
+
+    pub(super) fn unknown(reason: UnknownReason, message: impl Into<String>) -> Self {
+        Self { reason: reason.as_str(), message: message.into() }
+    }
+
+    /// That the parents' definition could not be read, where a deletion would depend on it: it is
+    /// asked when a deletion begins.
+    fn of_definition(preview: &Preview) -> Option<Self> {
+        let is_asked = preview.begun.is_none() && preview.kind_removed.is_none();
+        let kind = &preview.parent.kind;
+        let message = format!(
+            "whether {kind} itself is being removed with all of its objects, which would need a confirmation: \
+             its CustomResourceDefinition could not be read"
+        );
+        is_asked.then(|| Self::unknown(UnknownReason::DefinitionUnread, message))
     }
 }

@@ -4,10 +4,12 @@ use rewitness_consumers::cascade::{HourWindow, Refused, Rule, RuleNeeds};
 use rewitness_crds::Cascade;
 use rewitness_messaging::Timestamp;
 
-use super::document::{Limits, Plan, Reason};
+use super::document::{Limits, Plan, Reason, Totals};
 use super::stated;
+use super::words::UnknownReason;
+use crate::answer;
 use crate::connect::Link;
-use crate::exit::wrong_use;
+use crate::exit::{chain, wrong_use};
 use crate::sources;
 
 /// A Cascade, and what its status says of this hour.
@@ -18,12 +20,14 @@ pub(crate) struct Subject {
     /// What the rule says of itself: that it is paused, say.
     pub(crate) rule_refusals: Vec<Refused>,
     origin: &'static str,
+    /// Why its status is not known, and with it the hour.
+    unread: Option<String>,
 }
 
 impl Subject {
     /// The one of this name.
     pub(crate) async fn of_cluster(link: &Link, typed: &str) -> anyhow::Result<Self> {
-        Self::new(sources::named(link, typed).await?, "cluster")
+        Self::new(sources::named(link, typed).await?, "cluster", None)
     }
 
     /// The one of a file. What was deleted in this hour, and with which revisions deletions have
@@ -36,30 +40,48 @@ impl Subject {
             ))
         })?;
         let name = cascade.metadata.name.clone().unwrap_or_default();
-        // Who may not read Cascades, or has none installed yet, plans for one that is not there.
-        let former = sources::find(link, &name).await.ok().flatten();
+        let (former, unread) = match sources::find(link, &name).await {
+            Ok(former) => (former, None),
+            // There may be one all the same, of which the hour is full.
+            Err(error) => (None, chain(error.as_ref()).lines().next().map(str::to_owned)),
+        };
         let status = former.and_then(|former| former.status);
-        Self::new(Cascade { status, ..cascade }, "file")
+        Self::new(Cascade { status, ..cascade }, "file", unread)
     }
 
-    fn new(cascade: Cascade, origin: &'static str) -> anyhow::Result<Self> {
+    fn new(cascade: Cascade, origin: &'static str, unread: Option<String>) -> anyhow::Result<Self> {
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
         let rule = Rule::new(&cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))?;
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
         let rule_refusals = stated(&rule, &cascade.spec);
-        Ok(Self { cascade, rule, hour: HourWindow::new(hour), rule_refusals, origin })
+        Ok(Self { cascade, rule, hour: HourWindow::new(hour), rule_refusals, origin, unread })
     }
 
     /// The plan of no parent yet.
-    pub(super) fn plan(&self, needs: RuleNeeds) -> Plan {
+    pub(super) fn plan(&self, needs: RuleNeeds, link: &Link) -> Plan {
         let spec = &self.cascade.spec;
-        let limits = Limits {
-            max_dependents: spec.limits.max_dependents,
-            max_per_hour: spec.limits.max_per_hour,
-            hour_room: self.hour.room(spec.limits.max_per_hour, Timestamp::now()),
-        };
-        let refused = self.rule_refusals.iter().chain(&needs.refused).map(Reason::of_refused).collect();
-        let not_served = needs.not_served.iter().map(ToString::to_string).collect();
-        Plan::new(self.rule.name(), self.origin, spec.mode, limits, refused, not_served)
+        let room = self.hour.room(spec.limits.max_per_hour, Timestamp::now());
+        let unknown = self.unread.as_ref().map(|why| {
+            let what = "what is left of this hour, and by which revisions deletions go that have begun";
+            Reason::unknown(UnknownReason::StatusUnread, format!("{what}: {why}"))
+        });
+        Plan {
+            api_version: answer::API_VERSION,
+            kind: "Plan",
+            cascade: self.rule.name().to_owned(),
+            origin: self.origin,
+            mode: spec.mode,
+            limits: Limits {
+                max_dependents: spec.limits.max_dependents,
+                max_per_hour: spec.limits.max_per_hour,
+                hour_room: self.unread.is_none().then_some(room),
+            },
+            refused: self.rule_refusals.iter().chain(&needs.refused).map(Reason::of_refused).collect(),
+            not_served: needs.not_served.iter().map(ToString::to_string).collect(),
+            unknown: unknown.into_iter().collect(),
+            totals: Totals { complete: needs.not_served.is_empty(), ..Totals::default() },
+            parents: Vec::new(),
+            typed: link.typed.clone(),
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! A plan for people: whole for one parent, a line each for several. Names are bounded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::document::{DependentPlan, KindPlan, ParentPlan, Plan};
-use crate::called;
-use crate::text::{counted, thousands};
+use super::document::{DependentPlan, KindPlan, ParentPlan, Plan, Reason};
+use crate::text::{counted, shell_word, thousands};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
 const NAMED: usize = 10;
@@ -31,24 +31,29 @@ pub(super) fn text(plan: &Plan, names: Names) -> String {
     let mode = format!("{:?}", plan.mode);
     let place = if plan.origin == "file" { " as in the file" } else { "" };
     let mut text = format!("cascade/{}{place}, mode {mode}\n", plan.cascade);
+    let is_named = |kind: &KindPlan| kind.dependents.is_some();
     match &*plan.parents {
-        [parent]
-            if parent.stages.iter().any(|stage| stage.kinds.iter().any(|kind| kind.dependents.is_some())) =>
-        {
+        [parent] if parent.stages.iter().flat_map(|stage| &stage.kinds).any(is_named) => {
             text += &parent_text(parent, names);
-            text += &limits(plan, parent);
+            text += &limits(plan);
+            text += &confirmation(plan, parent);
         }
-        [] if plan.not_served.is_empty() => text += "It has no parents now.\n",
-        [] => {}
-        parents => text += &table(plan, parents, names),
+        [] if plan.not_served.is_empty() => text += &format!("It has no parents now.\n{}", limits(plan)),
+        [] => text += &limits(plan),
+        parents => text += &(table(plan, parents, names) + &limits(plan) + &of_parents(parents)),
     }
     for kind in &plan.not_served {
         let _ = writeln!(text, "Unknown: the server does not serve {kind}");
     }
-    for refused in plan.refused.iter().chain(plan.parents.iter().take(1).flat_map(|parent| &parent.refused)) {
-        let _ = writeln!(text, "Refused: {} ({})", refused.message, refused.reason);
-    }
+    plan.unknown.iter().for_each(|unknown| text += &unknown.line("Unknown"));
+    plan.refused.iter().for_each(|refused| text += &refused.line("Refused"));
     text
+}
+
+impl Reason {
+    fn line(&self, what: &str) -> String {
+        format!("{what}: {} ({})\n", self.message, self.reason)
+    }
 }
 
 /// What the deletion of one parent takes, in the order in which it goes.
@@ -73,14 +78,22 @@ pub(crate) fn parent_text(parent: &ParentPlan, names: Names) -> String {
             let _ = writeln!(text, "; {} more would be waited for.", thousands(waits));
         }
     }
+    parent.unknown.iter().for_each(|unknown| text += &unknown.line("Unknown"));
+    parent.refused.iter().for_each(|refused| text += &refused.line("Refused"));
     text
 }
 
+impl KindPlan {
+    fn name(&self) -> String {
+        match &*self.group {
+            "" => self.kind.clone(),
+            group => format!("{}.{group}", self.kind),
+        }
+    }
+}
+
 fn kind_text(kind: &KindPlan, names: Names) -> String {
-    let name = match &*kind.group {
-        "" => kind.kind.clone(),
-        group => format!("{}.{group}", kind.kind),
-    };
+    let name = kind.name();
     if let Some(unknown) = &kind.unknown {
         return format!("     {name}: unknown; {}\n", unknown.message);
     }
@@ -103,28 +116,36 @@ fn dependent_text(dependent: &DependentPlan) -> String {
     }
 }
 
-fn limits(plan: &Plan, parent: &ParentPlan) -> String {
+fn limits(plan: &Plan) -> String {
     let limits = &plan.limits;
-    let mut text = format!(
-        "Limits: {} of one parent, {} in an hour, of which {} are left.\n",
+    let (of_one, in_an_hour) = (
         counted(limits.max_dependents.into(), "dependent", "dependents"),
         thousands(limits.max_per_hour.into()),
-        thousands(limits.hour_room)
     );
+    let left = match limits.hour_room {
+        Some(room) => format!("of which {} are left", thousands(room)),
+        None => "of which it is not known how many are left".to_owned(),
+    };
+    let mut text = format!("Limits: {of_one} of one parent, {in_an_hour} in an hour, {left}.\n");
+    // Each parent alone may be within the limit.
+    if plan.totals.above_hour == Some(true) && plan.parents.len() > 1 {
+        let together = counted(plan.totals.begins, "dependent", "dependents");
+        let _ = writeln!(
+            text,
+            "Together {together}, above what is left of this hour: not all can be deleted without a confirmation."
+        );
+    }
+    text
+}
+
+fn confirmation(plan: &Plan, parent: &ParentPlan) -> String {
     if parent.excess.is_empty() {
-        return text;
+        return String::new();
     }
     let why: Vec<&str> = parent.excess.iter().map(|excess| &*excess.message).collect();
-    let _ = writeln!(
-        text,
-        "It needs a confirmation: {}.\n  hash {}\n  {} confirm {} {}",
-        why.join(", and "),
-        parent.hash,
-        called::typed(),
-        plan.cascade,
-        parent.typed
-    );
-    text
+    let (why, hash) = (why.join(", and "), &parent.hash);
+    let words = format!("confirm {} {}", shell_word(&plan.cascade), parent.typed);
+    format!("It needs a confirmation: {why}.\n  hash {hash}\n  {}\n", plan.typed.rewitness(words))
 }
 
 /// A line for each parent, those with the most to delete first.
@@ -142,7 +163,8 @@ fn table(plan: &Plan, parents: &[ParentPlan], names: Names) -> String {
     for parent in listed {
         let excess = parent.excess.iter().map(|excess| format!("confirmation: {}", excess.message));
         let refused = parent.refused.iter().map(|refused| format!("{}: {}", refused.reason, refused.message));
-        let unknown = (!parent.complete).then(|| "more is unknown".to_owned());
+        let is_unsure = !parent.complete || !parent.unknown.is_empty();
+        let unknown = is_unsure.then(|| "more is unknown".to_owned());
         let needs: Vec<String> = unknown.into_iter().chain(refused).chain(excess).collect();
         let needs = if needs.is_empty() { "-".to_owned() } else { needs.join("; ") };
         let (deletes, waits) = (thousands(parent.deletes), thousands(parent.waits));
@@ -155,24 +177,40 @@ fn table(plan: &Plan, parents: &[ParentPlan], names: Names) -> String {
     let totals = &plan.totals;
     let _ = writeln!(
         text,
-        "{}, with {}{} to delete and {} to wait for; {} a confirmation.",
+        "{}, with {}{} to delete and {} to wait for; {}{} a confirmation.",
         counted(totals.parents, "parent", "parents"),
         if totals.complete { "" } else { "at least " },
         counted(totals.deletes, "dependent", "dependents"),
         thousands(totals.waits),
+        if plan.may_need_more() { "at least " } else { "" },
         match totals.unconfirmed {
             1 => "1 needs".to_owned(),
             several => format!("{} need", thousands(several)),
         }
     );
-    text + &unknown_kinds(parents)
+    text
 }
 
-/// What could not be listed, once for all parents.
-fn unknown_kinds(parents: &[ParentPlan]) -> String {
-    let kinds = parents.iter().take(1).flat_map(|parent| &parent.stages).flat_map(|stage| &stage.kinds);
-    let unknown = kinds.filter_map(|kind| Some((kind, kind.unknown.as_ref()?)));
-    unknown.map(|(kind, why)| format!("Unknown: {} {}\n", kind.kind, why.message)).collect()
+/// What is not known of any of the parents, and what keeps any from going; each once.
+fn of_parents(parents: &[ParentPlan]) -> String {
+    let (mut kinds, mut unknown, mut refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+    for parent in parents {
+        for kind in parent.stages.iter().flat_map(|stage| &stage.kinds) {
+            kinds.extend(
+                kind.unknown.as_ref().map(|why| format!("Unknown: {} {}\n", kind.name(), why.message)),
+            );
+        }
+        for (reasons, what, lines) in
+            [(&parent.unknown, "Unknown", &mut unknown), (&parent.refused, "Refused", &mut refused)]
+        {
+            reasons.iter().for_each(|one| *lines.entry((what, &*one.message, one.reason)).or_insert(0) += 1);
+        }
+    }
+    let line = |((what, message, reason), count): ((&str, &str, &str), u64)| {
+        let of = counted(count, "parent", "parents");
+        format!("{what} of {of}: {message} ({reason})\n")
+    };
+    kinds.into_iter().chain(unknown.into_iter().map(line)).chain(refused.into_iter().map(line)).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use futures::stream;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    SubjectAccessReviewSpec,
 };
 use kube::Api;
 use kube::api::PostParams;
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::answer;
 use crate::args::RbacArgs;
+use crate::call::in_time;
 use crate::connect::Link;
 use crate::exit::Status;
 use crate::screen::Screen;
@@ -86,28 +87,28 @@ pub(super) async fn check(
 }
 
 async fn review(args: &RbacArgs, link: &Link, right: &Right) -> kube::Result<bool> {
-    let attributes = Some(attributes(right));
-    let by = PostParams::default();
-    let status: Option<SubjectAccessReviewStatus> = match &args.user {
-        Some(user) => {
-            let spec = SubjectAccessReviewSpec {
-                user: Some(user.clone()),
-                groups: Some(groups(user, &args.groups)),
-                resource_attributes: attributes,
-                ..SubjectAccessReviewSpec::default()
-            };
-            let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-            Api::<SubjectAccessReview>::all(link.client.clone()).create(&by, &review).await?.status
-        }
-        None => {
-            let spec = SelfSubjectAccessReviewSpec {
-                resource_attributes: attributes,
-                ..SelfSubjectAccessReviewSpec::default()
-            };
-            let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-            Api::<SelfSubjectAccessReview>::all(link.client.clone()).create(&by, &review).await?.status
-        }
+    let Some(user) = &args.user else { return may(link, right).await };
+    let spec = SubjectAccessReviewSpec {
+        user: Some(user.clone()),
+        groups: Some(groups(user, &args.groups)),
+        resource_attributes: Some(attributes(right)),
+        ..SubjectAccessReviewSpec::default()
     };
+    let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+    let reviews: Api<SubjectAccessReview> = Api::all(link.client.clone());
+    let status = in_time(reviews.create(&PostParams::default(), &review)).await?.status;
+    Ok(status.is_some_and(|status| status.allowed))
+}
+
+/// Whether whoever asks has the right.
+pub(crate) async fn may(link: &Link, right: &Right) -> kube::Result<bool> {
+    let spec = SelfSubjectAccessReviewSpec {
+        resource_attributes: Some(attributes(right)),
+        ..SelfSubjectAccessReviewSpec::default()
+    };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(link.client.clone());
+    let status = in_time(reviews.create(&PostParams::default(), &review)).await?.status;
     Ok(status.is_some_and(|status| status.allowed))
 }
 

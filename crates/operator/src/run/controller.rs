@@ -14,7 +14,6 @@ use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use super::call::in_time;
 use super::course::{Course, is_ours};
 use super::error::Error;
 use super::followed::Followed;
@@ -22,6 +21,7 @@ use super::known::Withheld;
 use super::own_finalizer::may_warn;
 use super::rules::Rules;
 use super::warning::Wish;
+use crate::call::in_time;
 
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: u16 = 8;

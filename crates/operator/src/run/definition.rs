@@ -13,9 +13,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 
-use super::call::in_time;
 use super::course::HeldParents;
 use super::rules::Rules;
+use crate::call::in_time;
 
 /// How often it is looked whether the definition has come.
 const LOOK: Duration = Duration::from_secs(5);

@@ -9,10 +9,10 @@ use rewitness_crds::cascade::condition;
 use rewitness_messaging::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::call::in_time;
 use super::course::is_ours;
 use super::followed::Followed;
 use super::rules::Rules;
+use crate::call::in_time;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);

@@ -6,8 +6,8 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION};
 use serde_json::{Value, json};
 
-use super::call::in_time;
 use super::course::{HeldParents, is_held};
+use crate::call::in_time;
 
 /// How often a change is tried while others change the Cascade too; our own status writes do.
 const TRIES: usize = 8;

@@ -16,7 +16,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::call::in_time;
 use super::counts::{Counts, Shrinks};
 use super::course::{Course, Grip, HeldParents, is_ours};
 use super::error::Error;
@@ -29,6 +28,7 @@ use super::records::StatusRecords;
 use super::release::Release;
 use super::scribe::Scribe;
 use super::warning::Wish;
+use crate::call::in_time;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);

@@ -1,14 +1,15 @@
 //! Whether a Cascade is there whose finalizer is to be taken off by hand (C10).
 
 use rewitness_crds::Cascade;
+use rewitness_crds::cascade::Mode;
 
 use super::HoldRef;
 use crate::args::UnholdArgs;
-use crate::called;
 use crate::connect::Link;
 use crate::exit::wrong_use;
 use crate::screen::Screen;
 use crate::sources;
+use crate::text::shell_word;
 
 /// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
 pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {
@@ -28,10 +29,8 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
     }
     match (&*args.types, owner) {
         ([], None) => Err(wrong_use(format!(
-            "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  \
-             {} unhold {} TYPE -A",
-            called::typed(),
-            args.hold
+            "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  {}",
+            link.typed.rewitness(format_args!("unhold {} TYPE -A", shell_word(&args.hold.to_string())))
         ))),
         ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
         (types, _) => Ok(types.to_vec()),
@@ -40,19 +39,22 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
 
 fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow::Result<()> {
     let is_going = owner.metadata.deletion_timestamp.is_some();
-    let why = match is_going {
-        true => "is being deleted, and its operator lets go of its parents",
-        false => "is there, and its operator holds its parents",
+    if owner.spec.mode == Mode::Plan || args.dry_run {
+        // A Cascade that only plans holds nothing: its operator takes the same finalizer off.
+        return Ok(());
+    }
+    let (why, instead) = match is_going {
+        true => ("is being deleted, and its operator lets go of its parents", "without an operator"),
+        false => (
+            "is there, and its operator holds its parents",
+            "to let go of all, delete it or set it to mode Plan; without an operator, or for one parent",
+        ),
     };
-    if args.dry_run || args.force {
-        if args.force && !is_going {
+    if args.force {
+        if !is_going {
             screen.alarm("warning", format_args!("{} {why}: live ones will be held anew", args.hold));
         }
         return Ok(());
     }
-    anyhow::bail!(
-        "{} {why}\nto let go of all, delete it or set it to mode Plan; \
-         without an operator, or for one parent, --force takes the finalizer off",
-        args.hold
-    )
+    anyhow::bail!("{} {why}\n{instead}, --force takes the finalizer off", args.hold)
 }
