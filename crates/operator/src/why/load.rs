@@ -203,7 +203,7 @@ impl<'a> Loader<'a> {
             let what = format!("list {}", facts.defined);
             return Some(Err(Unread { what, reason: Some("it is not served any more".to_owned()) }));
         };
-        facts.content = content::of_kinds(self, vec![kind.clone()], None, |_| true).await;
+        facts.content = content::of_kinds(self, vec![kind.clone()], None, None).await;
         Some(Ok(facts))
     }
 
