@@ -53,6 +53,10 @@ impl Judge<'_> {
                 return finding(Weight::Unknown, "Held", message)
                     .with(self.about_rule(cascade, parent, deleting, None));
             }
+            None if holding.is_some() => {
+                let message = format!("held by the Cascade {name} a moment ago, and gone since");
+                return finding(Weight::Waits, "Held", message);
+            }
             None => {
                 let message = format!("held by the Cascade {name}; what it waits for was not looked at");
                 return finding(Weight::Waits, "Held", message)
@@ -314,7 +318,8 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
 fn has_work(preview: &Preview, told: Option<&HeldParent>) -> bool {
     // An operator that may not go on has nothing to do either.
     let is_refused = told.is_some_and(|told| {
-        told.reason == "MissingRights" || told.waits_for.iter().any(|wait| wait.cause == "Refused")
+        let mut waits = told.waits_for.iter();
+        told.reason == "MissingRights" || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
     preview.refused.is_empty() && !is_refused && preview.is_complete() && preview.stage().is_none_or(is_due)

@@ -50,7 +50,9 @@ fn an_operator_that_lacks_a_right_is_not_missed() {
             "type": "Authorized", "status": "False", "reason": "MissingRights", "message": "grant the operator: delete clusters.example.com",
             "lastTransitionTime": SIX_HOURS_AGO,
         }],
-        "heldParents": [{ "name": "web", "uid": "web", "reason": "MissingRights", "message": "" }],
+        "heldParents": [{ "name": "web", "uid": "web", "reason": "DependentsRemain", "message": "", "waitsFor": [
+            { "kind": "Cluster.example.com", "count": 1, "cause": "Forbidden", "message": "cannot be listed" },
+        ] }],
     });
     facts.cascades = Ok(vec![cascade("project", "2026-01-02T03:10:00Z", status)]);
     let work = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
