@@ -23,8 +23,13 @@ pub(crate) struct OnTerminal {
 }
 
 impl OnTerminal {
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
-        let Terminal { mut ours, theirs } = Terminal::open(100)?;
+    pub(crate) fn start(command: Command) -> Result<Self> {
+        Self::sized(command, 100)
+    }
+
+    /// On a terminal with so many columns.
+    pub(crate) fn sized(mut command: Command, columns: usize) -> Result<Self> {
+        let Terminal { mut ours, theirs } = Terminal::open(columns)?;
         command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
         let (keyboard, shown) = (ours.try_clone()?, Arc::new(Mutex::new(String::new())));
