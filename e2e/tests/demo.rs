@@ -1,5 +1,6 @@
 //! The demo in somebody's cluster, here the shared control plane: it shows everything, and leaves nothing behind.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -39,8 +40,8 @@ const STEPS: [&str; 11] = [
     "A plan",
     "A deletion by reference",
     "A crash in the middle",
-    "A dependent that stays",
     "Leaving",
+    "Why is it still there?",
 ];
 
 /// There is one API group of the demo, so one demo at a time.
@@ -75,6 +76,13 @@ fn operators() -> Result<Vec<String>> {
     Ok(running.lines().filter(|args| args.starts_with(&program)).map(String::from).collect())
 }
 
+/// PATH, with the folder of this program before everything else.
+fn path_with(program: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).unwrap_or_default()
+}
+
 /// `make demo CONTEXT=controlplane` with these flags, and without a terminal.
 fn demo(plane: &ControlPlane, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
@@ -82,6 +90,7 @@ fn demo(plane: &ControlPlane, flags: &[&str]) -> Command {
         .args(["--context", "controlplane"])
         .args(flags)
         .env("KUBECONFIG", plane.kubeconfig())
+        .env("PATH", path_with(&plane.kubectl_program()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -163,6 +172,15 @@ async fn every_step_happens_and_nothing_is_left_behind() -> Result<()> {
     }
     assert!(!text.contains(['✗', '\x1b']), "a failure, or colour without a terminal:\n{text}");
     assert!(text.contains("From the start to the first replayed line: "), "{text}");
+    // What is printed is typed: the same command stands in the answer, and after the prompt.
+    for command in
+        ["rewitness why clusters.demo.rewitness.dev/trial", "kubectl patch clusters.demo.rewitness.dev trial"]
+    {
+        for before in ["│   ", "$ "] {
+            let line = format!("{before}{command} -n demo-media");
+            assert!(text.contains(&line), "`{line}` is not there:\n{text}");
+        }
+    }
     assert_eq!(left_behind(&client).await?, Vec::<String>::new());
     assert_eq!(namespaces.get(&others).await?.metadata.deletion_timestamp, None, "it is not this demo's");
     assert!(!is_defined(&client).await?, "the demo has brought it");

@@ -36,6 +36,8 @@ use output::Output;
 use progress::{End, Lookout};
 use trouble::Probe;
 
+pub(crate) use output::reader_gone;
+
 /// How long commands that run may go on after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
 

@@ -3,16 +3,17 @@
 //! Load, decide, draw: [`load`] reads with the caller's own rights, [`decide`] makes a verdict of
 //! what was read, [`draw`] shows it. Nothing is written.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use anyhow::Context as _;
 use rewitness_messaging::ResourceId;
 
+use crate::answer;
 use crate::args::{Color, GlobalArgs, VerdictFormat, WhyArgs};
 use crate::connect::{self, Link};
 use crate::exit::Status;
 use crate::screen::{Screen, color_is_welcome};
 use crate::signals::Signals;
+use crate::tail::reader_gone;
 
 mod commands;
 mod decide;
@@ -42,7 +43,11 @@ async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Re
     let link = connect::connect(global).await?;
     let session = Session { args, global, link };
     match args.watch {
-        true => follow::follow(&session, screen).await,
+        true => tokio::select! {
+            status = follow::follow(&session, screen) => status,
+            // Whoever has read enough waits no longer.
+            () = reader_gone() => Ok(Status::Failed),
+        },
         false => {
             let verdict = session.ask(screen).await?;
             session.show(&verdict)?;
@@ -76,7 +81,7 @@ impl Session<'_> {
     }
 
     fn show(&self, verdict: &Verdict) -> anyhow::Result<()> {
-        to_stdout(self.render(verdict)?.as_bytes())
+        answer::write(&self.render(verdict)?)
     }
 
     fn render(&self, verdict: &Verdict) -> anyhow::Result<String> {
@@ -103,15 +108,6 @@ fn columns() -> usize {
     match rustix::termios::tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_col > 0 => size.ws_col.into(),
         _ => 80,
-    }
-}
-
-fn to_stdout(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        // Whoever has read enough is no failure.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to stdout"),
     }
 }
 

@@ -24,11 +24,11 @@ pub(crate) struct OnTerminal {
 
 impl OnTerminal {
     pub(crate) fn start(command: Command) -> Result<Self> {
-        Self::start_with(command, 100)
+        Self::sized(command, 100)
     }
 
     /// On a terminal with so many columns.
-    pub(crate) fn start_with(mut command: Command, columns: usize) -> Result<Self> {
+    pub(crate) fn sized(mut command: Command, columns: usize) -> Result<Self> {
         let Terminal { mut ours, theirs } = Terminal::open(columns)?;
         command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;

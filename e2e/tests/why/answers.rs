@@ -1,11 +1,10 @@
 //! How it is asked, and how the answer looks.
 
 use anyhow::Result;
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
-use crate::lab::FOREIGN;
+use crate::lab::{FOREIGN, SOON};
 use crate::running::Running;
 use crate::terminal::OnTerminal;
 
@@ -14,30 +13,6 @@ async fn kept(desk: &Desk) -> Result<String> {
     desk.lab.patch("Disk", "data", json!({ "finalizers": [FOREIGN] })).await?;
     desk.lab.delete("Disk", "data").await?;
     Ok(format!("{}/data", desk.kind("disks")))
-}
-
-pub(crate) fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: vec![verb.to_owned()],
-        ..PolicyRule::default()
-    }
-}
-
-#[tokio::test]
-async fn what_may_not_be_read_is_said_and_not_guessed() -> Result<()> {
-    let mut desk = Desk::new().await?;
-    let disk = kept(&desk).await?;
-    desk.as_account(vec![rule(&desk.lab.group, "disks", "get")]).await?;
-    let answer = desk.golden(&disk, "few-rights").await?;
-    assert_eq!(answer.status, Some(0));
-    assert!(answer.message("CascadesUnread")?.contains("you may not list cascades.rewitness.dev"));
-
-    desk.as_account(Vec::new()).await?;
-    let answer = desk.golden(&disk, "no-rights").await?;
-    assert_eq!((answer.status, answer.state()), (Some(1), "Unknown"));
-    Ok(())
 }
 
 #[tokio::test]
@@ -74,6 +49,91 @@ async fn a_terminal_has_a_coloured_tree_and_no_color_has_none() -> Result<()> {
         let told = text.split("reading …").last().unwrap_or_default();
         assert_eq!(told.contains("\x1b[1m"), !no_color, "{text:?}");
     }
+    Ok(())
+}
+
+/// What is copied into a shell must not be two lines of it.
+#[tokio::test]
+async fn a_narrow_terminal_cuts_nothing_and_breaks_no_command() -> Result<()> {
+    let desk = Desk::new().await?;
+    let disk = kept(&desk).await?;
+    let answer = desk.why(&disk).await?;
+    let last = answer.verdict["next"].as_array().and_then(|next| next.last()?["caution"].as_str());
+    let words = [&answer.message("Finalizer")?, last.expect("the last resort has its price")];
+    for columns in [40, 80] {
+        let mut command = desk.rewitness(&["why", &disk, "-n", &desk.lab.ns])?;
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        let shown = OnTerminal::sized(command, columns)?;
+        let last = words[1].split(' ').next_back().unwrap_or_default();
+        shown.shows(&format!("{last}\n")).await?;
+        let text = shown.shown();
+        let told = text.split("\x1b[2K").last().unwrap_or_default();
+        let lines: Vec<&str> = told.lines().collect();
+        for command in answer.commands() {
+            assert!(lines.contains(&&*format!("  {command}")), "{columns}: {command}\n{told}");
+        }
+        let is_wide = |line: &&&str| line.chars().count() > columns && line.split_whitespace().count() > 1;
+        let wide: Vec<_> =
+            lines.iter().filter(is_wide).filter(|line| !line.starts_with("  kubectl")).collect();
+        assert!(wide.is_empty(), "{columns}: {wide:#?}");
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in words {
+            assert!(told.contains(words), "{columns}: `{words}` is cut:\n{told}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_has_had_enough_is_no_failure() -> Result<()> {
+    let desk = Desk::new().await?;
+    let disk = kept(&desk).await?;
+    let first = desk.types(&format!("rewitness why {disk} -n {} | head -1", desk.lab.ns)).await?;
+    assert!(first.contains("has been Terminating for"), "{first}");
+    for output in ["text", "json", "yaml"] {
+        // Its reader has ended long before the first word.
+        let mut command = desk.rewitness(&["why", &disk, "-n", &desk.lab.ns, "-o", output])?;
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        command.stdout(writer);
+        let ended =
+            tokio::process::Command::from(command).stderr(std::process::Stdio::piped()).output().await?;
+        assert_eq!(
+            (ended.status.code(), String::from_utf8(ended.stderr)?),
+            (Some(0), String::new()),
+            "{output}"
+        );
+    }
+    Ok(())
+}
+
+/// It would wait for hours for a deletion that nobody reads of.
+#[tokio::test]
+async fn watching_ends_with_its_reader() -> Result<()> {
+    let desk = Desk::new().await?;
+    let disk = kept(&desk).await?;
+    let watched = desk.types(&format!("rewitness why {disk} -n {} --watch | head -1", desk.lab.ns)).await?;
+    assert_eq!(watched.lines().count(), 1, "{watched}");
+    assert!(desk.lab.exists("Disk", "data").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn watching_on_a_terminal_draws_anew_and_ends_when_it_is_gone() -> Result<()> {
+    let desk = Desk::new().await?;
+    let disk = kept(&desk).await?;
+    let mut command = desk.rewitness(&["why", &disk, "-n", &desk.lab.ns, "--watch"])?;
+    command.env("TERM", "xterm");
+    let watching = OnTerminal::start(command)?;
+    watching.shows("kubectl patch").await?;
+    rewitness_controlplane::until("it is drawn twice", SOON, async || {
+        Ok((watching.shown().matches("\x1b[H\x1b[2J").count() > 1).then_some(()))
+    })
+    .await?;
+    let answer = desk.why(&disk).await?;
+    desk.types(&answer.command("kubectl patch")?).await?;
+    watching.shows("data is gone").await?;
+    assert_eq!(watching.end().await?, Some(0));
     Ok(())
 }
 

@@ -24,6 +24,14 @@ pub(crate) struct Desk {
     words: Vec<(String, &'static str)>,
 }
 
+/// A command that is advised.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) command: String,
+    /// How readily it is to be taken.
+    pub(crate) rank: String,
+}
+
 /// What was answered, with whatever differs each time replaced.
 pub(crate) struct Answer {
     pub(crate) verdict: Value,
@@ -107,6 +115,7 @@ impl Desk {
     pub(crate) async fn golden(&self, what: &str, name: &str) -> Result<Answer> {
         let text = self.run(&["why", what, "-n", &self.lab.ns]).await?;
         let answer = self.why(what).await?;
+        assert_eq!(advised(&text.stdout), answer.commands(), "people and programs are advised alike");
         let lines: Vec<String> = text.stdout.iter().map(|line| without_patience(line)).collect();
         compare(&format!("{name}.txt"), &self.still(&(lines.join("\n") + "\n")));
         let mut verdict = answer.verdict.clone();
@@ -117,7 +126,7 @@ impl Desk {
     }
 
     /// A text without what differs each time.
-    fn still(&self, text: &str) -> String {
+    pub(crate) fn still(&self, text: &str) -> String {
         let mut words = self.words.clone();
         // A name may be part of a longer one.
         words.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -125,21 +134,27 @@ impl Desk {
         without_times(&without_hex(&text))
     }
 
-    /// Types a command as a person does, with kubectl and the program at hand.
-    pub(crate) async fn types(&self, command: &str) -> Result<String> {
+    /// A shell with a command, and with kubectl and the program at hand.
+    pub(crate) fn shell(&self, command: &str) -> Result<Command> {
         let programs = [self.lab.plane.kubectl_program(), rewitness_e2e::program()?];
         let folders = programs.iter().filter_map(|program| program.parent());
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(folders.map(Path::to_owned).chain(std::env::split_paths(&path)))?;
-        let output = tokio::process::Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell
             .args(["-c", command])
             .env("PATH", path)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("KUBECACHEDIR", self.lab.plane.dir().join("kubectl-cache"))
-            .env("KUBERC", "off")
-            .kill_on_drop(true)
-            .output()
-            .await?;
+            .env("KUBERC", "off");
+        Ok(shell)
+    }
+
+    /// Types a command as a person does, and waits for its end.
+    pub(crate) async fn types(&self, command: &str) -> Result<String> {
+        let mut shell = tokio::process::Command::from(self.shell(command)?);
+        let output = tokio::time::timeout(SOON, shell.kill_on_drop(true).output());
+        let output = output.await.with_context(|| format!("`{command}` does not end"))??;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "`{command}` ended with {}: {said}", output.status);
         Ok(String::from_utf8(output.stdout)?)
@@ -167,9 +182,14 @@ impl Answer {
         self.verdict["state"].as_str().unwrap_or_default()
     }
 
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let word = |step: &Value, field: &str| step[field].as_str().unwrap_or_default().to_owned();
+        let steps = self.verdict["next"].as_array().into_iter().flatten();
+        steps.map(|step| Step { command: word(step, "command"), rank: word(step, "rank") }).collect()
+    }
+
     pub(crate) fn commands(&self) -> Vec<String> {
-        let steps = self.verdict["next"].as_array().cloned().unwrap_or_default();
-        steps.iter().filter_map(|step| step["command"].as_str().map(str::to_owned)).collect()
+        self.steps().into_iter().map(|step| step.command).collect()
     }
 
     /// The command that has this word in it.
@@ -193,6 +213,13 @@ impl Answer {
         let message = self.finding(reason).and_then(|finding| finding["message"].as_str());
         message.map(str::to_owned).with_context(|| format!("no {reason}: {:#}", self.verdict))
     }
+}
+
+/// The commands in an answer for people: a line of its own each, below `Next:`.
+fn advised(lines: &[String]) -> Vec<String> {
+    let next = lines.iter().skip_while(|line| *line != "Next:").skip(1);
+    let indented = next.filter_map(|line| line.strip_prefix("  "));
+    indented.filter(|line| !line.starts_with(' ')).map(str::to_owned).collect()
 }
 
 /// Installs the definition of Cascade.

@@ -11,8 +11,11 @@ use crate::desk::Desk;
 
 const DEPENDENTS: usize = 5000;
 
-/// Ten times what it takes by a program that is not optimised, since others run beside it.
-const ENOUGH: Duration = Duration::from_secs(5);
+/// What it may take, also by a program that is not optimised.
+const ENOUGH: Duration = Duration::from_secs(2);
+
+/// How often it is tried: other tests run beside it, and the best try says what it takes.
+const TRIES: usize = 5;
 
 #[tokio::test]
 async fn five_thousand_dependents_are_counted_by_pages_of_metadata() -> Result<()> {
@@ -30,12 +33,16 @@ async fn five_thousand_dependents_are_counted_by_pages_of_metadata() -> Result<(
     desk.lab.delete("Project", "web").await?;
     let proxy = desk.lab.proxy()?;
     desk.kubeconfig = proxy.kubeconfig();
-    let began = Instant::now();
-    let answer = desk.why(&format!("{}/web", desk.kind("projects"))).await?;
-    let took = began.elapsed();
-    assert_eq!(answer.finding("Due").map(|due| due["count"].clone()), Some(json!(DEPENDENTS)));
-    let pages = proxy.count(|call| call.path.ends_with("/clusters"));
-    assert_eq!(pages, DEPENDENTS / 500, "each page once");
-    assert!(took < ENOUGH, "{took:?}");
+    let project = format!("{}/web", desk.kind("projects"));
+    let mut took = Vec::new();
+    while took.iter().all(|took| *took >= ENOUGH) {
+        assert!(took.len() < TRIES, "{took:?}");
+        let read = || proxy.count(|call| call.path.ends_with("/clusters"));
+        let (before, began) = (read(), Instant::now());
+        let answer = desk.why(&project).await?;
+        took.push(began.elapsed());
+        assert_eq!(answer.finding("Due").map(|due| due["count"].clone()), Some(json!(DEPENDENTS)));
+        assert_eq!(read() - before, DEPENDENTS / 500, "each page once");
+    }
     Ok(())
 }

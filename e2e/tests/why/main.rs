@@ -10,15 +10,18 @@ mod audit;
 mod cascades;
 mod definitions;
 mod desk;
+mod incidents;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod lab;
 mod large;
 mod namespaces;
+mod night;
 mod objects;
 #[path = "../cascade/planted.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod planted;
+mod rights;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;

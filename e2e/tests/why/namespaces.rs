@@ -8,28 +8,7 @@ use rewitness_controlplane::{Config, ControlPlane, until};
 use serde_json::json;
 
 use crate::desk::Desk;
-use crate::lab::{FOREIGN, SOON};
-
-#[tokio::test]
-async fn a_namespace_says_what_is_left_in_it_and_who_keeps_that() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.plane.start_controller_manager().await?;
-    for name in ["one", "two"] {
-        desk.lab.create("Disk", name, None).await?;
-        desk.lab.patch("Disk", name, json!({ "finalizers": [FOREIGN] })).await?;
-    }
-    let ns = desk.lab.ns.clone();
-    desk.types(&format!("kubectl delete namespace {ns} --wait=false")).await?;
-    let what = format!("namespace/{ns}");
-    until("Kubernetes says what it waits for", SOON, async || {
-        let answer = desk.why(&what).await?;
-        let only_disks = answer.verdict["findings"][0]["count"] == 2;
-        Ok((answer.finding("FinalizersRemaining").is_some() && only_disks).then_some(()))
-    })
-    .await?;
-    desk.golden(&what, "namespace").await?;
-    desk.follows_until_gone(&what, "kubectl patch").await
-}
+use crate::lab::SOON;
 
 #[tokio::test]
 async fn a_finalizer_in_a_namespaces_spec_is_taken_off_by_its_subresource() -> Result<()> {

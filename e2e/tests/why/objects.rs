@@ -12,27 +12,6 @@ use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
 
 #[tokio::test]
-async fn a_foreign_finalizer_is_named_with_who_put_it_there_and_how_to_take_it_off() -> Result<()> {
-    let desk = Desk::new().await?;
-    // The server notes who wrote a field of what was applied once.
-    let disk = json!({
-        "apiVersion": format!("{}/v1", desk.lab.group), "kind": "Disk",
-        "metadata": { "name": "data", "namespace": desk.lab.ns, "finalizers": ["keep/first"] },
-    });
-    desk.types(&format!("echo '{disk}' | kubectl apply --server-side --field-manager=backup-operator -f -"))
-        .await?;
-    desk.lab.patch("Disk", "data", json!({ "finalizers": ["keep/first", FOREIGN] })).await?;
-    desk.lab.delete("Disk", "data").await?;
-    let disk = format!("{}/data", desk.kind("disks"));
-    let answer = desk.golden(&disk, "foreign-finalizer").await?;
-    assert_eq!(answer.status, Some(0));
-    desk.types(&answer.command(FOREIGN)?).await?;
-    let left = desk.lab.api("Disk").get("data").await?.metadata.finalizers;
-    assert_eq!(left, Some(vec!["keep/first".to_owned()]), "one command takes off one finalizer");
-    desk.follows_until_gone(&disk, "kubectl patch").await
-}
-
-#[tokio::test]
 async fn a_well_known_finalizer_is_told_with_what_takes_it_off() -> Result<()> {
     let desk = Desk::new().await?;
     desk.lab.create("Disk", "data", None).await?;
@@ -53,17 +32,6 @@ async fn a_hold_by_hand_is_let_go_with_unhold() -> Result<()> {
     let disk = format!("{}/data", desk.kind("disks"));
     desk.golden(&disk, "hold").await?;
     desk.follows_until_gone(&disk, "rewitness unhold").await
-}
-
-#[tokio::test]
-async fn what_nobody_holds_is_said_to_be_there_or_not() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.create("Disk", "data", None).await?;
-    let disks = desk.kind("disks");
-    assert_eq!(desk.golden(&format!("{disks}/data"), "live").await?.status, Some(0));
-    let answer = desk.golden(&format!("{disks}/nosuch"), "not-there").await?;
-    assert_eq!((answer.status, answer.state()), (Some(1), "NotFound"));
-    Ok(())
 }
 
 #[tokio::test]

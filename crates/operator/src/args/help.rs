@@ -160,7 +160,8 @@ The answer:
   What keeps it, each with what it is made of: finalizers and whose they are; Cascades, the stage
   they are in, what is left and who keeps that; what is left in a namespace or of a definition;
   API services that do not answer. Then the next steps, as commands: the last ones are last
-  resorts, with what is lost by them. What you have no right to read is said to be unknown.
+  resorts, with what is lost by them. Do one, and ask again. What you have no right to read is said
+  to be unknown.
 
 Output (-o):
   text   a tree, with colours on a terminal, in plain lines elsewhere
@@ -169,7 +170,7 @@ Output (-o):
           \"resource\":{\"group\":…,\"kind\":…,\"namespace\":…,\"name\":…,\"uid\":…},
           \"state\":\"Terminating\",\"since\":…,\"summary\":…,
           \"findings\":[{\"weight\":…,\"reason\":…,\"message\":…,\"findings\":[…]}],
-          \"next\":[{\"command\":…,\"effect\":…,\"caution\":…}]}
+          \"next\":[{\"command\":…,\"effect\":…,\"caution\":…,\"rank\":…}]}
          A finding may also have resource, cascade, finalizers, count, examples, since (RFC 3339)
          and hash. Empty fields are left out, but for the outermost findings and next. Fields and
          words may be added, none change. With --watch: a document per change.
@@ -178,6 +179,8 @@ Output (-o):
   weight   blocks (does not end by itself), waits (does, as far as can be seen), unknown, note
   reason   a word from a fixed set, as Finalizer, Held, LimitExceeded, NoOperator
   caution  only where there is something to think of first
+  rank     act (undoes what is in the way), look (changes nothing), choice (if that is what you want),
+           lastResort (something is lost by it)
 
 Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.";
 /// clap does not know that a file takes the place of a name.

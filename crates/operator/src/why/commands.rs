@@ -64,6 +64,28 @@ impl Typist {
         format!("{} resume {} --deletions{}", called::typed(), shell_word(cascade), self.flags)
     }
 
+    /// The whole list of what goes with a parent.
+    pub(crate) fn plan(&self, cascade: &str, parent: &ResourceId) -> String {
+        format!("rewitness plan {} {}", shell_word(cascade), self.slashed(parent))
+    }
+
+    /// Grants the operator what all Cascades need; by a pipe of two programs of the same cluster.
+    pub(crate) fn grant(&self) -> String {
+        format!("rewitness rbac --all{0} | kubectl apply -f -{0}", self.flags)
+    }
+
+    /// Lets one parent of a Cascade go; of one that is there only by force.
+    pub(crate) fn let_go(&self, cascade: &str, parent: &ResourceId, is_there: bool) -> String {
+        let cascade = shell_word(&format!("cascade/{cascade}"));
+        let force = if is_there { " --force" } else { "" };
+        format!("rewitness unhold {cascade} {}{force}", self.slashed(parent))
+    }
+
+    /// Takes a label off.
+    pub(crate) fn unlabel(&self, id: &ResourceId, label: &str) -> String {
+        format!("kubectl label {} {}", self.object(id), shell_word(&format!("{label}-")))
+    }
+
     pub(crate) fn run_once(&self) -> String {
         format!("{} run --once{}", called::typed(), self.flags)
     }

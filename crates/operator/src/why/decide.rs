@@ -13,6 +13,7 @@ mod cascade;
 mod content;
 mod finalizers;
 mod left;
+mod live;
 mod namespace;
 
 /// How long something may take, before whoever keeps it up is said to block.
@@ -56,6 +57,7 @@ impl Judge<'_> {
         findings.extend(self.belongs_to(subject));
         findings.extend(self.former(&subject.id));
         findings.extend(self.unread_cascades(&findings));
+        findings.extend(self.not_deleted(subject, &findings));
         let summary = format!("{resource} is there, and is not being deleted");
         Verdict::new(resource, State::Live, None, summary, findings)
     }

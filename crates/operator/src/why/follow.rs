@@ -5,8 +5,9 @@ use std::time::Duration;
 use rewitness_messaging::Timestamp;
 use tokio::time::sleep;
 
+use super::Session;
 use super::verdict::{Finding, State, Verdict, Weight};
-use super::{Session, to_stdout};
+use crate::answer;
 use crate::args::VerdictFormat;
 use crate::exit::{Status, describe};
 use crate::screen::Screen;
@@ -65,7 +66,7 @@ fn show(session: &Session<'_>, verdict: &Verdict) -> anyhow::Result<()> {
         VerdictFormat::Json => serde_json::to_string(verdict)? + "\n",
         VerdictFormat::Yaml => format!("---\n{}", session.render(verdict)?),
     };
-    to_stdout(text.as_bytes())
+    answer::write(&text)
 }
 
 fn tell_gone(
@@ -76,7 +77,7 @@ fn tell_gone(
 ) -> anyhow::Result<Status> {
     if session.args.output == VerdictFormat::Text {
         let another = if is_another { "; another has its name" } else { "" };
-        to_stdout(format!("{} is gone{another}\n", before.resource).as_bytes())?;
+        answer::write(&format!("{} is gone{another}\n", before.resource))?;
     } else {
         show(session, verdict)?;
     }

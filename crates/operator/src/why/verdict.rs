@@ -103,15 +103,20 @@ pub(crate) struct Step {
     /// What to think of before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) caution: Option<String>,
-    #[serde(skip)]
     rank: Rank,
 }
 
 /// How readily a step is to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 enum Rank {
+    /// It undoes what is in the way.
     Act,
+    /// It changes nothing.
     Look,
+    /// It is only right if it is what one wants.
+    Choice,
+    /// Something is lost by it.
     LastResort,
 }
 
@@ -225,6 +230,11 @@ impl Step {
         Self { command, effect: effect.into(), caution: None, rank: Rank::Look }
     }
 
+    /// Something that nothing calls for but one's own wish.
+    pub(crate) fn choice(command: String, effect: impl Into<String>) -> Self {
+        Self { command, effect: effect.into(), caution: None, rank: Rank::Choice }
+    }
+
     /// Something to do when nothing else helps.
     pub(crate) fn last_resort(
         command: String,
@@ -277,11 +287,13 @@ mod tests {
     #[test]
     fn the_readiest_step_comes_first_and_each_once() {
         let act = |command: &str| Step::act(command.to_owned(), "");
-        let last = Step::last_resort("c".to_owned(), "", "");
+        let last = Step::last_resort("e".to_owned(), "", "");
+        let choice = Step::choice("d".to_owned(), "");
+        let look = Step::look("c".to_owned(), "");
         let deep = Finding::new(Weight::Note, "Deep", "").step([act("b"), act("a")]);
-        let first = Finding::new(Weight::Note, "First", "").step([last, act("a")]).with([deep]);
+        let first = Finding::new(Weight::Note, "First", "").step([last, choice, look, act("a")]).with([deep]);
         let commands: Vec<String> = steps(&[first]).into_iter().map(|step| step.command).collect();
-        assert_eq!(commands, ["b", "a", "c"], "what is deeper goes first");
+        assert_eq!(commands, ["b", "a", "c", "d", "e"], "what is deeper goes first");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where the demo takes place: a control plane of its own, or somebody's cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -58,6 +58,40 @@ impl Place {
             At::Context(_) => kind.full_name(),
         };
         kinds.iter().map(name).collect::<Vec<_>>().join(",")
+    }
+
+    /// What comes after the program's name for it to find the API server.
+    pub(crate) fn flags(&self) -> String {
+        match &self.at {
+            At::Own(_) => String::new(),
+            At::Context(context) => format!(" --context '{}'", context.name.replace('\'', r"'\''")),
+        }
+    }
+
+    /// Whether there is a kubectl for those who type commands.
+    pub(crate) fn has_kubectl(&self) -> bool {
+        self.tools().any(|folder| folder.join("kubectl").is_file())
+    }
+
+    /// Where programs are looked for: our own control plane brings its kubectl along.
+    fn tools(&self) -> impl Iterator<Item = PathBuf> {
+        let own = match &self.at {
+            At::Own(plane) => plane.kubectl_program().parent().map(Path::to_owned),
+            At::Context(_) => None,
+        };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        own.into_iter().chain(std::env::split_paths(&path).collect::<Vec<_>>())
+    }
+
+    /// A shell with a command line, in which the program and kubectl are found by their names.
+    pub(crate) fn shell(&self, program: &Path, line: &str) -> Result<Command> {
+        let folders = program.parent().map(Path::to_owned).into_iter().chain(self.tools());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).env("PATH", std::env::join_paths(folders)?);
+        if let At::Own(plane) = &self.at {
+            shell.env("KUBECONFIG", plane.kubeconfig());
+        }
+        Ok(shell)
     }
 
     /// The program with these arguments, and the same as it would be typed.

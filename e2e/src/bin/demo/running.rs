@@ -58,6 +58,11 @@ impl Running {
         Ok(Self { child, guard, lines })
     }
 
+    /// The lines so far, without colours.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.lines.borrow().iter().map(|line| line.text.clone()).collect()
+    }
+
     /// Waits until the lines so far have what `find` looks for.
     pub(crate) async fn until<T>(
         &mut self,

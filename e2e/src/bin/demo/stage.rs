@@ -66,6 +66,16 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Types a command into a shell beside whatever runs; answers the lines that it wrote.
+    pub(crate) async fn types(&self, line: &str) -> Result<Vec<String>> {
+        self.screen.command(line);
+        let shell = self.place.shell(&self.program, line)?;
+        let mut typed = Running::start(shell, self.cloud.dir(), self.screen)?;
+        let status = typed.end().await?;
+        ensure!(status.success(), "`{line}` ended with {status}");
+        Ok(typed.said())
+    }
+
     pub(crate) fn running(&mut self) -> Result<&mut Running> {
         self.running.as_mut().context("the program does not run")
     }

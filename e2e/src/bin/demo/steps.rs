@@ -28,8 +28,8 @@ pub(crate) enum Step {
     Plan,
     Enforce,
     Restart,
-    Foreign,
     Leave,
+    Foreign,
 }
 
 impl Step {
@@ -43,8 +43,8 @@ impl Step {
         Self::Plan,
         Self::Enforce,
         Self::Restart,
-        Self::Foreign,
         Self::Leave,
+        Self::Foreign,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -58,8 +58,8 @@ impl Step {
             Self::Plan => "A plan",
             Self::Enforce => "A deletion by reference",
             Self::Restart => "A crash in the middle",
-            Self::Foreign => "A dependent that stays",
             Self::Leave => "Leaving",
+            Self::Foreign => "Why is it still there?",
         }
     }
 
@@ -103,13 +103,14 @@ impl Step {
                  it is down. The next start finishes both. A backup, which keeps a cluster by a finalizer of its \
                  own, makes sure that there is a middle."
             }
-            Self::Foreign => {
-                "A backup keeps a cluster of a project that is deleted. Nothing is forced: the project waits, and \
-                 says what for."
-            }
             Self::Leave => {
                 "The Cascade is deleted. The operator first takes its finalizer off every project, so that nothing \
                  waits for it any more."
+            }
+            Self::Foreign => {
+                "A project is deleted, and stays: a backup keeps one of its clusters, and who made the backup is gone \
+                 for good. Nothing is forced; the project waits. One command says what for, to anybody who may read \
+                 it, and what to type next. That is typed, word for word."
             }
         }
     }
@@ -126,8 +127,8 @@ impl Step {
             Self::Plan => plan::perform(stage).await,
             Self::Enforce => enforce::perform(stage).await,
             Self::Restart => restart::perform(stage).await,
-            Self::Foreign => foreign::perform(stage).await,
             Self::Leave => leave::perform(stage).await,
+            Self::Foreign => foreign::perform(stage).await,
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::why::verdict::{Finding, Resource, State, Step, Verdict, Weight};
 impl Judge<'_> {
     pub(super) fn not_there(&self, asked: Resource) -> Verdict {
         let summary = format!("there is no {asked}: nothing holds it");
-        let findings = self.former(&self.facts.asked);
+        let mut findings = self.former(&self.facts.asked);
+        findings.extend(self.unread_cascades(&findings));
         Verdict::new(asked, State::NotFound, None, summary, findings)
     }
 
@@ -19,16 +20,23 @@ impl Judge<'_> {
         let kind = self.facts.asked.kind.to_string();
         let summary = format!("whether there is a {asked} is unknown: the server does not serve {kind}");
         let mut findings = self.broken_services(&asked.group);
+        let unavailable = Self::unread(&self.facts.unavailable, "whether an API service should serve it");
         if findings.is_empty() {
             let why = unread.reason.as_deref().unwrap_or("the server does not serve it");
+            let gone = match unavailable {
+                None => "Its definition is gone, or was never there",
+                Some(_) => "Its definition is gone or was never there, or its API service does not answer",
+            };
             let message = format!(
-                "{why}. Its definition is gone, or was never there. Kubernetes deletes the objects of a kind before \
-                 its definition; if somebody forced that, they come back with the definition"
+                "{why}. {gone}. Kubernetes deletes the objects of a kind before its definition; if somebody forced \
+                 that, they come back with the definition"
             );
             let look = Step::look(self.typist.list_types(), "lists what the server serves");
             findings.push(Finding::new(Weight::Unknown, "KindNotServed", message).step([look]));
         }
+        findings.extend(unavailable);
         findings.extend(self.naming_cascades(&asked));
+        findings.extend(self.unread_cascades(&findings));
         Verdict::new(asked, State::Unknown, None, summary, findings)
     }
 

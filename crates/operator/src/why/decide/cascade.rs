@@ -18,14 +18,13 @@ const NO_RULE: &str = "what refers to it stays: nobody deletes it";
 impl Judge<'_> {
     /// The finalizer of a Cascade on an object that is being deleted.
     pub(super) fn held_by_cascade(&self, subject: &Subject, name: &str) -> Finding {
-        self.held(&subject.id, &subject.finalizers, subject.deleting, name, &mut vec![subject.id.uid.clone()])
+        self.held(&subject.id, subject.deleting, name, &mut vec![subject.id.uid.clone()])
     }
 
     /// `path` is who waits for this parent, and the parent itself.
     pub(super) fn held(
         &self,
         parent: &ResourceId,
-        finalizers: &[String],
         deleting: Option<Timestamp>,
         name: &str,
         path: &mut Vec<Uid>,
@@ -37,8 +36,8 @@ impl Judge<'_> {
             Ok(Some(cascade)) => cascade,
             Ok(None) => {
                 let message = format!("held by the Cascade {name}, which does not exist: nobody lets it go");
-                let step = self.take_off(parent, finalizers, &finalizer(name), NO_RULE);
-                return finding(Weight::Blocks, "CascadeGone", message).step([step]);
+                return finding(Weight::Blocks, "CascadeGone", message)
+                    .step([self.let_go(parent, name, false)]);
             }
             Err(unread) => {
                 let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
@@ -53,6 +52,10 @@ impl Judge<'_> {
                 let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
                 return finding(Weight::Unknown, "Held", message)
                     .with(self.about_rule(cascade, parent, deleting, None));
+            }
+            None if holding.is_some() => {
+                let message = format!("held by the Cascade {name} a moment ago, and gone since");
+                return finding(Weight::Waits, "Held", message);
             }
             None => {
                 let message = format!("held by the Cascade {name}; what it waits for was not looked at");
@@ -95,11 +98,7 @@ impl Judge<'_> {
                     finding.count = Some(unconfirmed.count);
                     finding
                 }
-                Refused::RevisionUnknown(_) => {
-                    let finalizers = &preview.finalizers;
-                    let step = self.take_off(parent, finalizers, &finalizer(name), NO_RULE);
-                    finding.step([step])
-                }
+                Refused::RevisionUnknown(_) => finding.step([self.let_go(parent, name, true)]),
                 Refused::NotEnforced => {
                     let message =
                         "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
@@ -111,7 +110,16 @@ impl Judge<'_> {
                 )]),
             }
         };
-        preview.refused.iter().map(told).collect()
+        let mut findings: Vec<Finding> = preview.refused.iter().map(told).collect();
+        if preview.kind_removed.is_none() && preview.begun.is_none() {
+            let kind = self.typist.kind(&parent.kind);
+            let message = format!(
+                "whether {kind} is being removed itself, and the deletion has to be confirmed for that, is unknown: you \
+                 may not get its definition"
+            );
+            findings.push(Finding::new(Weight::Unknown, "DefinitionUnread", message).of_cascade(name));
+        }
+        findings
     }
 
     /// How the rule and its operator do.
@@ -138,7 +146,10 @@ impl Judge<'_> {
                     if one.type_ == condition::AUTHORIZED { "MissingRights" } else { "CascadeNotReady" };
                 let look =
                     Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
-                found.push(Finding::new(Weight::Blocks, reason, message).of_cascade(name).step([look]));
+                let grant = (one.type_ == condition::AUTHORIZED).then(|| self.grant());
+                found.push(
+                    Finding::new(Weight::Blocks, reason, message).of_cascade(name).step(grant).step([look]),
+                );
             }
         }
         if cascade.metadata.deletion_timestamp.is_some() {
@@ -148,6 +159,21 @@ impl Judge<'_> {
         }
         found.push(self.operator(cascade, parent, deleting, preview));
         found
+    }
+
+    /// Grants the operator what it lacks.
+    fn grant(&self) -> Step {
+        Step::act(
+            self.typist.grant(),
+            "writes the operator's ClusterRole anew, with what all Cascades need; the operator notices within 15 s",
+        )
+        .caution("that role is called rewitness, unless it was installed by another name: then add --name NAME to rbac")
+    }
+
+    /// Lets a parent go that nobody else will.
+    pub(super) fn let_go(&self, parent: &ResourceId, name: &str, is_there: bool) -> Step {
+        let command = self.typist.let_go(name, parent, is_there);
+        Step::last_resort(command, "takes the Cascade's finalizer off by hand", NO_RULE)
     }
 
     /// Whether somebody follows the Cascade, as far as can be seen by what was written: to its status,
@@ -226,13 +252,20 @@ impl Judge<'_> {
                     )),
                 };
                 finding.count = Some(preview.total);
-                finding.with(self.unlisted(preview, None)).with(preview.excess.iter().map(|excess| {
-                    Finding::new(
-                        Weight::Note,
-                        "LimitExceeded",
-                        format!("it would have to be confirmed: {excess}"),
-                    )
-                }))
+                let list = Step::look(
+                    self.typist.plan(name, &preview.parent),
+                    "shows the whole list of what goes with it, and deletes nothing",
+                );
+                let list = (preview.total > 0).then_some(list);
+                finding.step(list).with(self.unlisted(preview, None)).with(preview.excess.iter().map(
+                    |excess| {
+                        Finding::new(
+                            Weight::Note,
+                            "LimitExceeded",
+                            format!("it would have to be confirmed: {excess}"),
+                        )
+                    },
+                ))
             }
         }
     }
@@ -283,7 +316,11 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
 
 /// Whether there is something for an operator to do.
 fn has_work(preview: &Preview, told: Option<&HeldParent>) -> bool {
-    let is_refused = told.is_some_and(|told| told.waits_for.iter().any(|wait| wait.cause == "Refused"));
+    // An operator that may not go on has nothing to do either.
+    let is_refused = told.is_some_and(|told| {
+        let mut waits = told.waits_for.iter();
+        told.reason == "MissingRights" || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
+    });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
     preview.refused.is_empty() && !is_refused && preview.is_complete() && preview.stage().is_none_or(is_due)
 }

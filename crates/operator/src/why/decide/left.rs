@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rewitness_consumers::cascade::{Cause, Found, Preview};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{self, Dependents, HeldParent};
+use rewitness_crds::cascade::{self, Dependents, HeldParent, Reference};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::told_of;
@@ -24,6 +24,8 @@ struct Group<'a> {
     kind: &'a Kind,
     cause: &'a Cause,
     found: Vec<&'a Found>,
+    /// By which they refer to their parent, if that is one label.
+    label: Option<&'a str>,
 }
 
 impl Group<'_> {
@@ -49,7 +51,8 @@ impl Judge<'_> {
         }
         let mut findings = self.unlisted(preview, Some(cascade));
         for ((kind, cause), found) in groups {
-            findings.push(self.group(&Group { kind, cause, found }, told, path));
+            let group = Group { kind, cause, found, label: label(cascade, kind) };
+            findings.push(self.group(&group, told, path));
         }
         let later = preview.stages[at + 1..].iter().flat_map(|stage| stage.dependents()).count() as u64;
         if later > 0 {
@@ -73,8 +76,8 @@ impl Judge<'_> {
                         "{name}: the server no longer serves this kind; it is never taken for empty, so drop it from \
                          the Cascade, or bring it back"
                     );
-                    let drop = cascade.filter(|_| preview.begun.is_none());
-                    finding(Weight::Blocks, message).step(drop.and_then(|cascade| self.drop_kind(cascade, &kind.kind)))
+                    finding(Weight::Blocks, message)
+                        .step(cascade.and_then(|cascade| self.without_kind(cascade, preview, &kind.kind)))
                 }
                 Cause::Forbidden { .. } => {
                     finding(Weight::Unknown, format!("whether any {name} is left is unknown: you may not list them"))
@@ -85,18 +88,22 @@ impl Judge<'_> {
         told.collect()
     }
 
-    /// Drops a kind from the rule, with its stage if that has no other. A deletion that has begun
-    /// goes by the rule as it was.
+    /// The way on without a kind that is not served. A deletion that has begun goes by the rule as
+    /// it was.
+    fn without_kind(&self, cascade: &Cascade, preview: &Preview, kind: &Kind) -> Option<Step> {
+        match &preview.begun {
+            None => self.drop_kind(cascade, kind),
+            Some(_) => Some(self.let_go(&preview.parent, cascade.metadata.name.as_deref()?, true)),
+        }
+    }
+
+    /// Drops a kind from the rule, with its stage if that has no other.
     fn drop_kind(&self, cascade: &Cascade, kind: &Kind) -> Option<Step> {
-        let is_it = |one: &Dependents| {
-            let version = one.api_version().ok();
-            one.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
-        };
         let stages = &cascade.spec.stages;
         let (stage, index) = stages
             .iter()
             .enumerate()
-            .find_map(|(at, stage)| Some((at, stage.dependents.iter().position(is_it)?)))?;
+            .find_map(|(at, stage)| Some((at, stage.dependents.iter().position(|one| is_of(one, kind))?)))?;
         let name = cascade.metadata.name.as_deref()?;
         let (path, value) = match &*stages[stage].dependents {
             [_] if stages.len() == 1 => return None,
@@ -188,7 +195,9 @@ impl Judge<'_> {
         match refused {
             Some(wait) => {
                 let message = format!("{what} could not be deleted: {}", wait.message);
-                Finding::new(Weight::Blocks, "Refused", message).step(self.try_deletion(group))
+                Finding::new(Weight::Blocks, "Refused", message)
+                    .step(self.try_deletion(group))
+                    .step(self.leave_out(group))
             }
             None => Finding::new(Weight::Waits, "Due", format!("{what} to be deleted")),
         }
@@ -212,7 +221,7 @@ impl Judge<'_> {
             }
             path.push(found.id.uid.clone());
             for name in &held {
-                let finding = self.held(&found.id, &found.finalizers, found.deleting, name, path);
+                let finding = self.held(&found.id, found.deleting, name, path);
                 findings.push(Finding {
                     message: format!("{} is {}", qualified(&found.id), finding.message),
                     ..finding.about(&found.id)
@@ -234,10 +243,35 @@ impl Judge<'_> {
         Some(Step::look(command, "shows whether it is still refused, and deletes nothing"))
     }
 
+    /// What may not be deleted can be taken out of the deletion instead.
+    fn leave_out(&self, group: &Group<'_>) -> Option<Step> {
+        let (found, label) = (group.found.first()?, group.label?);
+        Some(Step::last_resort(
+            self.typist.unlabel(&found.id, label),
+            "takes the first of them out of the deletion, which goes on without it",
+            "it stays, and nobody deletes it with its parent any more; do first what the refusal asks for, if you can",
+        ))
+    }
+
     fn by_hand(&self, group: &Group<'_>, caution: &str) -> Option<Step> {
         let found = group.found.first()?;
         Some(Step::last_resort(self.typist.delete(&found.id), "deletes the first of them by hand", caution))
     }
+}
+
+/// By which label a Cascade's dependents of a kind refer to their parent; `None` if that is not one.
+fn label<'a>(cascade: &'a Cascade, kind: &Kind) -> Option<&'a str> {
+    let all = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
+    let mut labels = all.filter(|one| is_of(one, kind)).map(|one| match &one.by {
+        Reference::Label(label) => label.as_str(),
+    });
+    let first = labels.next()?;
+    labels.all(|label| label == first).then_some(first)
+}
+
+fn is_of(dependents: &Dependents, kind: &Kind) -> bool {
+    let version = dependents.api_version().ok();
+    dependents.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
 }
 
 /// A parent that waits for itself by way of others.

@@ -18,6 +18,8 @@ use crate::why::facts::{
     ApiServiceFacts, Condition, Content, Holding, KindContent, NamespaceFacts, Types, Unread, Writer,
 };
 
+mod advice;
+
 const NOW: &str = "2026-01-02T09:00:00Z";
 const SIX_HOURS_AGO: &str = "2026-01-02T03:00:00Z";
 
