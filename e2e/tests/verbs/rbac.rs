@@ -342,15 +342,13 @@ async fn c12_an_operator_of_some_namespaces_is_granted_its_kinds_there_alone() -
     std::fs::write(&file, serde_json::to_string(&cascade)?)?;
     let scoped = ["rbac", "-f", &file, "--namespace-scope", &ns];
     let printed = office.types(&[&scoped[..], &["--name", &lab.group]].concat()).await?;
-    let (everywhere, here) = printed.stdout.join("\n").split_once("kind: Role\n").map_or_else(
-        || panic!("no Role: {printed:?}"),
-        |(everywhere, here)| (everywhere.to_owned(), here.to_owned()),
-    );
+    let text = printed.stdout.join("\n");
+    let (everywhere, here) = text.split_once("kind: Role\n").context("a Role")?;
     assert!(!everywhere.contains(&format!("apiGroups: [\"{}\"]", lab.group)), "{printed:?}");
     assert!(here.contains(&format!("namespace: \"{ns}\"")) && here.contains("clusters"), "{printed:?}");
 
     let kubeconfig = lab.plane.service_account(&ns, "operator", Vec::new()).await?;
-    std::fs::write(path("roles.yaml"), printed.stdout.join("\n"))?;
+    std::fs::write(path("roles.yaml"), &text)?;
     lab.plane.kubectl_ok(&["apply", "-f", &path("roles.yaml")]).await?;
     let account = format!("--serviceaccount={ns}:operator");
     for kind in ["role", "clusterrole"] {
