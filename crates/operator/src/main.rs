@@ -2,12 +2,13 @@
 //!
 //! It alone reads the environment, owns tasks and ends the process. In reading order: [`args`] is
 //! what can be typed, [`connect`], [`types`] and [`sources`] turn it into a client, kinds and
-//! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`] and [`rbac`]
-//! are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and returned at
-//! the end.
+//! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`], [`rbac`] and
+//! [`check`] are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and
+//! returned at the end.
 
 mod answer;
 mod args;
+mod check;
 mod confirm;
 mod connect;
 mod exit;
@@ -78,6 +79,7 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
             Command::Plan(args) => plan::run(args, &cli.global, screen).await,
             Command::Confirm(args) => confirm::run(args, &cli.global, screen).await,
             Command::Rbac(args) => rbac::run(args, &cli.global, screen).await,
+            Command::Check(args) => check::run(args, &cli.global, screen).await,
             Command::Completions(args) => completions(args),
         }
     });

@@ -17,6 +17,7 @@ mod manifest;
 mod review;
 
 use manifest::Manifest;
+pub(crate) use review::may;
 
 pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut cascades = Vec::new();

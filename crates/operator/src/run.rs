@@ -50,6 +50,7 @@ use counts::{CountWatches, Counts, Shrinks};
 use events::{EventSink, EventWriter};
 use rules::Rules;
 
+pub(crate) use call::in_time;
 pub(crate) use definition::{WAY_OUT, is_served};
 pub(crate) use own_rights::own_rights;
 

@@ -3,15 +3,15 @@
 //! Load, decide, draw: [`load`] reads with the caller's own rights, [`decide`] makes a verdict of
 //! what was read, [`draw`] shows it. Nothing is written.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anyhow::Context as _;
 use rewitness_messaging::ResourceId;
 
-use crate::args::{Color, GlobalArgs, VerdictFormat, WhyArgs};
+use crate::args::{GlobalArgs, VerdictFormat, WhyArgs};
 use crate::connect::{self, Link};
 use crate::exit::Status;
-use crate::screen::{Screen, color_is_welcome};
+use crate::screen::Screen;
 use crate::signals::Signals;
 
 mod commands;
@@ -24,11 +24,18 @@ mod load;
 mod target;
 mod verdict;
 
-use commands::Typist;
-use draw::Canvas;
 use load::Loader;
 use target::Target;
 use verdict::{State, Verdict};
+
+// What `check` reads, says and draws with as well.
+pub(crate) use commands::Typist;
+pub(crate) use decide::{PATIENCE_SECONDS, last_sign};
+pub(crate) use draw::{Canvas, Picture, Style};
+pub(crate) use facts::{Read, Types, Unread};
+pub(crate) use load::{api_resource, is_not_found, read};
+pub(crate) use target::preferred;
+pub(crate) use verdict::Step;
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;
@@ -88,21 +95,7 @@ impl Session<'_> {
     }
 
     fn canvas(&self) -> Canvas {
-        let is_terminal = io::stdout().is_terminal();
-        let color = match self.args.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && color_is_welcome(),
-        };
-        Canvas { columns: is_terminal.then(columns), color }
-    }
-}
-
-/// How many columns stdout has; where nobody says, 80.
-fn columns() -> usize {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-        _ => 80,
+        Canvas::of_stdout(self.args.color)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The commands about Cascades, as they are typed, on a real API server: `plan`, `confirm`, `pause`,
-//! `resume`, `unhold`, `rbac`.
+//! `resume`, `unhold`, `rbac`, `check`.
 
 #[path = "../cascade/audit.rs"]
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
 mod audit;
+mod check;
 mod confirm;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "the half that makes an operator of the library is for the library's tests")]

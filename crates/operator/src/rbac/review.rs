@@ -86,28 +86,32 @@ pub(super) async fn check(
 }
 
 async fn review(args: &RbacArgs, link: &Link, right: &Right) -> kube::Result<bool> {
-    let attributes = Some(attributes(right));
     let by = PostParams::default();
     let status: Option<SubjectAccessReviewStatus> = match &args.user {
         Some(user) => {
             let spec = SubjectAccessReviewSpec {
                 user: Some(user.clone()),
                 groups: Some(groups(user, &args.groups)),
-                resource_attributes: attributes,
+                resource_attributes: Some(attributes(right)),
                 ..SubjectAccessReviewSpec::default()
             };
             let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
             Api::<SubjectAccessReview>::all(link.client.clone()).create(&by, &review).await?.status
         }
-        None => {
-            let spec = SelfSubjectAccessReviewSpec {
-                resource_attributes: attributes,
-                ..SelfSubjectAccessReviewSpec::default()
-            };
-            let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-            Api::<SelfSubjectAccessReview>::all(link.client.clone()).create(&by, &review).await?.status
-        }
+        None => return may(link, right).await,
     };
+    Ok(status.is_some_and(|status| status.allowed))
+}
+
+/// Whether whoever asks has the right.
+pub(crate) async fn may(link: &Link, right: &Right) -> kube::Result<bool> {
+    let spec = SelfSubjectAccessReviewSpec {
+        resource_attributes: Some(attributes(right)),
+        ..SelfSubjectAccessReviewSpec::default()
+    };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(link.client.clone());
+    let status = reviews.create(&PostParams::default(), &review).await?.status;
     Ok(status.is_some_and(|status| status.allowed))
 }
 

@@ -9,7 +9,7 @@ const CALL: Duration = Duration::from_secs(30);
 
 /// Makes a call, and waits for it only so long. The client itself waits for ever: a limit of its own
 /// would cut watches that are quiet.
-pub(super) async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+pub(crate) async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     let late = || format!("the server did not answer within {} s", CALL.as_secs());
     timeout(CALL, call).await.unwrap_or_else(|_| Err(kube::Error::Service(late().into())))
 }

@@ -26,6 +26,11 @@ impl Typist {
         Self { flags, types }
     }
 
+    /// A command of ours or of kubectl, where this one went.
+    pub(crate) fn here(&self, command: &str) -> String {
+        format!("{command}{}", self.flags)
+    }
+
     /// `clusters.example.com`.
     pub(crate) fn kind(&self, kind: &Kind) -> String {
         self.types.name(kind)
@@ -61,6 +66,11 @@ impl Typist {
 
     pub(crate) fn resume_deletions(&self, cascade: &str) -> String {
         format!("rewitness resume {} --deletions{}", shell_word(cascade), self.flags)
+    }
+
+    /// Grants the operator what all Cascades need; by a pipe of two programs of the same cluster.
+    pub(crate) fn grant(&self) -> String {
+        format!("rewitness rbac --all{0} | kubectl apply -f -{0}", self.flags)
     }
 
     pub(crate) fn run_once(&self) -> String {
