@@ -315,8 +315,8 @@ finalizers of ours that no rule owns. For these all kinds are listed that may be
 alone: at most 100,000 objects of a kind, for at most two minutes.
 
 Output (-o):
-  text   a line per check, with the way out below it; a Cascade of which all is well has one line
-         on a terminal ✓ ok, · note, ! warning, ? unknown, ✗ failed; elsewhere words
+  text   a line per check, with the way out below it; a Cascade has one line, and one for each
+         thing that is amiss; on a terminal ✓ ok, · note, ! warning, ? unknown, ✗ failed; elsewhere words
   json, yaml
          {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Check\",\"pre\":false,\"result\":\"failed\",
           \"totals\":{\"ok\":21,\"note\":0,\"warning\":1,\"unknown\":0,\"failed\":2},

@@ -17,18 +17,14 @@ pub(crate) fn draw(report: &Report, canvas: Canvas) -> String {
     picture.text
 }
 
-/// A Cascade of which all is well has one line: the first of its own.
+/// Of a Cascade, the first line of its own and what is not well: many Cascades have many ticks.
 fn shown(group: &Group) -> impl Iterator<Item = &Check> {
-    let is_well = |name: &str| {
-        let of_it = group.checks.iter().filter(|check| check.cascade.as_deref() == Some(name));
-        of_it.into_iter().all(|check| check.result == Result::Ok)
-    };
     let is_first = |at: usize, name: &str| {
         !group.checks[..at].iter().any(|before| before.cascade.as_deref() == Some(name))
     };
     let checks = group.checks.iter().enumerate();
     checks.filter_map(move |(at, check)| match &check.cascade {
-        Some(name) if is_well(name) && !is_first(at, name) => None,
+        Some(name) if check.result == Result::Ok && !is_first(at, name) => None,
         _ => Some(check),
     })
 }

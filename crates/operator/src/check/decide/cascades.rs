@@ -157,7 +157,8 @@ impl Judge<'_> {
                     "writes the role rewitness with all that is needed",
                 )
                 .caution(
-                    "it has to be bound to the operator's account; for a role of another name add --name",
+                    "it has to be bound to the operator's account (--name for a role of another name), and is printed once all \
+                     kinds are served",
                 );
                 let message = format!("the operator lacks rights that {name} needs");
                 Check::new(id, Result::Failed, message).detail([lacks]).step([grant])
@@ -196,7 +197,7 @@ impl Judge<'_> {
             Step::act(confirm, "shows what would be deleted, and asks")
         });
         let message = of(status, condition::LIMIT_EXCEEDED).map(|one| one.message.clone());
-        Check::new(id, Result::Warning, format!("deletions of {name} wait for a confirmation"))
+        Check::new(id, Result::Warning, format!("{name}: deletions wait for a confirmation"))
             .detail(message)
             .step(steps)
     }
@@ -212,8 +213,8 @@ impl Judge<'_> {
         }
         let named = long.len() == status.held_parents.len() && status.counts.held > long.len() as u64;
         let at_least = if named { "at least " } else { "" };
-        let count = counted(long.len() as u64, "deletion", "deletions");
-        let message = format!("{at_least}{count} of {name} held for over an hour");
+        let count = counted(long.len() as u64, "deletion has", "deletions have");
+        let message = format!("{name}: {at_least}{count} been held for over an hour");
         let said = long.iter().take(NAMED).map(|held| {
             let place: String = held.namespace.iter().map(|namespace| format!("{namespace}/")).collect();
             let age = held.since.map(|at| self.age(at)).unwrap_or_default();

@@ -39,8 +39,9 @@ impl Judge<'_> {
             let owned: u64 = of_cascades.iter().map(|carried| carried.count).sum();
             let (kinds, objects) = (counted(survey.kinds, "kind", "kinds"), thousands(survey.objects));
             let carry = counted(owned, "carries", "carry");
-            let message =
-                format!("each has its rule: of {objects} objects of {kinds}, {carry} a Cascade's finalizer");
+            let message = format!(
+                "none is without a rule: of {objects} objects of {kinds}, {carry} a Cascade's finalizer"
+            );
             checks.push(Check::ok("owned", message));
         }
         checks.extend(holds.iter().map(|carried| self.hold(carried)));

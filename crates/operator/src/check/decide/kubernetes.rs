@@ -108,10 +108,10 @@ impl Judge<'_> {
 
     fn used(&self, served: &Served, used: &Used) -> Check {
         let Used { id, group, kind, purpose, otherwise } = used;
-        let what = format!("{kind} of {group}/v1, {purpose}");
         if served.has(group, "v1", kind) {
-            return Check::ok(id, format!("it serves {what}"));
+            return Check::ok(id, format!("it serves {kind} of {group}/v1"));
         }
+        let what = format!("{kind} of {group}/v1, {purpose}");
         let list = Step::look(self.typist.here("kubectl api-versions"), "lists what the server serves");
         match served.broken.contains(&format!("{group}/v1")) {
             true => {
