@@ -157,8 +157,8 @@ impl Judge<'_> {
                     "writes the role rewitness with all that is needed",
                 )
                 .caution(
-                    "it has to be bound to the operator's account (--name for a role of another name), and is printed once all \
-                     kinds are served",
+                    "it has to be bound to the operator's account (--name for a role of another name), and \
+                     is printed once all kinds are served",
                 );
                 let message = format!("the operator lacks rights that {name} needs");
                 Check::new(id, Result::Failed, message).detail([lacks]).step([grant])
