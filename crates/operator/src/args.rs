@@ -14,11 +14,13 @@ use crate::hold_name::HoldName;
 use crate::unhold::HoldRef;
 
 mod cascades;
+mod checks;
 #[cfg(test)]
 mod documented;
 mod help;
 
 pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs, VerdictFormat};
+pub(crate) use checks::CheckArgs;
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -50,6 +52,7 @@ pub(crate) enum Command {
     #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
     Resume(PauseArgs),
     Rbac(RbacArgs),
+    Check(CheckArgs),
     Completions(CompletionsArgs),
 }
 

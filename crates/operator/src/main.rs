@@ -2,15 +2,16 @@
 //!
 //! It alone reads the environment, owns tasks and ends the process. In reading order: [`args`] is
 //! what can be typed, [`connect`], [`types`] and [`sources`] turn it into a client, kinds and
-//! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`] and [`rbac`]
-//! are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and returned at
-//! the end. [`called`] is the name that all this goes by, and [`complete`] says what could be typed
-//! next.
+//! Cascades; [`tail`], [`run`], [`unhold`], [`why`], [`plan`], [`confirm`], [`pause`], [`rbac`] and
+//! [`check`] are the commands, [`answer`] is how some of them answer, [`exit`] is what is said and
+//! returned at the end. [`called`] is the name that all this goes by, and [`complete`] says what could
+//! be typed next.
 
 mod answer;
 mod args;
 mod call;
 mod called;
+mod check;
 mod complete;
 mod confirm;
 mod connect;
@@ -89,6 +90,7 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
             Command::Plan(args) => plan::run(args, &cli.global, screen).await,
             Command::Confirm(args) => confirm::run(args, &cli.global, screen).await,
             Command::Rbac(args) => rbac::run(args, &cli.global, screen).await,
+            Command::Check(args) => check::run(args, &cli.global, screen).await,
             Command::Completions(args) => completions(args),
         }
     });

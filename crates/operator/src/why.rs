@@ -3,15 +3,13 @@
 //! Load, decide, draw: [`load`] reads with the caller's own rights, [`decide`] makes a verdict of
 //! what was read, [`draw`] shows it. Nothing is written.
 
-use std::io::{self, IsTerminal};
-
 use rewitness_messaging::ResourceId;
 
 use crate::answer;
-use crate::args::{Color, GlobalArgs, VerdictFormat, WhyArgs};
+use crate::args::{GlobalArgs, VerdictFormat, WhyArgs};
 use crate::connect::{self, Link};
 use crate::exit::Status;
-use crate::screen::{Screen, color_is_welcome};
+use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::tail::reader_gone;
 
@@ -25,11 +23,18 @@ mod load;
 mod target;
 mod verdict;
 
-use commands::Typist;
-use draw::Canvas;
 use load::Loader;
 use target::Target;
 use verdict::{State, Verdict};
+
+// What `check` reads, says and draws with as well.
+pub(crate) use commands::Typist;
+pub(crate) use decide::{PATIENCE_SECONDS, last_sign};
+pub(crate) use draw::{Canvas, Picture, Style};
+pub(crate) use facts::{Read, Types, Unread};
+pub(crate) use load::{api_resource, is_not_found, read};
+pub(crate) use target::preferred;
+pub(crate) use verdict::Step;
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;
@@ -41,7 +46,7 @@ pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) ->
 
 async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
-    let session = Session { args, global, link };
+    let session = Session { args, link };
     match args.watch {
         true => tokio::select! {
             status = follow::follow(&session, screen) => status,
@@ -62,7 +67,6 @@ async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Re
 /// What is asked, where, and how the answer is shown.
 struct Session<'a> {
     args: &'a WhyArgs,
-    global: &'a GlobalArgs,
     link: Link,
 }
 
@@ -74,7 +78,7 @@ impl Session<'_> {
             screen.status("reading …");
         }
         let target = Target::find(&self.link, self.args).await?;
-        let typist = Typist::new(self.global, target.types.clone());
+        let typist = Typist::new(self.link.typed.clone(), target.types.clone());
         let facts = Loader::new(&self.link, &target).facts().await;
         screen.status("");
         Ok(decide::decide(&facts, &typist))
@@ -93,21 +97,7 @@ impl Session<'_> {
     }
 
     fn canvas(&self) -> Canvas {
-        let is_terminal = io::stdout().is_terminal();
-        let color = match self.args.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && color_is_welcome(),
-        };
-        Canvas { columns: is_terminal.then(columns), color }
-    }
-}
-
-/// How many columns stdout has; where nobody says, 80.
-fn columns() -> usize {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-        _ => 80,
+        Canvas::of_stdout(self.args.color)
     }
 }
 

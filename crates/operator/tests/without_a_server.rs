@@ -29,6 +29,8 @@ fn it_tells_its_version_its_help_and_its_completions() {
         (&["resume", "-h"], "Deletions that"),
         (&["rbac", "-h"], "--as-group"),
         (&["completions", "bash"], "-F _clap_complete_rewitness rewitness"),
+        (&["check", "-h"], "--pre"),
+        (&["check", "--help"], "\"kind\":\"Check\""),
         (&["completions", "zsh"], "#compdef rewitness"),
         (&["completions", "fish"], "complete --keep-order --exclusive --command rewitness"),
     ] {
@@ -48,6 +50,8 @@ fn without_a_cluster_it_says_what_it_looked_for() {
         &["confirm", "project", "projects/web"],
         &["pause", "--all"],
         &["rbac", "--all"],
+        &["check"],
+        &["check", "--pre"],
     ] {
         let Output { status, stdout, stderr } = rewitness(args);
         let said = String::from_utf8_lossy(&stderr);

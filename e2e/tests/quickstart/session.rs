@@ -45,7 +45,7 @@ impl Session {
     pub(crate) fn start(mut bash: Command) -> Result<Self> {
         bash.args(["--noprofile", "--norc", "-c", DRIVER]);
         let blocks = tempfile::tempdir().context("create a folder")?;
-        Ok(Self { terminal: OnTerminal::start_with(bash, COLUMNS)?, read: 0, blocks })
+        Ok(Self { terminal: OnTerminal::sized(bash, COLUMNS)?, read: 0, blocks })
     }
 
     /// Types a block, waits until it has ended, and answers what it has printed.

@@ -1,9 +1,10 @@
 //! The commands about Cascades, as they are typed, on a real API server: `plan`, `confirm`, `pause`,
-//! `resume`, `unhold`, `rbac`; and all of them as kubectl's plugin.
+//! `resume`, `unhold`, `rbac`, `check`; and all of them as kubectl's plugin.
 
 #[path = "../cascade/audit.rs"]
 #[allow(dead_code, reason = "the library's tests have more that it reads")]
 mod audit;
+mod check;
 mod confirm;
 mod deadlines;
 #[path = "../cascade/lab.rs"]

@@ -9,6 +9,7 @@ Examples:
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
   rewitness unhold demo widgets -A                let go what the line above still holds
   rewitness why project/web                       why is it still there, and what to do
+  rewitness check                                 is all well with Rewitness here?
   rewitness run                                   follow the cluster's Cascades
   rewitness plan project web                      what would go with the project web
   rewitness pause project                         nothing is done by a Cascade for the time being
@@ -322,3 +323,42 @@ As a kubectl plugin it is completed by kubectl's own script, once there is a lin
 the name kubectl_complete-rewitness on PATH, beside kubectl-rewitness.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  rewitness check --pre                           before installing
+  rewitness check                                 after that, and whenever in doubt
+  rewitness check -o json | jq -r '.groups[].checks[].next[]?.command'
+
+Exit status: 0 all is well, warnings and notes aside; 1 a check failed or could not be made; 2 wrong use.
+
+More with --help.";
+
+pub(super) const CHECK_LONG: &str = "\
+Examples:
+  rewitness check --pre                           before installing
+  rewitness check                                 after that, and whenever in doubt
+  rewitness check -o json | jq -r '.groups[].checks[].next[]?.command'
+
+With --pre: whether the API server is new enough and serves what is used, whether you may apply the
+definition of Cascade and the roles of `rewitness rbac`, and what is there of Rewitness already.
+Without: the API server, the definition of Cascade, whether an operator is there, each Cascade, and
+finalizers of ours that no rule owns. For these all kinds are listed that may be held, by metadata
+alone: at most 100,000 objects of a kind, for at most two minutes.
+
+Output (-o):
+  text   a line per check, with the way out below it; a Cascade has one line, and one for each
+         thing that is amiss; on a terminal ✓ ok, · note, ! warning, ? unknown, ✗ failed; elsewhere words
+  json, yaml
+         {\"apiVersion\":\"cli.rewitness.dev/v1alpha1\",\"kind\":\"Check\",\"pre\":false,\"result\":\"failed\",
+          \"totals\":{\"ok\":21,\"note\":0,\"warning\":1,\"unknown\":0,\"failed\":2},
+          \"groups\":[{\"id\":\"cascades\",\"title\":…,\"checks\":[{\"id\":\"kinds\",\"result\":\"failed\",
+            \"message\":…,\"cascade\":\"project\",\"details\":[…],
+            \"next\":[{\"command\":…,\"effect\":…,\"caution\":…}]}]}]}
+         cascade, details, next and caution where they apply. Fields, words and checks may be
+         added, none change.
+
+  result   ok, note (good to know), warning, unknown (it could not be found out), failed; that of
+           the whole is the gravest of them, a note being as good as ok
+
+Exit status: 0 all is well, warnings and notes aside; 1 a check failed or could not be made; 2 wrong use.";

@@ -16,8 +16,10 @@ mod left;
 mod live;
 mod namespace;
 
+pub(crate) use cascade::last_sign;
+
 /// How long something may take, before whoever keeps it up is said to block.
-pub(super) const PATIENCE_SECONDS: i64 = 60;
+pub(crate) const PATIENCE_SECONDS: i64 = 60;
 
 /// How many events are told.
 const EVENTS: usize = 3;

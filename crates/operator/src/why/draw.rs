@@ -1,6 +1,10 @@
 //! The verdict as a tree: with lines and colours on a terminal, in plain lines elsewhere.
 
+use std::io::{self, IsTerminal};
+
 use super::verdict::{Finding, State, Step, Verdict, Weight};
+use crate::args::Color;
+use crate::screen::color_is_welcome;
 
 /// Narrower than this nothing can be read; then lines are left to the terminal to break.
 const NARROWEST: usize = 30;
@@ -14,6 +18,27 @@ pub(crate) struct Canvas {
     /// The terminal's columns; `None` where there is none.
     pub(crate) columns: Option<usize>,
     pub(crate) color: bool,
+}
+
+impl Canvas {
+    /// The process's own stdout.
+    pub(crate) fn of_stdout(color: Color) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && color_is_welcome(),
+        };
+        Self { columns: is_terminal.then(columns), color }
+    }
+}
+
+/// How many columns stdout has; where nobody says, 80.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => 80,
+    }
 }
 
 /// The verdict as text, with the end of its last line.
@@ -35,12 +60,13 @@ pub(crate) fn draw(verdict: &Verdict, canvas: Canvas) -> String {
 }
 
 #[derive(Clone, Copy)]
-enum Style {
+pub(crate) enum Style {
     Plain,
     Bold,
     Dim,
     Red,
     Yellow,
+    Green,
     Cyan,
 }
 
@@ -52,14 +78,16 @@ impl Style {
             Self::Dim => "\x1b[2m",
             Self::Red => "\x1b[31m",
             Self::Yellow => "\x1b[33m",
+            Self::Green => "\x1b[32m",
             Self::Cyan => "\x1b[36m",
         }
     }
 }
 
-struct Picture {
-    canvas: Canvas,
-    text: String,
+/// Text that is being drawn.
+pub(crate) struct Picture {
+    pub(crate) canvas: Canvas,
+    pub(crate) text: String,
 }
 
 impl Picture {
@@ -111,19 +139,24 @@ impl Picture {
 
     /// Some text, broken where the terminal ends: the first line after `first`, the others after
     /// `then`.
-    fn line(&mut self, first: &str, then: &str, text: &str, style: Style) {
+    pub(crate) fn line(&mut self, first: &str, then: &str, text: &str, style: Style) {
+        self.stemmed((first, Style::Dim), then, text, style);
+    }
+
+    /// The same, where what the first line begins with has a style of its own.
+    pub(crate) fn stemmed(&mut self, (first, mark): (&str, Style), then: &str, text: &str, style: Style) {
         let columns = self.canvas.columns.map_or(usize::MAX, |columns| columns.min(WIDEST));
         let stem = then.chars().count().max(first.chars().count());
         let width = columns.saturating_sub(stem);
         let width = if width < NARROWEST { usize::MAX } else { width };
         for (index, part) in wrapped(text, width).iter().enumerate() {
-            let (stem, part) = (if index == 0 { first } else { then }, self.styled(part, style));
-            let stem = self.styled(stem, Style::Dim);
+            let (stem, its) = if index == 0 { (first, mark) } else { (then, Style::Dim) };
+            let (stem, part) = (self.styled(stem, its), self.styled(part, style));
             self.text += &format!("{stem}{part}\n");
         }
     }
 
-    fn styled(&self, text: &str, style: Style) -> String {
+    pub(crate) fn styled(&self, text: &str, style: Style) -> String {
         match (self.canvas.color, style.code()) {
             (false, _) | (true, "") => text.to_owned(),
             _ if text.trim().is_empty() => text.to_owned(),

@@ -24,7 +24,7 @@ mod read;
 mod status;
 mod subject;
 
-use read::read;
+pub(crate) use read::{is_not_found, read};
 
 /// How many previews are made at a time.
 const PREVIEWS: usize = 4;
@@ -99,7 +99,7 @@ impl<'a> Loader<'a> {
         let what = format!("get {kind}{}", place(namespace));
         match read(&what, api.get_metadata(name)).await {
             Ok(object) => Ok(Some(subject::of(&object.metadata, &kind.kind))),
-            Err(unread) if read::is_not_found(&unread) => Ok(None),
+            Err(unread) if is_not_found(&unread) => Ok(None),
             Err(unread) => Err(unread),
         }
     }
@@ -117,7 +117,7 @@ impl<'a> Loader<'a> {
         let api: Api<Cascade> = Api::all(self.link.client.clone());
         match read("list cascades.rewitness.dev", api.list(&ListParams::default())).await {
             Ok(list) => Ok(list.items),
-            Err(unread) if read::is_not_found(&unread) => Ok(Vec::new()),
+            Err(unread) if is_not_found(&unread) => Ok(Vec::new()),
             Err(unread) => Err(unread),
         }
     }
@@ -259,7 +259,8 @@ fn is(subject: &Subject, group: &str, kind: &str) -> bool {
     *subject.id.kind.group == *group && *subject.id.kind.kind == *kind
 }
 
-fn api_resource(kind: &ResolvedKind) -> ApiResource {
+/// A kind as kube's `Api` wants it.
+pub(crate) fn api_resource(kind: &ResolvedKind) -> ApiResource {
     let group = &*kind.kind.group;
     let api_version =
         if group.is_empty() { kind.version.clone() } else { format!("{group}/{}", kind.version) };

@@ -56,7 +56,7 @@ impl Target {
 }
 
 /// Each kind in its preferred version, if it can be listed.
-fn preferred(resolver: &Resolver) -> Vec<ResolvedKind> {
+pub(crate) fn preferred(resolver: &Resolver) -> Vec<ResolvedKind> {
     let mut kinds: Vec<ResolvedKind> = Vec::new();
     for kind in resolver.kinds().iter().filter(|kind| kind.verbs.iter().any(|verb| verb == "list")) {
         if !kinds.iter().any(|known| known.kind == kind.kind) {

@@ -326,7 +326,7 @@ fn has_work(preview: &Preview, told: Option<&HeldParent>) -> bool {
 }
 
 /// When an operator last wrote to a Cascade.
-fn last_sign(cascade: &Cascade) -> Option<Timestamp> {
+pub(crate) fn last_sign(cascade: &Cascade) -> Option<Timestamp> {
     let entries = cascade.metadata.managed_fields.iter().flatten();
     let ours = entries.filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
     ours.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()

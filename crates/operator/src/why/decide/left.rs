@@ -239,7 +239,7 @@ impl Judge<'_> {
 
     fn try_deletion(&self, group: &Group<'_>) -> Option<Step> {
         let found = group.found.first()?;
-        let command = format!("{} --dry-run=server", self.typist.delete(&found.id));
+        let command = self.typist.try_deletion(&found.id);
         Some(Step::look(command, "shows whether it is still refused, and deletes nothing"))
     }
 

@@ -12,7 +12,7 @@ use rewitness_messaging::{Kind, Uid};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::args::GlobalArgs;
+use crate::typed::Typed;
 use crate::why::draw::{Canvas, draw};
 use crate::why::facts::{
     ApiServiceFacts, Condition, Content, Holding, KindContent, NamespaceFacts, Types, Unread, Writer,
@@ -132,7 +132,7 @@ fn verdict(facts: &Facts) -> Verdict {
     let kinds = ["Project", "Cluster", "Disk", "Space"];
     let types =
         kinds.map(|kind| (Kind::new("example.com", kind), format!("{}s.example.com", kind.to_lowercase())));
-    decide(facts, &Typist::new(&GlobalArgs::default(), Types(types.into())))
+    decide(facts, &Typist::new(Typed::default(), Types(types.into())))
 }
 
 fn golden(name: &str, facts: &Facts) {

@@ -13,7 +13,7 @@ const CALL: Duration = Duration::from_secs(20);
 const NOT_FOUND: &str = "it is not there";
 
 /// Reads; `what` is as `get widgets.example.com in team-a`.
-pub(super) async fn read<T>(what: &str, call: impl Future<Output = kube::Result<T>>) -> Read<T> {
+pub(crate) async fn read<T>(what: &str, call: impl Future<Output = kube::Result<T>>) -> Read<T> {
     let reason = match timeout(CALL, call).await {
         Ok(Ok(found)) => return Ok(found),
         Ok(Err(kube::Error::Api(answer))) if answer.code == 403 => None,
@@ -25,6 +25,6 @@ pub(super) async fn read<T>(what: &str, call: impl Future<Output = kube::Result<
     Err(Unread { what: what.to_owned(), reason })
 }
 
-pub(super) fn is_not_found(unread: &Unread) -> bool {
+pub(crate) fn is_not_found(unread: &Unread) -> bool {
     unread.reason.as_deref() == Some(NOT_FOUND)
 }

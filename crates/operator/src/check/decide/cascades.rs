@@ -1,0 +1,268 @@
+//! The Cascades, one by one.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use rewitness_crds::cascade::{CascadeStatus, HeldParent, Mode, condition};
+use rewitness_crds::{ApiVersion, Cascade};
+use rewitness_messaging::{Kind, ResourceId, Uid};
+
+use super::operator::{is_seen, name};
+use super::{Judge, NAMED, some, unknown};
+use crate::check::report::{Check, Group, Result};
+use crate::text::counted;
+use crate::why::Step;
+
+/// How long a deletion may be held before that is said.
+const LONG_SECONDS: i64 = 3600;
+
+/// Reasons for which a Cascade is not ready that have a check of their own.
+const TOLD_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
+
+impl Judge<'_> {
+    pub(super) fn cascades(&self) -> Group {
+        let mut checks: Vec<Check> = Vec::new();
+        match &self.facts.cascades {
+            Err(unread) => checks.push(unknown("cascades", "which Cascades there are", unread)),
+            Ok(list) => {
+                if list.items.is_empty() {
+                    checks.push(Check::new("cascades", Result::Note, "there is no Cascade yet"));
+                }
+                list.items.iter().for_each(|cascade| checks.extend(self.cascade(cascade)));
+                if list.is_cut {
+                    let message = format!("there are more Cascades than the {} above", list.items.len());
+                    checks.push(Check::new("cascades", Result::Unknown, message));
+                }
+            }
+        }
+        Group { id: "cascades", title: "The Cascades", checks }
+    }
+
+    fn cascade(&self, cascade: &Cascade) -> Vec<Check> {
+        let mut checks = vec![self.ready(cascade), self.kinds(cascade)];
+        // Without a status nobody knows the rest, which the first of them says.
+        if let Some(status) = &cascade.status {
+            checks.extend(self.authorized(cascade, status));
+            checks.extend(self.synced(cascade, status));
+            checks.push(self.limits(cascade, status));
+            checks.push(self.deletions(cascade, status));
+        }
+        checks.into_iter().map(|check| check.of_cascade(name(cascade))).collect()
+    }
+
+    fn ready(&self, cascade: &Cascade) -> Check {
+        let (id, name) = ("ready", name(cascade));
+        if let Some(since) = &cascade.metadata.deletion_timestamp {
+            let message = format!(
+                "{name} has been Terminating for {}: it goes once an operator has let go of its parents",
+                self.age(since.0)
+            );
+            let result = if self.is_late(since.0) { Result::Failed } else { Result::Warning };
+            return Check::new(id, result, message).step([self.describe(name)]);
+        }
+        if !is_seen(cascade) {
+            let what = if cascade.status.is_some() { "the last edit of " } else { "" };
+            let message = format!("no operator has looked at {what}{name} yet");
+            let result = if self.is_overlooked(cascade) { Result::Failed } else { Result::Warning };
+            let look =
+                Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
+            return Check::new(id, result, message).step([look]);
+        }
+        let Some(ready) = find(cascade, condition::READY) else {
+            return Check::new(
+                id,
+                Result::Unknown,
+                format!("its status does not say whether {name} is ready"),
+            );
+        };
+        match &*ready.status {
+            "True" => self.in_force(cascade, ready),
+            "False" if TOLD_BELOW.contains(&&*ready.reason) => {
+                Check::new(id, Result::Failed, format!("{name} is not ready: {} (below)", ready.reason))
+            }
+            "False" => Check::new(id, Result::Failed, format!("{name} is not ready: {}", said(ready)))
+                .step([self.edit(name), self.describe(name)]),
+            _ => {
+                let message = format!("whether {name} is ready is unknown: {}", said(ready));
+                Check::new(id, Result::Unknown, message).step([self.describe(name)])
+            }
+        }
+    }
+
+    fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
+        let (id, name) = ("ready", name(cascade));
+        let warning = |what: &str, resume: String| {
+            let step = Step::act(resume, "lets it go on").caution("ask first who has paused it, and why");
+            Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
+        };
+        if cascade.spec.paused {
+            return warning(
+                "is paused: no parent is held anew, and nothing is deleted",
+                self.typist.resume(name),
+            );
+        }
+        if cascade.spec.hold_deletions {
+            let resume = self.typist.resume_deletions(name);
+            return warning("holds deletions back: parents are held, and nothing is deleted", resume);
+        }
+        let counts = cascade.status.as_ref().map(|status| status.counts).unwrap_or_default();
+        let parents = counted(counts.parents, "parent", "parents");
+        match cascade.spec.mode {
+            Mode::Enforce => {
+                Check::ok(id, format!("{name} is in force: {parents}, {} being deleted", counts.held))
+            }
+            Mode::Plan => Check::ok(id, format!("{name} only plans: {parents} ({})", ready.reason)),
+        }
+    }
+
+    /// By what the server says now, and not by what the operator said.
+    fn kinds(&self, cascade: &Cascade) -> Check {
+        let (id, name) = ("kinds", name(cascade));
+        let served = match &self.facts.served {
+            Ok(served) => served,
+            Err(unread) => return unknown(id, &format!("whether the kinds of {name} are served"), unread),
+        };
+        let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
+        let named = dependents.map(|one| kind(&one.api_version, &one.kind));
+        let mut kinds: Vec<Kind> = vec![parent_kind(cascade)];
+        kinds.extend(named);
+        kinds.sort();
+        kinds.dedup();
+        let with = |wanted: Option<bool>| {
+            let found = kinds.iter().filter(|kind| served.serves(kind) == wanted);
+            found.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (missing, silent) = (with(Some(false)), with(None));
+        let look = Step::look(self.typist.list_types(), "lists what the server serves");
+        if !missing.is_empty() {
+            let message = format!("the server does not serve {}, which {name} names", some(missing));
+            let edit = Step::act(self.typist.edit_cascade(name), "drop the kind there, or bring it back");
+            return Check::new(id, Result::Failed, message).step([edit, look]);
+        }
+        if !silent.is_empty() {
+            let message = format!("whether the server serves {} is unknown: it does not say", some(silent));
+            return Check::new(id, Result::Unknown, message).step([look]);
+        }
+        Check::ok(id, format!("the kinds of {name} are served"))
+    }
+
+    fn authorized(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
+        let (id, name) = ("authorized", name(cascade));
+        let found = of(status, condition::AUTHORIZED)?;
+        Some(match &*found.status {
+            "True" => Check::ok(id, format!("the operator has the rights that {name} needs")),
+            "False" => {
+                // The rules that grant them follow; `rbac` prints them whole.
+                let lacks = found.message.split("; by these rules").next().unwrap_or_default().to_owned();
+                let grant = Step::act(
+                    self.typist.grant(),
+                    "writes the role rewitness with all that is needed",
+                )
+                .caution(
+                    "it has to be bound to the operator's account (--name for a role of another name), and \
+                     is printed once all kinds are served",
+                );
+                let message = format!("the operator lacks rights that {name} needs");
+                Check::new(id, Result::Failed, message).detail([lacks]).step([grant])
+            }
+            _ => {
+                let message = format!("whether the operator has the rights that {name} needs is unknown");
+                Check::new(id, Result::Unknown, message).detail([said(found)]).step([self.describe(name)])
+            }
+        })
+    }
+
+    fn synced(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
+        let (id, name) = ("synced", name(cascade));
+        let found = of(status, condition::SYNCED)?;
+        if found.status == "True" {
+            return Some(Check::ok(id, format!("the parents of {name} are listed and watched")));
+        }
+        // What keeps it from being followed has been said, and is what is to be done about.
+        let ready = of(status, condition::READY).map(|ready| &*ready.reason);
+        let is_consequence = ready.is_some_and(|reason| reason != "NotSynced");
+        let result = if is_consequence { Result::Note } else { Result::Failed };
+        let message = format!("the parents of {name} are not watched");
+        let check = Check::new(id, result, message).detail([said(found)]);
+        Some(if is_consequence { check } else { check.step([self.describe(name)]) })
+    }
+
+    fn limits(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
+        let (id, name) = ("limits", name(cascade));
+        let is_over = of(status, condition::LIMIT_EXCEEDED).is_some_and(|one| one.status == "True");
+        if !is_over {
+            return Check::ok(id, format!("no deletion of {name} waits for a confirmation"));
+        }
+        let waiting = status.held_parents.iter().filter(|held| held.reason == "LimitExceeded");
+        let steps = waiting.take(NAMED).map(|held| {
+            let confirm = self.typist.confirm(name, &parent(cascade, held));
+            Step::act(confirm, "shows what would be deleted, and asks")
+        });
+        let message = of(status, condition::LIMIT_EXCEEDED).map(|one| one.message.clone());
+        Check::new(id, Result::Warning, format!("{name}: deletions wait for a confirmation"))
+            .detail(message)
+            .step(steps)
+    }
+
+    /// The status names those that have been held the longest.
+    fn deletions(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
+        let (id, name) = ("deletions", name(cascade));
+        let now = self.facts.now.as_second();
+        let is_long = |held: &&HeldParent| held.since.is_some_and(|at| now - at.as_second() > LONG_SECONDS);
+        let long: Vec<&HeldParent> = status.held_parents.iter().filter(is_long).collect();
+        if long.is_empty() {
+            return Check::ok(id, format!("no deletion of {name} is held for over an hour"));
+        }
+        let named = long.len() == status.held_parents.len() && status.counts.held > long.len() as u64;
+        let at_least = if named { "at least " } else { "" };
+        let count = counted(long.len() as u64, "deletion has", "deletions have");
+        let message = format!("{name}: {at_least}{count} been held for over an hour");
+        let said = long.iter().take(NAMED).map(|held| {
+            let place: String = held.namespace.iter().map(|namespace| format!("{namespace}/")).collect();
+            let age = held.since.map(|at| self.age(at)).unwrap_or_default();
+            format!("{place}{} for {age}: {}", held.name, held.message)
+        });
+        let steps = long.iter().take(NAMED).map(|held| {
+            let why = self.typist.why(&parent(cascade, held));
+            Step::look(why, "says what keeps it, and what to do")
+        });
+        Check::new(id, Result::Failed, message).detail(said.collect::<Vec<_>>()).step(steps)
+    }
+
+    fn describe(&self, name: &str) -> Step {
+        Step::look(self.typist.describe_cascade(name), "shows all that the operator says of it")
+    }
+
+    fn edit(&self, name: &str) -> Step {
+        Step::act(self.typist.edit_cascade(name), "changes the rule")
+    }
+}
+
+fn find<'a>(cascade: &'a Cascade, kind: &str) -> Option<&'a Condition> {
+    of(cascade.status.as_ref()?, kind)
+}
+
+fn of<'a>(status: &'a CascadeStatus, kind: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|one| one.type_ == kind)
+}
+
+fn said(condition: &Condition) -> String {
+    format!("{}: {}", condition.reason, condition.message)
+}
+
+fn kind(api_version: &str, kind: &str) -> Kind {
+    let group = api_version.parse().map(|version: ApiVersion| version.group).unwrap_or_default();
+    Kind::new(group, kind)
+}
+
+/// Whose deletion a Cascade is about.
+pub(super) fn parent_kind(cascade: &Cascade) -> Kind {
+    kind(&cascade.spec.parent.api_version, &cascade.spec.parent.kind)
+}
+
+fn parent(cascade: &Cascade, held: &HeldParent) -> ResourceId {
+    ResourceId {
+        kind: parent_kind(cascade),
+        namespace: held.namespace.as_deref().map(Into::into),
+        name: (&*held.name).into(),
+        uid: Uid::new(&held.uid),
+    }
+}

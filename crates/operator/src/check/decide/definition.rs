@@ -1,0 +1,146 @@
+//! The definition of Cascade, as it is installed.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+
+use super::{Judge, some, unknown};
+use crate::check::report::{Check, Group, Result};
+use crate::check::schema::{Difference, compare};
+use crate::why::Step;
+
+/// The version that this program reads and writes.
+const VERSION: &str = "v1alpha1";
+
+impl Judge<'_> {
+    pub(super) fn definition(&self) -> Group {
+        let checks = match &self.facts.definition {
+            Err(unread) => vec![unknown("definition", "how Cascade is defined", unread)],
+            Ok(None) => {
+                let message = "Cascade is not installed: the server does not know what it is";
+                vec![Check::new("definition", Result::Failed, message).step([self.apply()])]
+            }
+            Ok(Some(definition)) => vec![
+                self.established(definition),
+                self.serves(definition),
+                self.stored(definition),
+                self.schema(definition),
+                self.uninstall(definition),
+            ],
+        };
+        Group { id: "definition", title: "The definition of Cascade", checks }
+    }
+
+    fn apply(&self) -> Step {
+        let effect = "installs the definition of this program, from a clone of its version";
+        Step::act(self.typist.apply_definition(), effect)
+    }
+
+    fn established(&self, definition: &CustomResourceDefinition) -> Check {
+        let id = "established";
+        let look = Step::look(self.typist.describe_definition(), "shows what the server says of it");
+        if let Some(since) = &definition.metadata.deletion_timestamp {
+            let message =
+                format!("{CASCADES} has been Terminating for {}: all Cascades go with it", self.age(since.0));
+            return Check::new(id, Result::Failed, message).step([look]);
+        }
+        let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let is = |kind: &str, status: &str| {
+            let mut conditions = conditions.clone();
+            conditions.any(|one| one.type_ == kind && one.status == status)
+        };
+        if is("Established", "True") && !is("NamesAccepted", "False") {
+            return Check::ok(id, format!("{CASCADES} is established"));
+        }
+        let amiss = conditions.clone().filter(|one| one.status == "False");
+        let said = amiss.map(|one| format!("{}: {}", one.type_, one.message.clone().unwrap_or_default()));
+        Check::new(id, Result::Failed, format!("{CASCADES} is not established")).detail(said).step([look])
+    }
+
+    fn serves(&self, definition: &CustomResourceDefinition) -> Check {
+        let served: Vec<&str> = served(definition).collect();
+        match served.contains(&VERSION) {
+            true => Check::ok("serves", format!("it serves {VERSION}")),
+            false => {
+                let message = format!("it does not serve {VERSION}, but {}", some(served));
+                Check::new("serves", Result::Failed, message).step([self.apply()])
+            }
+        }
+    }
+
+    /// What was stored by a version that is not served cannot be read.
+    fn stored(&self, definition: &CustomResourceDefinition) -> Check {
+        let stored = definition.status.iter().flat_map(|status| status.stored_versions.iter().flatten());
+        let lost: Vec<&String> =
+            stored.filter(|version| !served(definition).any(|served| served == **version)).collect();
+        match lost.is_empty() {
+            true => Check::ok("stored", "Cascades are stored in versions that it serves"),
+            false => {
+                let message = format!("Cascades may be stored as {}, which it does not serve", some(lost));
+                let effect = "shows the versions: bring these back, and write each Cascade once more";
+                let look = Step::look(self.typist.describe_definition(), effect);
+                Check::new("stored", Result::Failed, message).step([look])
+            }
+        }
+    }
+
+    fn schema(&self, definition: &CustomResourceDefinition) -> Check {
+        let difference = difference(definition);
+        let Difference { lacks, adds, changes, beside } = &difference;
+        if difference.is_none() {
+            return Check::ok("schema", "its schema is the one of this program");
+        }
+        let said = [
+            ("it does not know", lacks),
+            ("this program does not know", adds),
+            ("it says otherwise than this program of", changes),
+            ("beside the schema it differs in its", beside),
+        ];
+        let said = said.iter().filter(|(_, fields)| !fields.is_empty());
+        let said = said.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
+        let compare = Step::look(self.typist.compare_definition(), "shows the differences");
+        let is_newer = !adds.is_empty() && lacks.is_empty();
+        let (result, message, steps) = match is_newer {
+            true => (
+                Result::Warning,
+                "its schema is newer than this program: use the program of its version",
+                vec![compare],
+            ),
+            false if adds.is_empty() => {
+                (Result::Failed, "its schema is older than this program", vec![self.apply(), compare])
+            }
+            false => (
+                Result::Failed,
+                "its schema is another than the one of this program",
+                vec![compare, self.apply().caution("what this program does not know is dropped")],
+            ),
+        };
+        Check::new("schema", result, message).detail(said).step(steps)
+    }
+
+    pub(super) fn uninstall(&self, definition: &CustomResourceDefinition) -> Check {
+        let annotation = |key: &str| definition.metadata.annotations.as_ref()?.get(key).cloned();
+        let Some(mark) = annotation(UNINSTALL_ANNOTATION) else {
+            return Check::ok("uninstall", "nobody has asked to uninstall Rewitness");
+        };
+        let answered = match annotation(RELEASED_ANNOTATION) == Some(mark.clone()) {
+            true => "nothing is held any more",
+            false => "the operator has not said yet that nothing is held any more",
+        };
+        let message =
+            format!("Rewitness is being uninstalled: {UNINSTALL_ANNOTATION} is {mark}, and {answered}");
+        let unmark = Step::act(self.typist.unmark(), "takes the mark off, and everything up again");
+        let look = Step::look(self.typist.show_marks(), "shows the mark and the operator's answer");
+        Check::new("uninstall", Result::Failed, message).step([unmark, look])
+    }
+}
+
+/// How the installed definition differs from ours.
+pub(super) fn difference(definition: &CustomResourceDefinition) -> Difference {
+    let ours = rewitness_crds::definitions();
+    let ours = ours.iter().find(|one| one.metadata.name == definition.metadata.name);
+    ours.map(|ours| compare(definition, ours, VERSION)).unwrap_or_default()
+}
+
+fn served(definition: &CustomResourceDefinition) -> impl Iterator<Item = &str> {
+    definition.spec.versions.iter().filter(|version| version.served).map(|version| &*version.name)
+}

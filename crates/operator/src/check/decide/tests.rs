@@ -1,0 +1,271 @@
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use rewitness_consumers::cascade::Right;
+use rewitness_crds::Cascade;
+use rewitness_kubernetes::Refusal;
+use rewitness_messaging::{Kind, Timestamp};
+use serde_json::{Value, json};
+
+use super::decide;
+use crate::check::draw::draw;
+use crate::check::facts::{Asked, Carried, CascadeList, Facts, Phase, Purpose, Served, Survey, Version};
+use crate::check::report::{Check, Report, Result};
+use crate::why::{Canvas, Typist, Unread};
+
+const NOW: &str = "2026-01-01T12:00:00Z";
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn definition() -> CustomResourceDefinition {
+    let mut definition = rewitness_crds::definitions().remove(0);
+    definition.status = serde_json::from_value(json!({
+        "acceptedNames": { "kind": "Cascade", "plural": "cascades" }, "storedVersions": ["v1alpha1"],
+        "conditions": [{ "type": "Established", "status": "True" }],
+    }))
+    .unwrap();
+    definition
+}
+
+/// Of a Cascade that was edited at this time, and looked at then.
+fn cascade(name: &str, more: Value) -> Cascade {
+    let mut cascade = json!({
+        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade",
+        "metadata": {
+            "name": name, "generation": 2, "creationTimestamp": "2026-01-01T11:00:00Z",
+            "managedFields": [
+                { "manager": "kubectl", "time": "2026-01-01T11:30:00Z" },
+                { "manager": "rewitness", "time": "2026-01-01T11:59:30Z", "subresource": "status" },
+            ],
+        },
+        "spec": {
+            "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
+            "stages": [{ "name": "all", "dependents": [{
+                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+            }] }],
+        },
+        "status": { "observedGeneration": 2, "conditions": [{
+            "type": "Ready", "status": "True", "reason": "Enforced", "message": "",
+            "lastTransitionTime": "2026-01-01T11:00:00Z",
+        }] },
+    });
+    for (field, value) in more.as_object().unwrap() {
+        *cascade.pointer_mut(field).unwrap() = value.clone();
+    }
+    serde_json::from_value(cascade).unwrap()
+}
+
+/// A cluster of which all is well.
+fn well() -> Facts {
+    let versions = [
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("authorization.k8s.io", "SelfSubjectAccessReview"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("events.k8s.io", "Event"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("example.com", "Project"),
+        ("", "ConfigMap"),
+    ];
+    let versions = versions.map(|(group, kind)| (group.to_owned(), "v1".to_owned(), kind.to_owned()));
+    Facts {
+        now: time(NOW),
+        place: "https://example.com:6443".to_owned(),
+        version: Ok(Version { text: "v1.36.0".to_owned(), number: Some((1, 36)) }),
+        user: Ok(Some("jane".to_owned())),
+        served: Ok(Served { versions: versions.into(), ..Served::default() }),
+        definition: Ok(Some(definition())),
+        cascades: Ok(CascadeList { items: vec![cascade("project", json!({}))], is_cut: false }),
+        phase: Phase::After { survey: Survey { kinds: 2, objects: 7, ..Survey::default() } },
+    }
+}
+
+fn report(facts: &Facts) -> Report {
+    decide(facts, &Typist::default())
+}
+
+fn all(facts: &Facts, id: &str) -> Vec<Check> {
+    let checks = report(facts).groups.into_iter().flat_map(|group| group.checks);
+    checks.filter(|check| check.id == id).collect()
+}
+
+fn result(facts: &Facts, id: &str) -> Option<Result> {
+    all(facts, id).first().map(|check| check.result)
+}
+
+fn carried(finalizer: &str, kind: &str) -> Carried {
+    Carried {
+        finalizer: finalizer.to_owned(),
+        kind: Kind::new("example.com", kind),
+        namespaced: kind == "Space",
+        count: 4,
+        deleting: 1,
+        examples: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+    }
+}
+
+fn with(mut facts: Facts, survey: Survey) -> Facts {
+    facts.phase = Phase::After { survey };
+    facts
+}
+
+#[test]
+fn where_all_is_well_there_is_no_way_out_and_a_cascade_has_one_line() {
+    let report = report(&well());
+    assert_eq!(report.result, Result::Ok, "{report:#?}");
+    assert!(report.groups.iter().flat_map(|group| &group.checks).all(|check| check.next.is_empty()));
+    let text = draw(&report, Canvas::default());
+    assert_eq!(text.lines().filter(|line| line.contains("project")).count(), 1, "{text}");
+    assert!(text.ends_with(" checks: all is well\n"), "{text}");
+}
+
+#[test]
+fn what_a_server_lacks_fails_only_where_nothing_works_without() {
+    let mut facts = well();
+    facts.version = Ok(Version { text: "v1.24.1".to_owned(), number: Some((1, 24)) });
+    assert_eq!(result(&facts, "version"), Some(Result::Failed));
+    facts.version = Ok(Version { text: "v1.25.0".to_owned(), number: Some((1, 25)) });
+    assert_eq!(result(&facts, "version"), Some(Result::Ok));
+    facts.version = Ok(Version { text: "mine".to_owned(), number: None });
+    assert_eq!(result(&facts, "version"), Some(Result::Unknown));
+    for (group, id, expected) in [
+        ("apiextensions.k8s.io", "api-definitions", Result::Failed),
+        ("authorization.k8s.io", "api-reviews", Result::Failed),
+        ("events.k8s.io", "api-events", Result::Warning),
+        ("admissionregistration.k8s.io", "api-policies", Result::Warning),
+    ] {
+        let mut facts = well();
+        let served = facts.served.as_mut().unwrap();
+        served.versions.retain(|(of, _, _)| of != group);
+        assert_eq!(result(&facts, id), Some(expected), "{group}");
+        facts.served.as_mut().unwrap().broken.push(format!("{group}/v1"));
+        assert_eq!(result(&facts, id), Some(Result::Unknown), "{group} does not answer");
+        assert_eq!(result(&facts, "api-services"), Some(Result::Warning));
+    }
+}
+
+#[test]
+fn a_definition_that_cannot_be_used_is_a_cross_and_a_newer_one_a_warning() {
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut facts = well();
+        let mut changed = serde_json::to_value(definition()).unwrap();
+        change(&mut changed);
+        facts.definition = Ok(Some(serde_json::from_value(changed).unwrap()));
+        facts
+    };
+    let conditions = json!([{ "type": "Established", "status": "False", "message": "no" }]);
+    let unestablished = with(&|definition| definition["status"]["conditions"] = conditions.clone());
+    assert_eq!(all(&unestablished, "established")[0].details, ["Established: no"]);
+    let leaving = with(&|definition| definition["metadata"]["deletionTimestamp"] = json!(NOW));
+    assert_eq!(result(&leaving, "established"), Some(Result::Failed));
+    let stored = json!(["v1alpha0", "v1alpha1"]);
+    let lost = with(&|definition| definition["status"]["storedVersions"] = stored.clone());
+    assert_eq!(result(&lost, "stored"), Some(Result::Failed));
+    let unserved = with(&|definition| definition["spec"]["versions"][0]["served"] = json!(false));
+    assert_eq!(result(&unserved, "serves"), Some(Result::Failed));
+    let fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let newer =
+        with(&|definition| definition.pointer_mut(fields).unwrap()["more"] = json!({ "type": "string" }));
+    assert_eq!(result(&newer, "schema"), Some(Result::Warning));
+    let marks = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
+    let marked = with(&|definition| definition["metadata"]["annotations"] = marks.clone());
+    assert!(
+        all(&marked, "uninstall")[0].message.contains("has not said yet"),
+        "an answer to an earlier mark"
+    );
+}
+
+#[test]
+fn silence_counts_only_where_there_is_something_to_look_at() {
+    let mut facts = well();
+    let quiet = json!({ "/metadata/managedFields/1/time": "2025-12-01T00:00:00Z" });
+    facts.cascades.as_mut().unwrap().items = vec![cascade("project", quiet)];
+    assert_eq!(result(&facts, "sign-of-life"), Some(Result::Ok), "it has nothing to do");
+    for (edited, expected) in [("2026-01-01T11:59:40Z", Result::Ok), ("2026-01-01T11:58:00Z", Result::Failed)]
+    {
+        let edit = json!({ "/metadata/generation": 3, "/metadata/managedFields/0/time": edited });
+        facts.cascades.as_mut().unwrap().items = vec![cascade("project", edit)];
+        assert_eq!(result(&facts, "sign-of-life"), Some(expected), "{edited}");
+        assert_ne!(result(&facts, "ready"), Some(Result::Ok), "what it says is of another spec");
+    }
+    facts.cascades = Ok(CascadeList::default());
+    assert_eq!(result(&facts, "sign-of-life"), Some(Result::Note));
+}
+
+#[test]
+fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
+    let survey = |one: Carried| Survey { carried: vec![one], ..Survey::default() };
+    let (ours, gone) = ("cascade.rewitness.dev/project", "cascade.rewitness.dev/gone");
+    let owned = with(well(), survey(carried(ours, "Project")));
+    assert_eq!((result(&owned, "owned"), result(&owned, "unowned")), (Some(Result::Ok), None));
+    for (one, expected) in [
+        (carried(gone, "Project"), "rewitness unhold cascade/gone Project.example.com"),
+        (carried(gone, "Space"), "rewitness unhold cascade/gone Space.example.com -A"),
+        (carried(ours, "Space"), "rewitness unhold cascade/project Space.example.com -A --force"),
+    ] {
+        let found = all(&with(well(), survey(one)), "unowned");
+        assert_eq!((found[0].result, &*found[0].next[0].command), (Result::Failed, expected));
+        assert_eq!(found[0].details, ["a, b, c, …; 1 of them is being deleted"]);
+    }
+    let mut plans = with(well(), survey(carried(ours, "Project")));
+    plans.cascades.as_mut().unwrap().items = vec![cascade("project", json!({ "/spec/mode": "Plan" }))];
+    assert_eq!(result(&plans, "unowned"), Some(Result::Failed));
+    let mut cut = with(well(), survey(carried(gone, "Project")));
+    cut.cascades.as_mut().unwrap().is_cut = true;
+    assert_eq!(result(&cut, "unowned"), Some(Result::Unknown), "it may be among those that were not read");
+    let held = with(well(), survey(carried("hold.rewitness.dev/demo", "Space")));
+    assert_eq!(report(&held).result, Result::Ok, "what is held by hand is no fault");
+    assert_eq!(all(&held, "holds")[0].next[0].command, "rewitness unhold demo Space.example.com -A");
+}
+
+#[test]
+fn what_was_not_read_is_unknown_and_so_is_the_whole() {
+    let unread = || Unread { what: "list x".to_owned(), reason: None };
+    let blind = Survey { forbidden: vec!["secrets".to_owned()], ..Survey::default() };
+    let cut = Survey { cut: vec!["secrets".to_owned()], ..Survey::default() };
+    let failed = Survey { unread: vec!["cannot list x: no".to_owned()], ..Survey::default() };
+    for survey in [blind, cut, failed] {
+        let facts = with(well(), survey);
+        assert_eq!(result(&facts, "not-looked-at"), Some(Result::Unknown));
+        assert_eq!(report(&facts).result, Result::Unknown);
+    }
+    let mut facts = well();
+    facts.served = Err(unread());
+    facts.cascades = Err(unread());
+    facts.definition = Err(unread());
+    for id in ["apis", "definition", "sign-of-life", "cascades", "finalizers"] {
+        assert_eq!(result(&facts, id), Some(Result::Unknown), "{id}");
+    }
+    assert_eq!(result(&facts, "owned"), None, "nothing was looked at");
+}
+
+#[test]
+fn who_may_escalate_may_grant_what_they_do_not_have() {
+    let asked =
+        |purpose, verb, granted| Asked { purpose, right: Right::new(verb, "x", "y"), granted: Ok(granted) };
+    let rights = |escalate, bind, own| Phase::Before {
+        rights: vec![
+            asked(Purpose::Escalation, "escalate", escalate),
+            asked(Purpose::Escalation, "bind", bind),
+            asked(Purpose::Granted, "patch", own),
+        ],
+    };
+    for (phase, expected) in [
+        (rights(true, true, false), Result::Ok),
+        (rights(true, false, false), Result::Failed),
+        (rights(false, false, true), Result::Ok),
+    ] {
+        let facts = Facts { phase, ..well() };
+        assert_eq!(result(&facts, "install-grants"), Some(expected));
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
+    let refusal = Refusal::Unauthorized;
+    let error = anyhow::anyhow!("the API server: {refusal}\nlog in again");
+    let report = Report::unreachable(false, &error);
+    assert_eq!(report.result, Result::Failed);
+    let text = draw(&report, Canvas::default());
+    assert!(text.contains("- FAILED: the API server") && text.contains("    log in again\n"), "{text}");
+    assert!(text.ends_with("1 check: 1 failed\n"), "{text}");
+}

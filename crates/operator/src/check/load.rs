@@ -1,0 +1,149 @@
+//! Reading what a report needs: live, with the caller's own rights, each call with an end. A read that
+//! fails is kept as such.
+
+use anyhow::Result;
+use futures::StreamExt;
+use futures::stream;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::{ListParams, PostParams};
+use rewitness_consumers::cascade::Right;
+use rewitness_crds::{CASCADES, Cascade};
+use rewitness_kubernetes::Resolver;
+use rewitness_messaging::Timestamp;
+
+use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, Version};
+use crate::call::in_time;
+use crate::connect::Link;
+use crate::rbac;
+use crate::run::own_rights;
+use crate::why::{Read, Unread, is_not_found, preferred, read};
+
+mod survey;
+
+/// How many rights are asked for at a time.
+const REVIEWS: usize = 8;
+
+/// How many Cascades are read: as many pages of so many.
+const PAGES: usize = 4;
+const PAGE: u32 = 500;
+
+/// Everything that there is to know; an error if the server does not even answer.
+pub(super) async fn facts(link: &Link, is_before: bool) -> Result<Facts> {
+    let version = version(link).await?;
+    let (user, served, definition, cascades) =
+        futures::join!(user(link), served(link), definition(link), cascades(link));
+    let phase = match is_before {
+        true => Phase::Before { rights: rights(link).await },
+        false => {
+            let kinds = served.as_ref().map(|served| &*served.kinds).unwrap_or_default();
+            Phase::After { survey: survey::survey(link, kinds).await }
+        }
+    };
+    let place = link.place();
+    Ok(Facts { now: Timestamp::now(), place, version, user, served, definition, cascades, phase })
+}
+
+async fn version(link: &Link) -> Result<Read<Version>> {
+    let what = "read the server's version";
+    match in_time(link.client.apiserver_version()).await {
+        Ok(info) => {
+            let number =
+                |text: &str| text.trim_end_matches(|char: char| !char.is_ascii_digit()).parse::<u32>().ok();
+            let number = number(&info.major).zip(number(&info.minor));
+            Ok(Ok(Version { text: info.git_version, number }))
+        }
+        // It answers; who it is may be kept from this caller.
+        Err(kube::Error::Api(answer)) if answer.code == 403 => {
+            Ok(Err(Unread { what: what.to_owned(), reason: None }))
+        }
+        Err(error) => Err(link.explain_call(what, error)),
+    }
+}
+
+async fn user(link: &Link) -> Read<Option<String>> {
+    let reviews: Api<SelfSubjectReview> = Api::all(link.client.clone());
+    let (by, review) = (PostParams::default(), SelfSubjectReview::default());
+    let answer = read("create selfsubjectreviews.authentication.k8s.io", reviews.create(&by, &review)).await;
+    match answer {
+        Ok(review) => Ok(review.status.and_then(|status| status.user_info?.username)),
+        // Served from Kubernetes 1.28 on.
+        Err(unread) if is_not_found(&unread) => Ok(None),
+        Err(unread) => Err(unread),
+    }
+}
+
+async fn served(link: &Link) -> Read<Served> {
+    let resolver = Resolver::new(&link.client).await.map_err(|error| Unread {
+        what: "discover what the server serves".to_owned(),
+        reason: Some(crate::exit::chain(&error)),
+    })?;
+    let versions = resolver.kinds().iter().map(|kind| {
+        let group = kind.kind.group.to_string();
+        (group, kind.version.clone(), kind.kind.kind.to_string())
+    });
+    Ok(Served {
+        versions: versions.collect(),
+        kinds: preferred(&resolver),
+        broken: resolver.broken().to_vec(),
+    })
+}
+
+async fn definition(link: &Link) -> Read<Option<CustomResourceDefinition>> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(link.client.clone());
+    let what = format!("get customresourcedefinitions.apiextensions.k8s.io/{CASCADES}");
+    read(&what, definitions.get_opt(CASCADES)).await
+}
+
+/// The Cascades; none if they are not served.
+async fn cascades(link: &Link) -> Read<CascadeList> {
+    let api: Api<Cascade> = Api::all(link.client.clone());
+    let mut params = ListParams::default().limit(PAGE);
+    let mut list = CascadeList { items: Vec::new(), is_cut: true };
+    for _ in 0..PAGES {
+        let page = match read("list cascades.rewitness.dev", api.list(&params)).await {
+            Ok(page) => page,
+            Err(unread) if is_not_found(&unread) => return Ok(CascadeList::default()),
+            Err(unread) => return Err(unread),
+        };
+        list.items.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => {
+                list.is_cut = false;
+                break;
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// What somebody needs who types what the documentation says.
+async fn rights(link: &Link) -> Vec<Asked> {
+    let asked = to_install().into_iter().map(|(purpose, right)| async move {
+        let granted = read(&format!("ask whether you may {right}"), rbac::may(link, &right)).await;
+        Asked { purpose, right, granted }
+    });
+    stream::iter(asked).buffered(REVIEWS).collect().await
+}
+
+/// `kubectl apply` reads what there is, and creates or patches it.
+fn to_install() -> Vec<(Purpose, Right)> {
+    const RBAC: &str = "rbac.authorization.k8s.io";
+    let definition =
+        |verb| Right::new(verb, "apiextensions.k8s.io", "customresourcedefinitions").named(CASCADES);
+    let mut rights = vec![
+        (Purpose::Definition, definition("get")),
+        (Purpose::Definition, Right { name: None, ..definition("create") }),
+        (Purpose::Definition, definition("patch")),
+    ];
+    for (purpose, resource) in [(Purpose::Roles, "clusterroles"), (Purpose::Binding, "clusterrolebindings")] {
+        rights.extend(["get", "create", "patch"].map(|verb| (purpose, Right::new(verb, RBAC, resource))));
+    }
+    rights.extend(
+        ["escalate", "bind"].map(|verb| (Purpose::Escalation, Right::new(verb, RBAC, "clusterroles"))),
+    );
+    rights.extend(own_rights().into_iter().map(|right| (Purpose::Granted, right)));
+    rights
+}
