@@ -18,9 +18,9 @@ pub(super) async fn golden(
     let text = office.types(&[&["check"], args].concat()).await?;
     let report = check(office, args).await?;
     let text = text.stdout.join("\n") + "\n";
-    compare(&format!("check-{name}.txt"), &still(office, words, &text));
+    compare(&format!("check-{name}.txt"), &still(office, words, &text))?;
     let json = serde_json::to_string_pretty(&report.json)? + "\n";
-    compare(&format!("check-{name}.json"), &still(office, words, &json));
+    compare(&format!("check-{name}.json"), &still(office, words, &json))?;
     Ok((report, text))
 }
 
@@ -70,11 +70,12 @@ fn without_version(part: &str) -> String {
     }
 }
 
-fn compare(name: &str, found: &str) {
+fn compare(name: &str, found: &str) -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verbs/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, found).unwrap();
+        std::fs::write(&path, found)?;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(found, expected, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
+    Ok(())
 }
