@@ -168,7 +168,7 @@ async fn completion_is_silent_and_short_where_there_is_no_cluster() -> Result<()
     std::fs::write(&kubeconfig, serde_json::to_string(&config)?)?;
     let login = folder.path().join("login");
     let exec = json!({
-        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "IfAvailable",
         "command": "sh", "args": ["-c", "echo cannot log in >&2; exit 1"],
     });
     config["users"][0]["user"] = json!({ "exec": exec });

@@ -26,13 +26,11 @@ impl Typed {
         let Ok(matches) = read else { return Self::default() };
         let command = matches.subcommand().map_or(&matches, |(_, command)| command);
         let last = |id: &str| text(command, id).or_else(|| text(&matches, id));
-        let flag = |matches: &ArgMatches, id: &str| {
-            matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or_default()
-        };
+        let flag = |id: &str| [command, &matches].iter().any(|one| is_set(one, id));
         Self {
             global: GlobalArgs::from_arg_matches(command).unwrap_or_default(),
             namespace: last("namespace"),
-            all_namespaces: ["all_namespaces"].iter().any(|id| flag(command, id) || flag(&matches, id)),
+            all_namespaces: flag("all_namespaces"),
             from_file: command.try_contains_id("file").unwrap_or_default(),
             subject: ["what", "cascade"].iter().find_map(|id| text(command, id)),
         }
@@ -41,4 +39,8 @@ impl Typed {
 
 fn text(matches: &ArgMatches, id: &str) -> Option<String> {
     matches.try_get_many::<String>(id).ok().flatten()?.next().cloned()
+}
+
+fn is_set(matches: &ArgMatches, id: &str) -> bool {
+    matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or_default()
 }
