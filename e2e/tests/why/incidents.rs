@@ -21,7 +21,7 @@ use crate::night::{Night, operator_as};
 fn patch(object: &str, finalizer: &str) -> String {
     let path = "/metadata/finalizers/0";
     format!(
-        r#"kubectl patch {object} --type=json -p '[{{"op":"test","path":"{path}","value":"{finalizer}"}},{{"op":"remove","path":"{path}"}}]'"#
+        r#"kubectl patch {object} --type=json -p '[{{"op":"test","path":"/metadata/uid","value":"UID"}},{{"op":"test","path":"{path}","value":"{finalizer}"}},{{"op":"remove","path":"{path}"}}]'"#
     )
 }
 

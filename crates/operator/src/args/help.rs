@@ -354,7 +354,7 @@ Output (-o):
           \"totals\":{\"ok\":21,\"note\":0,\"warning\":1,\"unknown\":0,\"failed\":2},
           \"groups\":[{\"id\":\"cascades\",\"title\":…,\"checks\":[{\"id\":\"kinds\",\"result\":\"failed\",
             \"message\":…,\"cascade\":\"project\",\"details\":[…],
-            \"next\":[{\"command\":…,\"effect\":…,\"caution\":…}]}]}]}
+            \"next\":[{\"command\":…,\"effect\":…,\"caution\":…,\"rank\":…}]}]}]}
          cascade, details, next and caution where they apply. Fields, words and checks may be
          added, none change.
 
