@@ -61,7 +61,8 @@ async fn a_deletion_in_the_foreground_names_what_blocks_it() -> Result<()> {
     // It is on the second page only.
     let others = (0..600).map(|index| json!({ "metadata": { "name": format!("other-{index}") } }));
     let create = async |other| {
-        anyhow::Ok(drop(maps.create(&PostParams::default(), &serde_json::from_value(other)?).await?))
+        maps.create(&PostParams::default(), &serde_json::from_value(other)?).await?;
+        anyhow::Ok(())
     };
     stream::iter(others).map(create).buffer_unordered(32).try_collect::<()>().await?;
     let ns = &desk.lab.ns;
