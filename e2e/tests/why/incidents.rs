@@ -173,7 +173,8 @@ async fn incident_05_an_operator_that_is_not_there() -> Result<()> {
 
     let project = format!("{}/web", night.desk.kind("projects"));
     night.desk.golden(&project, "no-operator").await?;
-    assert_eq!(night.solve(&project).await?, ["rewitness run --once"]);
+    let look = "kubectl get deployments -A -l app.kubernetes.io/name=rewitness";
+    assert_eq!(night.solve(&project).await?, [look, "rewitness run --once"]);
     assert!(!lab.exists("Cluster", "of-web").await?);
     Ok(())
 }

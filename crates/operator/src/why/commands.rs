@@ -73,6 +73,12 @@ impl Typist {
         self.typed.kubectl(format_args!("label {} {label}", self.object(id)))
     }
 
+    /// Takes an annotation off.
+    pub(crate) fn unannotate(&self, id: &ResourceId, annotation: &str) -> String {
+        let annotation = shell_word(&format!("{annotation}-"));
+        self.typed.kubectl(format_args!("annotate {} {annotation}", self.object(id)))
+    }
+
     pub(crate) fn run_once(&self) -> String {
         self.typed.rewitness("run --once")
     }

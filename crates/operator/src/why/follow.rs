@@ -20,6 +20,8 @@ const REDRAW: &str = "\x1b[H\x1b[2J";
 
 pub(super) async fn follow(session: &Session<'_>, screen: &Screen) -> anyhow::Result<Status> {
     let mut shown: Option<Verdict> = None;
+    // The first that was seen: an answer in between may not know any.
+    let mut uid: Option<String> = None;
     loop {
         let verdict = match session.ask(screen).await {
             Ok(verdict) => verdict,
@@ -30,6 +32,7 @@ pub(super) async fn follow(session: &Session<'_>, screen: &Screen) -> anyhow::Re
                 continue;
             }
         };
+        uid = uid.or_else(|| verdict.resource.uid.clone());
         let Some(before) = &shown else {
             show(session, &verdict)?;
             if verdict.state == State::NotFound {
@@ -40,9 +43,7 @@ pub(super) async fn follow(session: &Session<'_>, screen: &Screen) -> anyhow::Re
             continue;
         };
         let is_gone = verdict.state == State::NotFound;
-        let is_another = before.resource.uid.is_some()
-            && verdict.resource.uid.is_some()
-            && before.resource.uid != verdict.resource.uid;
+        let is_another = uid.is_some() && verdict.resource.uid.is_some() && uid != verdict.resource.uid;
         if is_gone || is_another {
             return tell_gone(session, before, &verdict, is_another);
         }

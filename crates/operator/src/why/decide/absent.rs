@@ -1,5 +1,6 @@
 //! What is said of an object that is not there, and of one that had its name.
 
+use rewitness_crds::ApiVersion;
 use rewitness_messaging::{ResourceId, Uid};
 
 use super::Judge;
@@ -67,8 +68,7 @@ impl Judge<'_> {
         let names = |cascade: &&rewitness_crds::Cascade| {
             let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
             dependents.into_iter().any(|one| {
-                let group = one.api_version.split_once('/').map_or("", |(group, _)| group);
-                group == asked.group && one.kind.eq_ignore_ascii_case(&asked.kind)
+                ApiVersion::group_of(&one.api_version) == asked.group && is_called(&one.kind, &asked.kind)
             })
         };
         let told = cascades.iter().filter(names).map(|cascade| {
@@ -88,7 +88,7 @@ impl Judge<'_> {
         let mut found = Vec::new();
         for cascade in self.facts.cascades.as_deref().unwrap_or_default() {
             let name = cascade.metadata.name.as_deref().unwrap_or_default();
-            let group = cascade.spec.parent.api_version.split_once('/').map_or("", |(group, _)| group);
+            let group = ApiVersion::group_of(&cascade.spec.parent.api_version);
             let Some(status) = &cascade.status else { continue };
             if group != &*id.kind.group || cascade.spec.parent.kind != *id.kind.kind {
                 continue;
@@ -113,5 +113,27 @@ impl Judge<'_> {
             }
         }
         found
+    }
+}
+
+/// Whether a kind that is not served, so that nobody knows its plural, was meant by what was typed.
+fn is_called(kind: &str, typed: &str) -> bool {
+    let (kind, typed) = (kind.to_lowercase(), typed.to_lowercase());
+    let plurals = [format!("{kind}s"), format!("{kind}es")];
+    let of_y = kind.strip_suffix('y').map(|stem| format!("{stem}ies"));
+    typed == kind || plurals.contains(&typed) || of_y.is_some_and(|plural| plural == typed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_usual_plural() {
+        for typed in ["Gadget", "gadget", "gadgets", "GADGETS"] {
+            assert!(is_called("Gadget", typed), "{typed}");
+        }
+        assert!(is_called("Policy", "policies") && is_called("Ingress", "ingresses"));
+        assert!(!is_called("Gadget", "gadge") && !is_called("Policy", "policie"));
     }
 }

@@ -1,8 +1,9 @@
 //! What a Cascade that holds a parent waits for.
 
-use rewitness_consumers::cascade::{Cause, Preview, PreviewStage, Refused};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use rewitness_consumers::cascade::{Cause, Preview, PreviewStage, Refused, Rule};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer};
+use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_annotation};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::Judge;
@@ -12,6 +13,9 @@ use crate::why::verdict::{Finding, Step, Weight};
 
 /// Who writes the status of Cascades.
 const FIELD_MANAGER: &str = "rewitness";
+
+/// How many parents a status names at most.
+const TOLD: usize = 10;
 
 const NO_RULE: &str = "what refers to it stays: nobody deletes it";
 
@@ -58,9 +62,14 @@ impl Judge<'_> {
                 return finding(Weight::Waits, "Held", message);
             }
             None => {
-                let message = format!("held by the Cascade {name}; what it waits for was not looked at");
-                return finding(Weight::Waits, "Held", message)
-                    .step([Step::look(self.typist.why(parent), "goes on from there")]);
+                let Some(why) = self.no_rule(cascade, parent) else {
+                    let message = format!("held by the Cascade {name}; what it waits for was not looked at");
+                    return finding(Weight::Waits, "Held", message)
+                        .step([Step::look(self.typist.why(parent), "goes on from there")]);
+                };
+                let edit = Step::look(self.typist.edit_cascade(name), "shows the rule, and changes it");
+                return finding(Weight::Blocks, "NoRule", format!("held by the Cascade {name}, {why}"))
+                    .step([edit, self.let_go(parent, name, true)]);
             }
         };
         let (message, stage) = place(name, preview);
@@ -72,6 +81,19 @@ impl Judge<'_> {
             deleting,
             Some(preview),
         ))
+    }
+
+    /// Why a Cascade that is there does nothing for a parent that it holds: its rule is none, or is
+    /// about others.
+    fn no_rule(&self, cascade: &Cascade, parent: &ResourceId) -> Option<String> {
+        match Rule::new(cascade) {
+            Err(error) => Some(format!("which makes no rule, so that nothing goes on: {error}")),
+            Ok(rule) if *rule.parent_kind() != parent.kind => {
+                let kind = self.typist.kind(rule.parent_kind());
+                Some(format!("which is about {kind} now: nobody lets it go"))
+            }
+            Ok(_) => None,
+        }
     }
 
     /// What keeps the deletion from going on, whatever is left.
@@ -98,7 +120,14 @@ impl Judge<'_> {
                     finding.count = Some(unconfirmed.count);
                     finding
                 }
-                Refused::RevisionUnknown(_) => finding.step([self.let_go(parent, name, true)]),
+                Refused::RevisionUnknown(_) => {
+                    let anew = Step::last_resort(
+                        self.typist.unannotate(parent, &record_annotation(name)),
+                        "lets the deletion begin anew, by the rule as it is now",
+                        "what the rule names now is deleted, under its limits",
+                    );
+                    finding.step([anew, self.let_go(parent, name, true)])
+                }
                 Refused::NotEnforced => {
                     let message =
                         "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
@@ -194,8 +223,8 @@ impl Judge<'_> {
         };
         // An operator that has nothing to do writes nothing, so that silence alone says little.
         let told = told_of(cascade, parent);
-        let is_idle =
-            preview.is_some_and(|preview| has_work(preview, told)) && self.is_late(sign.max(deleting));
+        let is_idle = preview.is_some_and(|preview| has_work(preview, cascade, told))
+            && self.is_late(sign.max(deleting));
         let is_deaf = told.is_none() && begun.is_none() && self.is_late(deleting) && sign < deleting;
         if sign.is_some() && !is_idle && !is_deaf {
             return Finding::new(
@@ -209,12 +238,12 @@ impl Judge<'_> {
         let message = format!("no operator seems to follow the Cascade: {said}");
         let look =
             Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
-        let run = Step::act(
+        let run = Step::choice(
             self.typist.run_once(),
             "works off what is there from here, with your rights, and ends",
         )
         .caution("it deletes what the Cascades in force say; only if no operator runs");
-        Finding::new(Weight::Blocks, "NoOperator", message).of_cascade(name).since(sign).step([run, look])
+        Finding::new(Weight::Blocks, "NoOperator", message).of_cascade(name).since(sign).step([look, run])
     }
 
     /// What the deletion of a live object would take along.
@@ -314,15 +343,23 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
     (message, Some(at))
 }
 
-/// Whether there is something for an operator to do.
-fn has_work(preview: &Preview, told: Option<&HeldParent>) -> bool {
-    // An operator that may not go on has nothing to do either.
+/// Whether there is something for an operator to do. One that may not go on has nothing to do either;
+/// and of a parent that is not among those that the status names it is not known.
+fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> bool {
+    let status = cascade.status.as_ref();
+    let is_false = |one: &Condition| {
+        one.status == "False" && [condition::AUTHORIZED, condition::READY].contains(&&*one.type_)
+    };
+    let may_not = status.is_some_and(|status| status.conditions.iter().any(is_false));
+    let is_untold = status.is_some_and(|status| status.held_parents.len() >= TOLD) && told.is_none();
     let is_refused = told.is_some_and(|told| {
         let mut waits = told.waits_for.iter();
-        told.reason == "MissingRights" || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
+        let goes_on = ["Deleting", "DependentsRemain"].contains(&&*told.reason);
+        !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
-    preview.refused.is_empty() && !is_refused && preview.is_complete() && preview.stage().is_none_or(is_due)
+    let may = !may_not && !is_untold && !is_refused;
+    may && preview.refused.is_empty() && preview.is_complete() && preview.stage().is_none_or(is_due)
 }
 
 /// When an operator last wrote to a Cascade.

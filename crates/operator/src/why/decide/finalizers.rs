@@ -36,7 +36,7 @@ impl Judge<'_> {
     }
 
     fn finalizer(&self, subject: &Subject, finalizer: &str) -> Finding {
-        if let Some(name) = finalizer.strip_prefix("cascade.rewitness.dev/") {
+        if let Some(name) = cascade::of_finalizer(finalizer) {
             return self.held_by_cascade(subject, name);
         }
         match finalizer.strip_prefix(PREFIX) {
@@ -105,7 +105,7 @@ impl Judge<'_> {
             "kept by {finalizer} until its parents are held no more: the operator takes its finalizer off all of \
              them first"
         );
-        let run = Step::act(self.typist.run_once(), "does it from here, with your rights, and ends")
+        let run = Step::choice(self.typist.run_once(), "does it from here, with your rights, and ends")
             .caution("only if no operator runs; it follows the other Cascades too");
         Finding::new(Weight::Waits, "CascadeLeaving", message)
             .by_finalizer(finalizer)

@@ -137,7 +137,9 @@ impl Judge<'_> {
             Cause::Cascading { finalizers } => {
                 let message =
                     format!("{what} Terminating for {}, with dependents of their own", self.age(since));
-                finding(Weight::Waits, message).with(self.deeper(group, finalizers, path))
+                let deeper = self.deeper(group, finalizers, path);
+                let ask = deeper.is_empty().then(|| self.ask_why(group)).flatten();
+                finding(Weight::Waits, message).with(deeper).step(ask)
             }
             Cause::Finalizers { finalizers } => self.kept(group, &what, finalizers, path),
             Cause::Due => self.due(group, &what, told),
@@ -206,7 +208,7 @@ impl Judge<'_> {
     /// What is waited for by Cascades of which the dependents are parents themselves.
     fn deeper(&self, group: &Group<'_>, finalizers: &[String], path: &mut Vec<Uid>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let held = finalizers.iter().filter_map(|one| one.strip_prefix("cascade.rewitness.dev/"));
+        let held = finalizers.iter().filter_map(|one| cascade::of_finalizer(one));
         let held: Vec<&str> = held.collect();
         for found in group.found.iter().take(NAMED) {
             if held.is_empty() || path.len() >= DEPTH {

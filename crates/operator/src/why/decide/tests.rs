@@ -164,7 +164,7 @@ fn stuck() -> Facts {
             "type": "Authorized", "status": "False", "reason": "MissingRights", "message": "grant the operator: list gadgets.example.com",
             "lastTransitionTime": SIX_HOURS_AGO,
         }],
-        "heldParents": [{ "name": "web", "uid": "web", "reason": "Waiting", "message": "" }],
+        "heldParents": [{ "name": "web", "uid": "web", "reason": "DependentsRemain", "message": "" }],
     });
     facts.cascades = Ok(vec![
         cascade("project", "2026-01-02T08:55:00Z", status),
@@ -295,6 +295,8 @@ fn an_operator_is_missed_where_it_never_wrote_or_leaves_work_undone() {
     let work = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
     facts.holdings =
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", work))])].into();
+    assert_eq!(weight(&facts), "Operator", "it said which right it lacks, and waits for that");
+    facts.cascades = Ok(vec![cascade("project", "2026-01-02T08:55:00Z", json!({}))]);
     assert_eq!(weight(&facts), "NoOperator", "there is work, and it has been silent for five minutes");
     facts.cascades = Ok(vec![cascade("project", "2026-01-02T08:59:30Z", json!({}))]);
     assert_eq!(weight(&facts), "Operator", "half a minute ago it was there");

@@ -111,3 +111,46 @@ fn whether_an_api_service_should_serve_a_kind_is_unknown_where_they_may_not_be_l
     assert!(reason(&found, "KindNotServed").unwrap().message.contains("or its API service does not answer"));
     assert!(reason(&found, "Unread").is_some() && reason(&found, "CascadesUnread").is_some(), "{found:#?}");
 }
+
+/// Nothing is read of such a Cascade; to ask again would lead nowhere.
+#[test]
+fn a_cascade_that_does_nothing_for_what_it_holds_is_told_with_what_is_wrong_about_it() {
+    let mut other = cascade("project", SIX_HOURS_AGO, json!({}));
+    other.spec.parent.kind = "Tenant".to_owned();
+    let mut nonsense = cascade("project", SIX_HOURS_AGO, json!({}));
+    nonsense.spec.parent.label_selector =
+        serde_json::from_value(json!({ "matchExpressions": [{ "key": "tier", "operator": "Like" }] }))
+            .unwrap();
+    for (cascade, why) in [(other, "is about Tenant.example.com now"), (nonsense, "tier Like")] {
+        let mut facts = facts(subject(project(), &["cascade.rewitness.dev/project"]));
+        facts.cascades = Ok(vec![cascade]);
+        let verdict = verdict(&facts);
+        let finding = reason(&verdict.findings, "NoRule").unwrap();
+        assert!(finding.message.contains(why), "{}", finding.message);
+        let commands: Vec<&str> = verdict.next.iter().map(|step| &*step.command).collect();
+        assert_eq!(
+            commands,
+            [
+                "kubectl edit cascades.rewitness.dev project",
+                "rewitness unhold cascade/project projects.example.com/web --force"
+            ]
+        );
+    }
+}
+
+/// A status names ten parents; of the eleventh nobody knows whether the operator was refused.
+#[test]
+fn an_operator_is_not_missed_for_a_parent_that_its_status_has_no_room_for() {
+    let mut facts = facts(subject(project(), &["cascade.rewitness.dev/project"]));
+    let held = |at: usize| json!({ "name": format!("p{at}"), "uid": format!("p{at}"), "reason": "Deleting", "message": "" });
+    let work = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
+    let begun =
+        Begun { at: time("2026-01-02T03:00:01Z"), revision: String::new(), deleted: 0, confirmed: None };
+    let preview = Preview { begun: Some(begun), ..preview(project(), "project", work) };
+    facts.holdings = [(Uid::new("web"), vec![holding("project", preview)])].into();
+    for (told, is_missed) in [(9, true), (10, false)] {
+        let status = json!({ "heldParents": (0..told).map(held).collect::<Vec<_>>() });
+        facts.cascades = Ok(vec![cascade("project", "2026-01-02T03:10:00Z", status)]);
+        assert_eq!(reason(&verdict(&facts).findings, "NoOperator").is_some(), is_missed, "{told}");
+    }
+}
