@@ -8,6 +8,8 @@ MDBOOK := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/mdbook
 LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
 	rewitness-crds rewitness-consumers rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Tests against a server mostly wait: twice as many as there are cores of a small machine.
+TEST_THREADS ?= 4
 PREFIX ?= $(HOME)/.local
 # The program by kubectl's names: as its plugin, and as what it asks for the plugin's completions.
 LINKS := kubectl-rewitness kubectl_complete-rewitness
@@ -46,7 +48,7 @@ demo: ## Watch real objects being replayed, retried, held and deleted by referen
 test: ## Everything that needs no root, no JVM and no Node
 	$(CARGO) test --locked --workspace --no-run
 	@$(TARGET)/debug/controlplane build
-	$(CARGO) test --locked --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked --workspace
 
 check: format lint doc book deny picture package ## What needs no server: format, lints, docs, book, dependencies, packages
 
