@@ -51,7 +51,9 @@ pub(crate) fn answer(words: &[OsString]) -> Option<Status> {
             silence();
             for_kubectl(words.get(1..).unwrap_or_default())
         }
-        (_, Some(shell)) => {
+        // So the scripts ask. Otherwise the variable has got lost, and a command that says nothing
+        // and succeeds would be worse than one that runs.
+        (_, Some(shell)) if words.get(1).is_some_and(|word| word == "--") => {
             silence();
             for_shell(&shell, words)
         }

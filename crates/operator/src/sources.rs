@@ -51,12 +51,9 @@ pub(crate) async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
 
 /// The Cascade of this name, if there is one.
 pub(crate) async fn find(link: &Link, name: &str) -> anyhow::Result<Option<Cascade>> {
-    match in_time(api(link).get(name)).await {
-        Ok(found) => Ok(Some(found)),
-        // Also where no Cascade is served; that answer has no reason, so that `get_opt` takes it for a failure.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(link.explain_call(&format!("read the Cascade {name}"), error)),
-    }
+    // A 404 without a reason is no word of the server on this Cascade: it fails.
+    let found = in_time(api(link).get_opt(name)).await;
+    found.map_err(|error| link.explain_call(&format!("read the Cascade {name}"), error))
 }
 
 /// All Cascades, by their names.

@@ -8,12 +8,23 @@
 use std::process::{Command, Output};
 
 fn rewitness(args: &[&str]) -> Output {
+    rewitness_with(&[], args)
+}
+
+fn rewitness_with(variables: &[(&str, &str)], args: &[&str]) -> Output {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rewitness"));
     for name in ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "NO_COLOR", "RUST_LOG"] {
         command.env_remove(name);
     }
-    command.args(args).env("HOME", home.path()).output().unwrap()
+    command.args(args).envs(variables.iter().copied()).env("HOME", home.path()).output().unwrap()
+}
+
+#[test]
+fn a_variable_of_the_completions_that_got_lost_silences_no_command() {
+    let lost = rewitness_with(&[("REWITNESS_COMPLETE", "bash")], &["resume", "project"]);
+    assert_ne!(lost.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&lost.stderr).contains("error"), "{lost:?}");
 }
 
 #[test]

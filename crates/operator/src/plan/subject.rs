@@ -10,6 +10,7 @@ use super::words::UnknownReason;
 use crate::answer;
 use crate::connect::Link;
 use crate::exit::{chain, wrong_use};
+use crate::run::is_served;
 use crate::sources;
 
 /// A Cascade, and what its status says of this hour.
@@ -42,6 +43,7 @@ impl Subject {
         let name = cascade.metadata.name.clone().unwrap_or_default();
         let (former, unread) = match sources::find(link, &name).await {
             Ok(former) => (former, None),
+            Err(_) if matches!(is_served(&sources::api(link)).await, Ok(false)) => (None, None),
             // There may be one all the same, of which the hour is full.
             Err(error) => (None, chain(error.as_ref()).lines().next().map(str::to_owned)),
         };
