@@ -196,7 +196,7 @@ pub(crate) struct UnholdArgs {
 /// called explain.
 // Not a visible alias: completion would offer it instead of the name, as it is the first by letters.
 #[derive(Debug, Args)]
-#[command(alias = "explain", override_usage = help::WHY_USAGE, after_help = help::WHY, after_long_help = help::WHY_LONG)]
+#[command(alias = "explain", override_usage = help::WHY_USAGE, after_help = help::WHY, after_long_help = help::why_long())]
 pub(crate) struct WhyArgs {
     /// Which resource, as kubectl takes it: project/web, or project web.
     #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]

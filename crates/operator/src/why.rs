@@ -22,6 +22,7 @@ mod known;
 mod load;
 mod target;
 mod verdict;
+mod words;
 
 use load::Loader;
 use target::Target;
@@ -35,6 +36,7 @@ pub(crate) use facts::{Read, Types, Unread};
 pub(crate) use load::{api_resource, is_not_found, read};
 pub(crate) use target::preferred;
 pub(crate) use verdict::Step;
+pub(crate) use words::REASONS;
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;

@@ -1,6 +1,7 @@
 //! What `--help` says below the options.
 
 use crate::plan::{ExcessReason, RefusedReason, UnknownReason};
+use crate::why::REASONS;
 
 pub(super) const REWITNESS: &str = "\
 Examples:
@@ -149,7 +150,21 @@ Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wro
 
 More with --help.";
 
-pub(super) const WHY_LONG: &str = "\
+/// The words are those that verdicts are made of.
+pub(super) fn why_long() -> String {
+    format!("{WHY_LONG}{}\n{WHY_EXIT_STATUS}", listed("reason: what a finding is", REASONS))
+}
+
+/// Words with their meanings, below what they are for.
+fn listed(what: &str, words: &[(&str, &str)]) -> String {
+    let word = |(word, meaning): &(&str, &str)| format!("    {word:<22} {}\n", meaning.trim());
+    format!("  {what}\n{}", words.iter().map(word).collect::<String>())
+}
+
+const WHY_EXIT_STATUS: &str =
+    "Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.";
+
+const WHY_LONG: &str = "\
 Examples:
   rewitness why project/web                       why is it still there?
   rewitness why pvc data -n team-a                whose finalizer it is, and when it goes
@@ -178,12 +193,12 @@ Output (-o):
 
   state    NotFound, Live, Terminating, Unknown
   weight   blocks (does not end by itself), waits (does, as far as can be seen), unknown, note
-  reason   a word from a fixed set, as Finalizer, Held, LimitExceeded, NoOperator
+  reason   one of the words below
   caution  only where there is something to think of first
   rank     act (undoes what is in the way), look (changes nothing), choice (if that is what you want),
            lastResort (something is lost by it)
+";
 
-Exit status: 0 answered (with --watch: gone), 1 not there or not readable, 2 wrong use.";
 /// clap does not know that a file takes the place of a name.
 pub(super) const PLAN_USAGE: &str = "\
 rewitness plan [OPTIONS] CASCADE [PARENT]
@@ -196,11 +211,7 @@ pub(super) fn plan() -> String {
         ("excess: why it needs a confirmation", ExcessReason::ALL),
         ("unknown: what is not known, or why", UnknownReason::ALL),
     ];
-    let of = |(what, words): (&str, &[(&str, &str)])| {
-        let word = |(word, meaning): &(&str, &str)| format!("    {word:<18} {}\n", meaning.trim());
-        format!("  {what}\n{}", words.iter().map(word).collect::<String>())
-    };
-    format!("{PLAN}{}\n{EXIT_STATUS}", reasons.map(of).concat())
+    format!("{PLAN}{}\n{EXIT_STATUS}", reasons.map(|(what, words)| listed(what, words)).concat())
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 wrong use.";
