@@ -30,7 +30,7 @@ use verdict::{State, Verdict};
 
 // What `check` reads, says and draws with as well.
 pub(crate) use commands::Typist;
-pub(crate) use decide::{PATIENCE_SECONDS, last_sign};
+pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
 pub(crate) use draw::{Canvas, Picture, Style};
 pub(crate) use facts::{Read, Types, Unread};
 pub(crate) use load::{api_resource, is_not_found, read};

@@ -9,6 +9,7 @@ use crate::why::{PATIENCE_SECONDS, Typist, Unread};
 
 mod cascades;
 mod definition;
+mod deletions;
 mod finalizers;
 mod install;
 mod kubernetes;
@@ -16,6 +17,9 @@ mod operator;
 
 /// How many of several things a message names.
 const NAMED: usize = 5;
+
+/// The version of Cascade that this program reads and writes.
+pub(super) const VERSION: &str = "v1alpha1";
 
 /// What is made of the facts.
 pub(crate) fn decide(facts: &Facts, typist: &Typist) -> Report {

@@ -1,12 +1,12 @@
 //! What was read, as values: all that a report goes by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_consumers::cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::ResolvedKind;
-use rewitness_messaging::{Kind, Timestamp};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
 use crate::why::{Read, Types};
 
@@ -104,8 +104,27 @@ pub(crate) struct Carried {
     pub(crate) count: u64,
     /// Those of them that are being deleted.
     pub(crate) deleting: u64,
+    /// The one of them that has been being deleted for the longest.
+    pub(crate) oldest: Option<Leaving>,
+    /// By namespace, which is empty where they live in none.
+    pub(crate) places: BTreeMap<String, Place>,
     /// Some of them, as `team-a/web`.
     pub(crate) examples: Vec<String>,
+}
+
+/// An object that is being deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leaving {
+    pub(crate) object: ResourceId,
+    pub(crate) since: Timestamp,
+}
+
+/// Those of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) count: u64,
+    /// One of them.
+    pub(crate) object: ResourceId,
 }
 
 impl Facts {

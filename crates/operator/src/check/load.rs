@@ -13,6 +13,7 @@ use rewitness_crds::{CASCADES, Cascade};
 use rewitness_kubernetes::Resolver;
 use rewitness_messaging::Timestamp;
 
+use super::decide::VERSION;
 use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, Version};
 use crate::call::in_time;
 use crate::connect::Link;
@@ -41,6 +42,7 @@ pub(super) async fn facts(link: &Link, is_before: bool) -> Result<Facts> {
             Phase::After { survey: survey::survey(link, kinds).await }
         }
     };
+    let cascades = if_served(cascades, &definition);
     let place = link.place();
     Ok(Facts { now: Timestamp::now(), place, version, user, served, definition, cascades, phase })
 }
@@ -96,17 +98,38 @@ async fn definition(link: &Link) -> Read<Option<CustomResourceDefinition>> {
     read(&what, definitions.get_opt(CASCADES)).await
 }
 
-/// The Cascades; none if they are not served.
+/// There are no Cascades where they are not served. Where their definition says that they are, a list
+/// that was not found was lost on its way, and was not empty: by one all that is held would seem
+/// nobody's.
+fn if_served(
+    cascades: Read<CascadeList>,
+    definition: &Read<Option<CustomResourceDefinition>>,
+) -> Read<CascadeList> {
+    let is_unserved = match definition {
+        Ok(None) => true,
+        Ok(Some(definition)) => !is_served(definition),
+        Err(_) => false,
+    };
+    match cascades {
+        Err(unread) if is_not_found(&unread) && is_unserved => Ok(CascadeList::default()),
+        read => read,
+    }
+}
+
+/// Whether a definition says that the version of this program can be read.
+fn is_served(definition: &CustomResourceDefinition) -> bool {
+    let mut versions = definition.spec.versions.iter();
+    let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    versions.any(|version| version.served && version.name == VERSION)
+        && conditions.into_iter().any(|one| one.type_ == "Established" && one.status == "True")
+}
+
 async fn cascades(link: &Link) -> Read<CascadeList> {
     let api: Api<Cascade> = Api::all(link.client.clone());
     let mut params = ListParams::default().limit(PAGE);
     let mut list = CascadeList { items: Vec::new(), is_cut: true };
     for _ in 0..PAGES {
-        let page = match read("list cascades.rewitness.dev", api.list(&params)).await {
-            Ok(page) => page,
-            Err(unread) if is_not_found(&unread) => return Ok(CascadeList::default()),
-            Err(unread) => return Err(unread),
-        };
+        let page = read("list cascades.rewitness.dev", api.list(&params)).await?;
         list.items.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
@@ -146,4 +169,33 @@ fn to_install() -> Vec<(Purpose, Right)> {
     );
     rights.extend(own_rights().into_iter().map(|right| (Purpose::Granted, right)));
     rights
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition(status: &str) -> CustomResourceDefinition {
+        let mut definition = rewitness_crds::definitions().remove(0);
+        let conditions = json!({ "conditions": [{ "type": "Established", "status": status }] });
+        definition.status = serde_json::from_value(conditions).unwrap();
+        definition
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_found_is_empty_only_where_nothing_is_served() {
+        let answer = kube::core::Status::failure("gone", "NotFound").with_code(404);
+        let lost = async || read("list", async { Err(kube::Error::Api(answer.clone().boxed())) }).await;
+        let mut unserved = definition("True");
+        unserved.spec.versions[0].served = false;
+        for there in [None, Some(definition("False")), Some(unserved)] {
+            assert!(if_served(lost().await, &Ok(there)).is_ok_and(|list| list.items.is_empty()));
+        }
+        let unread = Err(Unread { what: "get".to_owned(), reason: None });
+        for there in [Ok(Some(definition("True"))), unread] {
+            assert!(if_served(lost().await, &there).is_err(), "{there:?}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod left;
 mod live;
 mod namespace;
 
-pub(crate) use cascade::last_sign;
+pub(crate) use cascade::{ASK_WHO_PAUSED, NO_RULE, last_sign};
 
 /// How long something may take, before whoever keeps it up is said to block.
 pub(crate) const PATIENCE_SECONDS: i64 = 60;

@@ -1,18 +1,16 @@
 //! The Cascades, one by one.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use rewitness_crds::cascade::{CascadeStatus, HeldParent, Mode, condition};
+use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
 use rewitness_crds::{ApiVersion, Cascade};
-use rewitness_messaging::{Kind, ResourceId, Uid};
+use rewitness_messaging::Kind;
 
+use super::deletions::parent;
 use super::operator::{is_seen, name};
 use super::{Judge, NAMED, some, unknown};
 use crate::check::report::{Check, Group, Result};
 use crate::text::counted;
-use crate::why::Step;
-
-/// How long a deletion may be held before that is said.
-const LONG_SECONDS: i64 = 3600;
+use crate::why::{ASK_WHO_PAUSED, Step};
 
 /// Reasons for which a Cascade is not ready that have a check of their own.
 const TOLD_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
@@ -42,9 +40,10 @@ impl Judge<'_> {
         if let Some(status) = &cascade.status {
             checks.extend(self.authorized(cascade, status));
             checks.extend(self.synced(cascade, status));
+            checks.extend(self.warning(cascade, status));
             checks.push(self.limits(cascade, status));
-            checks.push(self.deletions(cascade, status));
         }
+        checks.extend(self.deletions(cascade));
         checks.into_iter().map(|check| check.of_cascade(name(cascade))).collect()
     }
 
@@ -62,9 +61,7 @@ impl Judge<'_> {
             let what = if cascade.status.is_some() { "the last edit of " } else { "" };
             let message = format!("no operator has looked at {what}{name} yet");
             let result = if self.is_overlooked(cascade) { Result::Failed } else { Result::Warning };
-            let look =
-                Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
-            return Check::new(id, result, message).step([look]);
+            return Check::new(id, result, message).step([self.find_operator()]);
         }
         let Some(ready) = find(cascade, condition::READY) else {
             return Check::new(
@@ -90,7 +87,7 @@ impl Judge<'_> {
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
         let warning = |what: &str, resume: String| {
-            let step = Step::act(resume, "lets it go on").caution("ask first who has paused it, and why");
+            let step = Step::act(resume, "lets it go on").caution(ASK_WHO_PAUSED);
             Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
         };
         if cascade.spec.paused {
@@ -152,16 +149,8 @@ impl Judge<'_> {
             "False" => {
                 // The rules that grant them follow; `rbac` prints them whole.
                 let lacks = found.message.split("; by these rules").next().unwrap_or_default().to_owned();
-                let grant = Step::act(
-                    self.typist.grant(),
-                    "writes the role rewitness with all that is needed",
-                )
-                .caution(
-                    "it has to be bound to the operator's account (--name for a role of another name), and \
-                     is printed once all kinds are served",
-                );
                 let message = format!("the operator lacks rights that {name} needs");
-                Check::new(id, Result::Failed, message).detail([lacks]).step([grant])
+                Check::new(id, Result::Failed, message).detail([lacks]).step([self.grant()])
             }
             _ => {
                 let message = format!("whether the operator has the rights that {name} needs is unknown");
@@ -185,6 +174,19 @@ impl Judge<'_> {
         Some(if is_consequence { check } else { check.step([self.describe(name)]) })
     }
 
+    /// Whoever asked for a warning, and has none, takes a deletion without one for harmless. That
+    /// nothing is held is no fault.
+    fn warning(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
+        let found = of(status, condition::WARNS_ON_DELETE)?;
+        if found.status != "False" || found.reason == "NothingHeld" {
+            return None;
+        }
+        let name = name(cascade);
+        let grant = (found.reason == "MissingRights").then(|| self.grant());
+        let message = format!("{name} does not warn as it should: {}", said(found));
+        Some(Check::new("warning", Result::Warning, message).step(grant).step([self.describe(name)]))
+    }
+
     fn limits(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
         let (id, name) = ("limits", name(cascade));
         let is_over = of(status, condition::LIMIT_EXCEEDED).is_some_and(|one| one.status == "True");
@@ -202,29 +204,11 @@ impl Judge<'_> {
             .step(steps)
     }
 
-    /// The status names those that have been held the longest.
-    fn deletions(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
-        let (id, name) = ("deletions", name(cascade));
-        let now = self.facts.now.as_second();
-        let is_long = |held: &&HeldParent| held.since.is_some_and(|at| now - at.as_second() > LONG_SECONDS);
-        let long: Vec<&HeldParent> = status.held_parents.iter().filter(is_long).collect();
-        if long.is_empty() {
-            return Check::ok(id, format!("no deletion of {name} is held for over an hour"));
-        }
-        let named = long.len() == status.held_parents.len() && status.counts.held > long.len() as u64;
-        let at_least = if named { "at least " } else { "" };
-        let count = counted(long.len() as u64, "deletion has", "deletions have");
-        let message = format!("{name}: {at_least}{count} been held for over an hour");
-        let said = long.iter().take(NAMED).map(|held| {
-            let place: String = held.namespace.iter().map(|namespace| format!("{namespace}/")).collect();
-            let age = held.since.map(|at| self.age(at)).unwrap_or_default();
-            format!("{place}{} for {age}: {}", held.name, held.message)
-        });
-        let steps = long.iter().take(NAMED).map(|held| {
-            let why = self.typist.why(&parent(cascade, held));
-            Step::look(why, "says what keeps it, and what to do")
-        });
-        Check::new(id, Result::Failed, message).detail(said.collect::<Vec<_>>()).step(steps)
+    fn grant(&self) -> Step {
+        Step::act(self.typist.grant(), "writes the role rewitness with all that is needed").caution(
+            "it has to be bound to the operator's account (--name for a role of another name), and is printed once \
+             all kinds are served",
+        )
     }
 
     fn describe(&self, name: &str) -> Step {
@@ -256,13 +240,4 @@ fn kind(api_version: &str, kind: &str) -> Kind {
 /// Whose deletion a Cascade is about.
 pub(super) fn parent_kind(cascade: &Cascade) -> Kind {
     kind(&cascade.spec.parent.api_version, &cascade.spec.parent.kind)
-}
-
-fn parent(cascade: &Cascade, held: &HeldParent) -> ResourceId {
-    ResourceId {
-        kind: parent_kind(cascade),
-        namespace: held.namespace.as_deref().map(Into::into),
-        name: (&*held.name).into(),
-        uid: Uid::new(&held.uid),
-    }
 }

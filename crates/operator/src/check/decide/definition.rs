@@ -3,13 +3,10 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 
-use super::{Judge, some, unknown};
+use super::{Judge, VERSION, some, unknown};
 use crate::check::report::{Check, Group, Result};
 use crate::check::schema::{Difference, compare};
 use crate::why::Step;
-
-/// The version that this program reads and writes.
-const VERSION: &str = "v1alpha1";
 
 impl Judge<'_> {
     pub(super) fn definition(&self) -> Group {
@@ -99,19 +96,23 @@ impl Judge<'_> {
         let said = said.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
         let compare = Step::look(self.typist.compare_definition(), "shows the differences");
         let is_newer = !adds.is_empty() && lacks.is_empty();
+        let is_older = !lacks.is_empty() && adds.is_empty();
         let (result, message, steps) = match is_newer {
             true => (
                 Result::Warning,
                 "its schema is newer than this program: use the program of its version",
                 vec![compare],
             ),
-            false if adds.is_empty() => {
+            false if is_older => {
                 (Result::Failed, "its schema is older than this program", vec![self.apply(), compare])
             }
             false => (
                 Result::Failed,
                 "its schema is another than the one of this program",
-                vec![compare, self.apply().caution("what this program does not know is dropped")],
+                vec![
+                    compare,
+                    self.apply().caution("what it says otherwise, and this program does not know, is lost"),
+                ],
             ),
         };
         Check::new("schema", result, message).detail(said).step(steps)
@@ -128,9 +129,10 @@ impl Judge<'_> {
         };
         let message =
             format!("Rewitness is being uninstalled: {UNINSTALL_ANNOTATION} is {mark}, and {answered}");
-        let unmark = Step::act(self.typist.unmark(), "takes the mark off, and everything up again");
+        let unmark = Step::choice(self.typist.unmark(), "takes the mark off, and everything up again")
+            .caution("ask first who uninstalls, and why");
         let look = Step::look(self.typist.show_marks(), "shows the mark and the operator's answer");
-        Check::new("uninstall", Result::Failed, message).step([unmark, look])
+        Check::new("uninstall", Result::Failed, message).step([look, unmark])
     }
 }
 

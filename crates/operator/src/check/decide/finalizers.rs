@@ -6,15 +6,18 @@ use rewitness_crds::cascade::{Mode, is_finalizer};
 use super::cascades::parent_kind;
 use super::operator::name;
 use super::{Judge, some};
-use crate::check::facts::{Carried, Survey};
+use crate::check::facts::{Carried, Place, Survey};
 use crate::check::report::{Check, Group, Result};
 use crate::text::{counted, thousands};
-use crate::why::Step;
+use crate::why::{NO_RULE, Step};
+
+/// What is better than taking finalizers off by hand.
+const AGAIN: &str = "apply it again instead: an operator sees to them then";
 
 /// Who takes a Cascade's finalizer off.
-enum Owner {
+enum Owner<'a> {
     /// The operator that follows the Cascade.
-    Rule,
+    Rule(&'a Cascade),
     /// There is no Cascade of the name.
     Nobody,
     /// The Cascade of the name is about another kind.
@@ -49,7 +52,7 @@ impl Judge<'_> {
         Group { id: "finalizers", title, checks }
     }
 
-    fn owner(&self, carried: &Carried) -> Owner {
+    fn owner(&self, carried: &Carried) -> Owner<'_> {
         let cascades = match &self.facts.cascades {
             Ok(cascades) => cascades,
             Err(unread) => return Owner::Unknown(unread.to_string()),
@@ -63,34 +66,58 @@ impl Judge<'_> {
                 Owner::OtherKind(parent_kind(cascade).to_string())
             }
             Some(cascade) if is_planning(cascade) => Owner::Planning,
-            Some(_) => Owner::Rule,
+            Some(cascade) => Owner::Rule(cascade),
         }
     }
 
-    /// A finalizer that no rule owns; `None` if one does.
+    /// A finalizer that no rule owns, or not everywhere; `None` if one does.
     fn without_rule(&self, carried: &Carried) -> Option<Check> {
         let (rule, typed) = (cascade_name(carried), format!("cascade/{}", cascade_name(carried)));
         let has = carry(carried, &self.typist.kind(&carried.kind));
-        let release = |force: bool| self.typist.release(&typed, carried, force);
         let effect = "takes it off all of them; what is being deleted and waits for nothing else goes then";
-        let (message, step) = match self.owner(carried) {
-            Owner::Rule => return None,
+        let release =
+            |force: bool| Step::last_resort(self.typist.release(&typed, carried, force), effect, NO_RULE);
+        let (message, again, step) = match self.owner(carried) {
+            Owner::Rule(cascade) => return self.outside(cascade, carried),
             Owner::Unknown(why) => {
                 let message = format!("{has}; whether a Cascade {rule} is there is unknown: {why}");
                 return Some(Check::new("unowned", Result::Unknown, message).detail(examples(carried)));
             }
-            Owner::Nobody => {
-                (format!("{has}, and there is no Cascade {rule}"), Step::act(release(false), effect))
-            }
-            Owner::OtherKind(kind) => {
-                (format!("{has}, and the Cascade {rule} is about {kind}"), Step::act(release(true), effect))
-            }
+            Owner::Nobody => (
+                format!("{has}, and there is no Cascade {rule}"),
+                Some(format!("if the Cascade {rule} should be there, {AGAIN}")),
+                release(false),
+            ),
+            Owner::OtherKind(kind) => (
+                format!("{has}, and the Cascade {rule} is about {kind}"),
+                Some(format!("if the Cascade {rule} should be about {}, {AGAIN}", carried.kind)),
+                release(true),
+            ),
+            // Without force, which a Cascade that is in force again by then would need.
             Owner::Planning => (
                 format!("{has}, and the Cascade {rule} only plans: its operator takes it off"),
-                Step::act(release(true), effect).caution("only if no operator runs"),
+                None,
+                Step::act(self.typist.release(&typed, carried, false), effect)
+                    .caution("only if no operator runs"),
             ),
         };
-        Some(Check::new("unowned", Result::Failed, message).detail(examples(carried)).step([step]))
+        let check = Check::new("unowned", Result::Failed, message).detail(examples(carried));
+        Some(check.detail(again).step([step]))
+    }
+
+    /// Parents that carry the finalizer in namespaces that the rule leaves out.
+    fn outside(&self, cascade: &Cascade, carried: &Carried) -> Option<Check> {
+        let within = cascade.spec.parent.namespaces.as_ref()?;
+        let is_outside = |namespace: &String| !namespace.is_empty() && !within.contains(namespace);
+        let outside: Vec<(&String, &Place)> =
+            carried.places.iter().filter(|(namespace, _)| is_outside(namespace)).collect();
+        let (_, first) = outside.first()?;
+        let has = Carried { count: outside.iter().map(|(_, place)| place.count).sum(), ..carried.clone() };
+        let has = carry(&has, &self.typist.kind(&carried.kind));
+        let message = format!("{has} outside of the namespaces of the Cascade {}", name(cascade));
+        let places = some(outside.iter().map(|(namespace, _)| namespace));
+        let check = Check::new("outside", Result::Warning, message).detail([format!("in {places}")]);
+        Some(check.step([self.ask_why(&first.object)]))
     }
 
     /// What somebody holds by hand is no rule's, and their business.

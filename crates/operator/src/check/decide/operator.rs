@@ -37,6 +37,14 @@ impl Judge<'_> {
             None => "none has ever written to a Cascade".to_owned(),
         };
         match (sign, unseen.is_empty()) {
+            (Some(at), true) if self.is_late(at) => {
+                let message = format!(
+                    "an operator wrote to a Cascade {} ago; one with nothing to do writes nothing, so whether it runs \
+                     now cannot be seen",
+                    self.age(at)
+                );
+                Check::new(id, Result::Note, message).step([self.find_operator()])
+            }
             (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {said}")),
             (None, true) => {
                 let message = format!("no operator has been seen yet: {said}");
@@ -52,11 +60,13 @@ impl Judge<'_> {
     }
 
     fn look_for_operator(&self) -> [Step; 2] {
-        let look =
-            Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
         let run = Step::act(self.typist.run(), "follows the Cascades from here, with your rights")
             .caution("it deletes what the Cascades in force say; only if no operator runs");
-        [look, run]
+        [self.find_operator(), run]
+    }
+
+    pub(super) fn find_operator(&self) -> Step {
+        Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs")
     }
 
     /// Whether a Cascade waits for longer than it should to be looked at.

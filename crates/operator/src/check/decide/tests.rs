@@ -1,15 +1,19 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_consumers::cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::Refusal;
-use rewitness_messaging::{Kind, Timestamp};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
 use serde_json::{Value, json};
 
 use super::decide;
 use crate::check::draw::draw;
-use crate::check::facts::{Asked, Carried, CascadeList, Facts, Phase, Purpose, Served, Survey, Version};
+use crate::check::facts::{
+    Asked, Carried, CascadeList, Facts, Leaving, Phase, Place, Purpose, Served, Survey, Version,
+};
 use crate::check::report::{Check, Report, Result};
-use crate::why::{Canvas, Typist, Unread};
+use crate::why::{Canvas, NO_RULE, Typist, Unread};
 
 const NOW: &str = "2026-01-01T12:00:00Z";
 
@@ -99,6 +103,8 @@ fn carried(finalizer: &str, kind: &str) -> Carried {
         namespaced: kind == "Space",
         count: 4,
         deleting: 1,
+        oldest: None,
+        places: BTreeMap::new(),
         examples: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
     }
 }
@@ -166,12 +172,24 @@ fn a_definition_that_cannot_be_used_is_a_cross_and_a_newer_one_a_warning() {
     let newer =
         with(&|definition| definition.pointer_mut(fields).unwrap()["more"] = json!({ "type": "string" }));
     assert_eq!(result(&newer, "schema"), Some(Result::Warning));
+    let older = with(&|definition| {
+        definition.pointer_mut(fields).unwrap().as_object_mut().unwrap().remove("holdDeletions");
+    });
+    assert_eq!(all(&older, "schema")[0].next[0].command, "kubectl apply -f deploy/crds");
+    let other =
+        with(&|definition| definition.pointer_mut(fields).unwrap()["paused"] = json!({ "type": "string" }));
+    let other = &all(&other, "schema")[0];
+    assert!(other.message.contains("another"), "it need not be older: {other:?}");
+    assert_eq!(other.next[0].command, "kubectl diff -f deploy/crds");
+    assert!(other.next[1].caution.is_some());
     let marks = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
     let marked = with(&|definition| definition["metadata"]["annotations"] = marks.clone());
     assert!(
         all(&marked, "uninstall")[0].message.contains("has not said yet"),
         "an answer to an earlier mark"
     );
+    let unmark = &all(&marked, "uninstall")[0].next[1];
+    assert!(unmark.command.ends_with("rewitness.dev/uninstall-") && unmark.caution.is_some(), "{unmark:?}");
 }
 
 #[test]
@@ -179,7 +197,9 @@ fn silence_counts_only_where_there_is_something_to_look_at() {
     let mut facts = well();
     let quiet = json!({ "/metadata/managedFields/1/time": "2025-12-01T00:00:00Z" });
     facts.cascades.as_mut().unwrap().items = vec![cascade("project", quiet)];
-    assert_eq!(result(&facts, "sign-of-life"), Some(Result::Ok), "it has nothing to do");
+    let old = &all(&facts, "sign-of-life")[0];
+    assert_eq!(old.result, Result::Note, "it has nothing to do, or is dead: {old:?}");
+    assert!(old.message.contains("cannot be seen") && old.next[0].command.contains("get deployments"));
     for (edited, expected) in [("2026-01-01T11:59:40Z", Result::Ok), ("2026-01-01T11:58:00Z", Result::Failed)]
     {
         let edit = json!({ "/metadata/generation": 3, "/metadata/managedFields/0/time": edited });
@@ -204,11 +224,17 @@ fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
     ] {
         let found = all(&with(well(), survey(one)), "unowned");
         assert_eq!((found[0].result, &*found[0].next[0].command), (Result::Failed, expected));
-        assert_eq!(found[0].details, ["a, b, c, …; 1 of them is being deleted"]);
+        assert_eq!(found[0].details[0], "a, b, c, …; 1 of them is being deleted");
+        assert!(found[0].details[1].contains("apply it again"), "{found:?}");
+        let release = &found[0].next[0];
+        assert!(release.is_last_resort() && release.caution.as_deref() == Some(NO_RULE), "{release:?}");
     }
     let mut plans = with(well(), survey(carried(ours, "Project")));
     plans.cascades.as_mut().unwrap().items = vec![cascade("project", json!({ "/spec/mode": "Plan" }))];
-    assert_eq!(result(&plans, "unowned"), Some(Result::Failed));
+    let planned = &all(&plans, "unowned")[0];
+    assert_eq!(planned.result, Result::Failed);
+    let release = "rewitness unhold cascade/project Project.example.com";
+    assert_eq!(planned.next[0].command, release, "by force it would do so in force, too");
     let mut cut = with(well(), survey(carried(gone, "Project")));
     cut.cascades.as_mut().unwrap().is_cut = true;
     assert_eq!(result(&cut, "unowned"), Some(Result::Unknown), "it may be among those that were not read");
@@ -268,4 +294,101 @@ fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
     let text = draw(&report, Canvas::default());
     assert!(text.contains("- FAILED: the API server") && text.contains("    log in again\n"), "{text}");
     assert!(text.ends_with("1 check: 1 failed\n"), "{text}");
+}
+
+fn object(namespace: Option<&str>, name: &str) -> ResourceId {
+    ResourceId {
+        kind: Kind::new("example.com", "Project"),
+        namespace: namespace.map(Into::into),
+        name: name.into(),
+        uid: (&*format!("uid-{name}")).into(),
+    }
+}
+
+/// Parents of the Cascade that carry its finalizer, the oldest of which is being deleted since then.
+fn held_since(since: &str) -> Survey {
+    let oldest = Some(Leaving { object: object(None, "web"), since: time(since) });
+    let ours = carried("cascade.rewitness.dev/project", "Project");
+    Survey { carried: vec![Carried { oldest, deleting: 50, ..ours }], ..Survey::default() }
+}
+
+#[test]
+fn what_a_dead_operator_did_not_tell_of_is_held_for_too_long_all_the_same() {
+    let mut dead = with(well(), held_since("2026-01-01T06:00:00Z"));
+    let quiet = json!({ "/metadata/managedFields/1/time": "2025-12-31T12:00:00Z" });
+    dead.cascades.as_mut().unwrap().items = vec![cascade("project", quiet)];
+    let check = &all(&dead, "deletions")[0];
+    assert_eq!(check.result, Result::Failed);
+    assert_eq!(check.message, "project: at least 1 deletion has been held for over an hour");
+    assert_eq!(check.details, ["web for 6 hours: the status of project does not tell of it"]);
+    assert_eq!(check.next[0].command, "rewitness why Project.example.com/web");
+    assert_eq!(report(&dead).result, Result::Failed);
+
+    let fresh = with(well(), held_since("2026-01-01T11:30:00Z"));
+    assert_eq!(result(&fresh, "deletions"), Some(Result::Ok));
+    let mut others = held_since("2026-01-01T06:00:00Z");
+    others.carried[0].kind = Kind::new("example.com", "Space");
+    assert_eq!(result(&with(well(), others), "deletions"), Some(Result::Ok), "its rule is not about them");
+
+    let mut unseen = with(well(), held_since("2026-01-01T06:00:00Z"));
+    unseen.cascades.as_mut().unwrap().items[0].status = None;
+    assert_eq!(result(&unseen, "deletions"), Some(Result::Failed), "even if nobody ever wrote a status");
+}
+
+#[test]
+fn what_the_status_tells_of_is_said_once() {
+    let mut facts = with(well(), held_since("2026-01-01T06:00:00Z"));
+    let held = json!({ "name": "web", "uid": "uid-web", "since": "2026-01-01T06:00:00Z", "reason": "Deleting",
+        "message": "2 are left" });
+    let mut told = serde_json::to_value(cascade("project", json!({}))).unwrap();
+    told["status"]["heldParents"] = json!([held]);
+    facts.cascades.as_mut().unwrap().items = vec![serde_json::from_value(told).unwrap()];
+    assert_eq!(all(&facts, "deletions")[0].details, ["web for 6 hours: 2 are left"]);
+}
+
+#[test]
+fn parents_outside_of_the_namespaces_of_a_cascade_are_not_its_own() {
+    let mut parent = serde_json::to_value(cascade("project", json!({}))).unwrap();
+    parent["spec"]["parent"]["namespaces"] = json!(["team-a"]);
+    let place =
+        |namespace, count| (String::from(namespace), Place { count, object: object(Some(namespace), "web") });
+    let ours = |places: &[(String, Place)]| {
+        let ours = carried("cascade.rewitness.dev/project", "Project");
+        let places = places.iter().cloned().collect();
+        let survey = Survey { carried: vec![Carried { places, ..ours }], ..Survey::default() };
+        let mut facts = with(well(), survey);
+        facts.cascades.as_mut().unwrap().items = vec![serde_json::from_value(parent.clone()).unwrap()];
+        facts
+    };
+    let within = ours(&[place("team-a", 4)]);
+    assert_eq!((result(&within, "owned"), result(&within, "outside")), (Some(Result::Ok), None));
+    let outside = ours(&[place("team-a", 1), place("team-b", 3)]);
+    let check = &all(&outside, "outside")[0];
+    assert_eq!((check.result, result(&outside, "owned")), (Result::Warning, None));
+    assert!(check.message.starts_with("3 Project.example.com carry"), "{check:?}");
+    assert_eq!(check.details, ["in team-b"]);
+    assert_eq!(check.next[0].command, "rewitness why Project.example.com/web -n team-b");
+}
+
+#[test]
+fn a_warning_that_is_asked_for_and_missing_is_said() {
+    let warns = |status: &str, reason: &str| {
+        let mut told = serde_json::to_value(cascade("project", json!({}))).unwrap();
+        told["status"]["conditions"].as_array_mut().unwrap().push(json!({
+            "type": "WarnsOnDelete", "status": status, "reason": reason, "message": "nobody is warned",
+            "lastTransitionTime": NOW,
+        }));
+        let mut facts = well();
+        facts.cascades.as_mut().unwrap().items = vec![serde_json::from_value(told).unwrap()];
+        facts
+    };
+    for (status, reason) in [("True", "Installed"), ("False", "NothingHeld"), ("Unknown", "Checking")] {
+        assert_eq!(result(&warns(status, reason), "warning"), None, "{reason}");
+    }
+    let check = &all(&warns("False", "NotServed"), "warning")[0];
+    assert_eq!((check.result, check.cascade.as_deref()), (Result::Warning, Some("project")));
+    assert!(check.message.contains("nobody is warned"), "{check:?}");
+    assert!(check.next[0].command.contains("describe"), "{check:?}");
+    let lacks = &all(&warns("False", "MissingRights"), "warning")[0];
+    assert!(lacks.next[0].command.starts_with("rewitness rbac --all | kubectl apply"), "{lacks:?}");
 }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 use rewitness_crds::cascade::is_finalizer;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::protected;
+use rewitness_messaging::{ResourceId, Timestamp, Uid};
 use tokio::time::Instant;
 
-use crate::check::facts::{Carried, Survey};
+use crate::check::facts::{Carried, Leaving, Place, Survey};
 use crate::connect::Link;
 use crate::hold_name::PREFIX as HOLD_PREFIX;
 use crate::why::{Unread, api_resource, is_not_found, read};
@@ -100,17 +102,39 @@ impl Seen {
                 namespaced: kind.namespaced,
                 count: 0,
                 deleting: 0,
+                oldest: None,
+                places: BTreeMap::new(),
                 examples: Vec::new(),
             });
-            carried.count += 1;
-            carried.deleting += u64::from(metadata.deletion_timestamp.is_some());
-            if carried.examples.len() < EXAMPLES {
-                let name = metadata.name.as_deref().unwrap_or_default();
-                let namespace = metadata.namespace.iter().filter(|namespace| !namespace.is_empty());
-                let place: String = namespace.map(|namespace| format!("{namespace}/")).collect();
-                carried.examples.push(format!("{place}{name}"));
+            carried.object(id(kind, metadata), metadata.deletion_timestamp.as_ref().map(|time| time.0));
+        }
+    }
+}
+
+impl Carried {
+    fn object(&mut self, object: ResourceId, deleting: Option<Timestamp>) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            let place: String = object.namespace.iter().map(|namespace| format!("{namespace}/")).collect();
+            self.examples.push(format!("{place}{}", object.name));
+        }
+        if let Some(since) = deleting {
+            self.deleting += 1;
+            if self.oldest.as_ref().is_none_or(|oldest| since < oldest.since) {
+                self.oldest = Some(Leaving { object: object.clone(), since });
             }
         }
+        let namespace = object.namespace.as_deref().unwrap_or_default().to_owned();
+        self.places.entry(namespace).or_insert(Place { count: 0, object }).count += 1;
+    }
+}
+
+fn id(kind: &ResolvedKind, metadata: &ObjectMeta) -> ResourceId {
+    ResourceId {
+        kind: kind.kind.clone(),
+        namespace: metadata.namespace.as_deref().filter(|one| !one.is_empty()).map(Into::into),
+        name: metadata.name.as_deref().unwrap_or_default().into(),
+        uid: Uid::new(metadata.uid.as_deref().unwrap_or_default()),
     }
 }
 

@@ -17,7 +17,11 @@ const FIELD_MANAGER: &str = "rewitness";
 /// How many parents a status names at most.
 const TOLD: usize = 10;
 
-const NO_RULE: &str = "what refers to it stays: nobody deletes it";
+/// What to think of before a finalizer of a Cascade is taken off by hand.
+pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
+
+/// What to think of before a Cascade goes on that somebody stopped.
+pub(crate) const ASK_WHO_PAUSED: &str = "ask first who has paused it, and why";
 
 impl Judge<'_> {
     /// The finalizer of a Cascade on an object that is being deleted.
@@ -104,10 +108,13 @@ impl Judge<'_> {
                 Finding::new(Weight::Blocks, refused.as_str(), refused.to_string()).of_cascade(name);
             match refused {
                 Refused::Paused => {
-                    finding.step([Step::act(self.typist.resume(name), "lets the Cascade go on")])
+                    finding
+                        .step([Step::act(self.typist.resume(name), "lets the Cascade go on")
+                            .caution(ASK_WHO_PAUSED)])
                 }
                 Refused::DeletionsHeld => {
-                    finding.step([Step::act(self.typist.resume_deletions(name), "lets its deletions go on")])
+                    let resume = Step::act(self.typist.resume_deletions(name), "lets its deletions go on");
+                    finding.step([resume.caution(ASK_WHO_PAUSED)])
                 }
                 Refused::Unconfirmed(unconfirmed) => {
                     let count = counted(unconfirmed.count, "deletion", "deletions");
