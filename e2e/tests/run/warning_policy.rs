@@ -1,8 +1,9 @@
 //! `spec.warnOnDelete`: when the policy is there, when it is not, and that nothing else depends on it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec,
+    ValidatingAdmissionPolicySpec,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
@@ -14,8 +15,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::lab::SOON;
-use crate::office::{Office, install};
+use crate::office::{OFFICE, Office, install};
 use crate::rights::{WATCH, own_rights, rule};
+
+type Specs = (Option<ValidatingAdmissionPolicySpec>, Option<ValidatingAdmissionPolicyBindingSpec>);
 
 struct Policies {
     policies: Api<ValidatingAdmissionPolicy>,
@@ -45,24 +48,34 @@ impl Policies {
         .await
     }
 
-    /// Waits until both have gone.
+    /// Waits until the Cascade does not remember any, and sees that both have gone before that.
     async fn gone(&self, office: &Office, cascade: &str) -> Result<()> {
         self.forgotten(office, cascade).await?;
         assert_eq!(self.are_there(cascade).await?, (false, false), "they go before that");
         Ok(())
     }
 
-    /// Waits until the binding warns again, and does nothing else.
-    async fn warns(&self, cascade: &str) -> Result<()> {
-        let name = warning_policy(cascade);
-        until("it warns", SOON, async || {
-            let binding = self.bindings.get_opt(&name).await?.map(|binding| binding.spec);
-            let actions = binding.map(|spec| spec.validation_actions).unwrap_or_default();
-            let policy = self.policies.get_opt(&name).await?.and_then(|policy| policy.spec);
-            let conditions = policy.and_then(|spec| spec.match_conditions).unwrap_or_default();
-            Ok((actions == ["Warn"] && conditions.len() == 2).then_some(()))
+    /// Waits until both are as they were.
+    async fn are_again(&self, cascade: &str, (policy, binding): &Specs) -> Result<()> {
+        until("it warns as before", SOON, async || {
+            let (now, bound) = self.specs(cascade).await?;
+            Ok((now == *policy && bound == *binding).then_some(()))
         })
         .await
+    }
+
+    async fn specs(&self, cascade: &str) -> Result<Specs> {
+        let name = warning_policy(cascade);
+        let policy = self.policies.get_opt(&name).await?.and_then(|policy| policy.spec);
+        Ok((policy, self.bindings.get_opt(&name).await?.map(|binding| binding.spec)))
+    }
+
+    /// Changes fields of the specs of both, as somebody would.
+    async fn meddle(&self, cascade: &str, policy: Value, binding: Value) -> Result<()> {
+        let (name, by) = (warning_policy(cascade), PatchParams::default());
+        self.policies.patch(&name, &by, &Patch::Merge(json!({ "spec": policy }))).await?;
+        self.bindings.patch(&name, &by, &Patch::Merge(json!({ "spec": binding }))).await?;
+        Ok(())
     }
 }
 
@@ -118,7 +131,56 @@ async fn c10_c11_the_policy_goes_in_whichever_way_the_rule_warns_no_more() -> Re
     installed().await?;
     office.delete(&cascade).await?;
     office.left(&cascade).await?;
-    policies.gone(&office, &cascade).await
+    // A Cascade that goes does not wait for its policy.
+    until("both have gone", SOON, async || {
+        Ok((policies.are_there(&cascade).await? == (false, false)).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn c10_the_policy_of_a_cascade_that_was_made_again_for_another_operator_stays() -> Result<()> {
+    let mut office = Office::new().await?;
+    let policies = Policies::of(&office);
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.warning(json!({})).await?;
+    let mut again = office.cascades.get(&cascade).await?;
+    let of_it = format!("/cascades/{cascade}");
+    let path = of_it.clone();
+    let unknown = proxy.rule(Match::any().when(move |call| call.path.ends_with(&path)), Fault::status(500));
+
+    // By force: nobody is asked.
+    let by = PatchParams::default();
+    let force = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    office.cascades.patch(&cascade, &by, &force).await?;
+    office.delete(&cascade).await?;
+    again.metadata = serde_json::from_value(json!({ "name": cascade, "labels": { OFFICE: "another" } }))?;
+    again.status = None;
+    let again = office.cascades.create(&PostParams::default(), &again).await?;
+    let name = warning_policy(&cascade);
+    let owned = Patch::Merge(json!({ "metadata": { "ownerReferences": [{
+        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "name": cascade, "uid": again.metadata.uid,
+    }] } }));
+    policies.policies.patch(&name, &by, &owned).await?;
+    policies.bindings.patch(&name, &by, &owned).await?;
+
+    let policy = format!("/{name}");
+    let read = || {
+        let is_read = |path: &str, status: Option<u16>| path.ends_with(&of_it) && status == Some(200);
+        let cascade = proxy.count(|call| is_read(&call.path, call.status()));
+        (cascade, proxy.count(|call| call.path.ends_with(&policy)))
+    };
+    let before = read();
+    drop(unknown);
+    // It looks whether the Cascade has gone, at both objects, and in the end whether it remembers them.
+    until("the former one is abandoned", SOON, async || {
+        let now = read();
+        Ok((now.0 >= before.0 + 2 && now.1 >= before.1 + 2).then_some(()))
+    })
+    .await?;
+    assert_eq!(policies.are_there(&cascade).await?, (true, true));
+    Ok(())
 }
 
 #[tokio::test]
@@ -220,11 +282,68 @@ async fn a_server_that_does_not_serve_policies_or_does_not_answer_keeps_nothing_
     office.edit(&cascade, json!({ "mode": "Plan" })).await?;
     office.condition(&cascade, "Ready", "True", "Planned").await?;
     let said = office.condition(&cascade, "WarnsOnDelete", "False", "LeftBehind").await?;
-    assert!(said.contains("kubectl delete validatingadmissionpolicybindings/"), "{said}");
+    assert!(said.contains("may still be there: the server did not answer within 10 s"), "{said}");
     drop(silent);
     office.condition(&cascade, "WarnsOnDelete", "False", "NothingHeld").await?;
     office.edit(&cascade, json!({ "mode": "Enforce" })).await?;
     office.condition(&cascade, "WarnsOnDelete", "True", "Installed").await.map(drop)
+}
+
+#[tokio::test]
+async fn the_command_for_a_policy_that_is_left_behind_takes_it_away_and_nobody_elses() -> Result<()> {
+    let mut office = Office::new().await?;
+    let policies = Policies::of(&office);
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let (cascade, other) = (office.warning(json!({})).await?, office.warning(json!({})).await?);
+    let unreadable = proxy.rule(Match::any().path("/validatingadmissionpolic"), Fault::status(500));
+    office.edit(&cascade, json!({ "warnOnDelete": false })).await?;
+    let said = office.condition(&cascade, "WarnsOnDelete", "False", "LeftBehind").await?;
+    let (_, command) = said.split_once("or: kubectl ").context("a command")?;
+    let command: Vec<&str> = command.split(' ').collect();
+    let (name, by) = (warning_policy(&cascade), PatchParams::default());
+    let label = |who: &str| json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": who } } });
+    policies.bindings.patch(&name, &by, &Patch::Merge(label("Helm"))).await?;
+    office.lab.plane.kubectl_ok(&command).await?;
+    assert_eq!(policies.are_there(&cascade).await?, (false, true), "the binding is somebody else's");
+    policies.bindings.patch(&name, &by, &Patch::Merge(label("rewitness"))).await?;
+    office.lab.plane.kubectl_ok(&command).await?;
+    assert_eq!(policies.are_there(&cascade).await?, (false, false));
+    assert_eq!(policies.are_there(&other).await?, (true, true));
+
+    // Then the annotation alone is left.
+    let of_it = format!("/cascades/{cascade}");
+    let refused = Match::any().method("PATCH").when(move |call| call.path.ends_with(&of_it));
+    let refused = proxy.rule(refused, Fault::status(500));
+    drop(unreadable);
+    office
+        .status(&cascade, "what is left is said", |status| {
+            let said = status.conditions.iter().find(|one| one.type_ == "WarnsOnDelete")?;
+            said.message.starts_with("the policy has been taken away, but the annotation").then_some(())
+        })
+        .await?;
+    drop(refused);
+    policies.gone(&office, &cascade).await
+}
+
+#[tokio::test]
+async fn while_an_edit_cannot_be_followed_what_is_held_is_warned_of_in_the_words_of_the_edit() -> Result<()> {
+    let mut office = Office::new().await?;
+    let policies = Policies::of(&office);
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.warning(json!({})).await?;
+    let of_it = format!("/cascades/{cascade}/status");
+    let unwritable = Match::any().when(move |call| call.path.ends_with(&of_it));
+    let unwritable = proxy.rule(unwritable, Fault::status(500));
+    office.edit(&cascade, json!({ "paused": true, "limits": { "maxDependents": 7 } })).await?;
+    until("the words are those of the edit", SOON, async || {
+        let (policy, _) = policies.specs(&cascade).await?;
+        Ok(serde_json::to_string(&policy)?.contains("which is paused").then_some(()))
+    })
+    .await?;
+    assert!(unwritable.hits() > 0, "and it is not followed");
+    Ok(())
 }
 
 #[tokio::test]
@@ -234,20 +353,34 @@ async fn what_somebody_has_changed_or_deleted_is_mended_at_an_edit_and_at_a_star
     let proxy = office.proxied()?;
     let operator = office.operator(&[])?;
     let cascade = office.warning(json!({})).await?;
-    let (name, by) = (warning_policy(&cascade), PatchParams::default());
-    // With ours added to it this would be no binding at all.
-    let deny = Patch::Merge(json!({ "spec": { "validationActions": ["Deny"] } }));
-    policies.bindings.patch(&name, &by, &deny).await?;
-    let narrowed = json!([{ "name": "never", "expression": "false" }]);
-    let narrowed = Patch::Merge(json!({ "spec": { "matchConditions": narrowed } }));
-    policies.policies.patch(&name, &by, &narrowed).await?;
-    office.edit(&cascade, json!({ "limits": { "maxDependents": 7 } })).await?;
-    policies.warns(&cascade).await?;
+    let (name, made) = (warning_policy(&cascade), policies.specs(&cascade).await?);
+    let never = json!([{ "name": "never", "expression": "false" }]);
+    let nowhere = json!({ "namespaceSelector": { "matchLabels": { "no": "where" } } });
+    let nothing = json!([{
+        "apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"], "scope": "*",
+    }]);
+    let param = json!({ "apiVersion": "v1", "kind": "ConfigMap" });
+    for (limit, policy, binding) in [
+        // With ours added to it this would be no binding at all.
+        (7, json!({ "matchConditions": never }), json!({ "validationActions": ["Deny"] })),
+        (
+            8,
+            json!({ "matchConstraints": { "excludeResourceRules": nothing } }),
+            json!({ "matchResources": nowhere }),
+        ),
+        (9, json!({ "paramKind": param }), json!({})),
+        (10, json!({ "matchConstraints": nowhere }), json!({})),
+    ] {
+        policies.meddle(&cascade, policy, binding).await?;
+        assert_ne!(policies.specs(&cascade).await?, made);
+        office.edit(&cascade, json!({ "limits": { "maxDependents": limit } })).await?;
+        policies.are_again(&cascade, &made).await?;
+    }
 
     operator.interrupt().await?;
     policies.policies.delete(&name, &DeleteParams::default()).await?;
     let operator = office.operator(&[])?;
-    policies.warns(&cascade).await?;
+    policies.are_again(&cascade, &made).await?;
     office.condition(&cascade, "WarnsOnDelete", "True", "Installed").await?;
 
     // What is as it should be is not written.
@@ -260,11 +393,14 @@ async fn what_somebody_has_changed_or_deleted_is_mended_at_an_edit_and_at_a_star
         let name = format!("/{name}");
         proxy.count(|call| call.path.ends_with(&name))
     };
-    let before = (written(), read());
+    let (before, mut seen) = (written(), read());
     let _operator = office.operator(&[])?;
-    until("it was looked at", SOON, async || Ok((read() == before.1 + 2).then_some(()))).await?;
-    office.edit(&cascade, json!({ "limits": { "maxDependents": 8 } })).await?;
-    until("it was looked at again", SOON, async || Ok((read() == before.1 + 4).then_some(()))).await?;
-    assert_eq!(written(), before.0);
+    // A write comes after the reads of its round, so the last round is there to see those of the one before.
+    for limit in [11, 12, 13] {
+        until("both were looked at", SOON, async || Ok((read() >= seen + 2).then_some(()))).await?;
+        seen = read();
+        office.edit(&cascade, json!({ "limits": { "maxDependents": limit } })).await?;
+    }
+    assert_eq!(written(), before);
     Ok(())
 }

@@ -14,7 +14,7 @@ use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
-use super::course::{Course, is_ours};
+use super::course::{Course, HeldParents, is_ours};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
@@ -126,14 +126,27 @@ async fn apply(
     wish: &Wish,
 ) -> Result<(), Error> {
     let applied = rules.apply(seen, rule, followed, course);
-    let warning = rules.see_to_warning(followed, wish, may_warn(seen));
     match wish {
         Wish::Warn(_) => {
-            applied.await?;
-            warning.await;
-            Ok(())
+            let applied = applied.await;
+            let wish = if may_hold(seen, followed, &applied) { wish } else { &Wish::Keep };
+            rules.see_to_warning(followed, wish, may_warn(seen)).await;
+            applied
         }
-        Wish::Silence { .. } | Wish::Keep => tokio::join!(applied, warning).0,
+        Wish::Silence { .. } | Wish::Keep => {
+            tokio::join!(applied, rules.see_to_warning(followed, wish, may_warn(seen))).0
+        }
+    }
+}
+
+/// Whether there may be parents to warn of. What was held before an edit that cannot be followed is still
+/// held, and what is said of it has to be true. A Cascade that has gone, or is to let everything go, gets
+/// no policy any more.
+fn may_hold(seen: &Cascade, followed: &Followed, applied: &Result<(), Error>) -> bool {
+    match applied {
+        Ok(()) => true,
+        Err(Error::Uninstalling | Error::NotThere) => false,
+        Err(_) => followed.holds() || HeldParents::remembered(seen).is_some(),
     }
 }
 

@@ -72,16 +72,18 @@ impl Rules {
         let (api, name, uid) = (&self.api, &*followed.name, &*followed.uid);
         let policies = ApiResource::erase::<ValidatingAdmissionPolicy>(&());
         let bindings = ApiResource::erase::<ValidatingAdmissionPolicyBinding>(&());
-        let policy = Place::new(&self.client, &policies, POLICIES, name);
-        let binding = Place::new(&self.client, &bindings, BINDINGS, name);
+        let policy = Place::new(&self.client, &policies, POLICIES, name, uid);
+        let binding = Place::new(&self.client, &bindings, BINDINGS, name, uid);
         let Wish::Warn(parents) = wish else {
             // Without its binding a policy says nothing.
             let is_changed = binding.clear().await? | policy.clear().await?;
-            remember_policy(api, name, uid, None).await?;
             if is_changed {
                 tracing::info!(cascade = name, "whoever deletes a parent is warned no more");
             }
-            return Ok(());
+            let forgotten = remember_policy(api, name, uid, None).await;
+            return forgotten
+                .map(drop)
+                .map_err(|error| Failure::StillRemembered { reason: crate::exit::chain(&error) });
         };
         let kind = GroupVersionKind::gvk(&parents.kind.group, &parents.version, &parents.kind.kind);
         let (served, capabilities) = pinned_kind(&self.client, &kind).await.map_err(|error| {

@@ -1,5 +1,6 @@
 //! Why nobody is warned.
 
+use rewitness_crds::cascade::WARNING_ANNOTATION;
 use thiserror::Error;
 
 /// Why the warning could not be put up, or taken down.
@@ -14,6 +15,11 @@ pub(crate) enum Failure {
     MissingRights { message: String },
     #[error("{plural}/{name} is somebody else's, and was left alone: delete it, or rename the Cascade")]
     NameTaken { plural: &'static str, name: String },
+    #[error(
+        "the policy has been taken away, but the annotation {} could not be taken off the Cascade: {reason}",
+        WARNING_ANNOTATION
+    )]
+    StillRemembered { reason: String },
     #[error("{reason}")]
     Failed { reason: String },
 }
@@ -29,7 +35,7 @@ impl Failure {
             Self::NotServed => "NotServed",
             Self::MissingRights { .. } => "MissingRights",
             Self::NameTaken { .. } => "NameTaken",
-            Self::Failed { .. } => "Failed",
+            Self::StillRemembered { .. } | Self::Failed { .. } => "Failed",
         }
     }
 }

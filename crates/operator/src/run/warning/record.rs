@@ -7,8 +7,11 @@ use rewitness_consumers::cascade::Warning;
 use tokio::time::Instant;
 
 use super::super::controller::{CHECK, jittered};
+use super::super::scribe::FIELD_MANAGER;
 use super::failure::Failure;
+use super::objects::MANAGED_BY;
 use super::wish::Wish;
+use super::{BINDINGS, POLICIES};
 
 /// The first pause after a failure; each later one is twice as long.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -28,6 +31,8 @@ pub(crate) struct Record {
     failures: u32,
     /// When it is seen to again; `None` while there is nothing to be done.
     due: Option<Instant>,
+    /// Whether the wish of now is to keep it, at which nothing is done whatever is due.
+    is_kept: bool,
     is_under_way: bool,
     /// Whether there may be a policy.
     may_be_there: bool,
@@ -37,7 +42,8 @@ impl Record {
     /// Whether something is to be done now for this wish. Then [`end`](Self::end) is to follow.
     pub(crate) fn begin(&mut self, generation: i64, wish: &Wish, is_remembered: bool, now: Instant) -> bool {
         self.may_be_there |= is_remembered;
-        if *wish == Wish::Keep {
+        self.is_kept = *wish == Wish::Keep;
+        if self.is_kept {
             return false;
         }
         let last = self.seen.replace((generation, wish.clone()));
@@ -70,15 +76,16 @@ impl Record {
         };
         let found = result.map_err(|failure| match is_warning {
             true => (failure.reason(), format!("nobody is warned, and all else goes on: {failure}")),
-            false => ("LeftBehind", format!("{}: {failure}", left_behind(name))),
+            false => ("LeftBehind", left_behind(name, &failure)),
         });
         let is_news = self.found.as_ref() != Some(&found);
         self.found.insert(found).as_ref().err().filter(|_| is_news).map(|(_, why)| why.clone())
     }
 
-    /// When it is to be seen to again.
+    /// When it is to be seen to again. While nothing would be done then there is no such time: once it had
+    /// passed, the Cascade would be looked at again at once, for ever.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.filter(|_| !self.is_kept)
     }
 
     pub(crate) fn is_under_way(&self) -> bool {
@@ -102,11 +109,16 @@ impl Record {
 }
 
 /// What is left, and the way out. It does no harm: it warns of what is held alone.
-fn left_behind(policy: &str) -> String {
-    format!(
-        "the policy that warns could not be taken away; it will be tried again, or: kubectl delete \
-         validatingadmissionpolicybindings/{policy} validatingadmissionpolicies/{policy}"
-    )
+fn left_behind(policy: &str, failure: &Failure) -> String {
+    let again = "it will be tried again";
+    match failure {
+        Failure::StillRemembered { .. } => format!("{failure}; {again}"),
+        // It may not even be known whose the policy is, so the command asks for our label.
+        _ => format!(
+            "the policy that warns may still be there: {failure}; {again}, or: kubectl delete \
+             {BINDINGS},{POLICIES} -l {MANAGED_BY}={FIELD_MANAGER} --field-selector metadata.name={policy}"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -178,9 +190,31 @@ mod tests {
         assert_eq!(record.said(), Some(Warning::Pending));
         record.end(failed(), "p", now);
         let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
-        assert!(why.contains("validatingadmissionpolicies/p: the server is down"), "{why}");
+        assert_eq!(
+            why,
+            "the policy that warns may still be there: the server is down; it will be tried again, or: kubectl delete \
+             validatingadmissionpolicybindings,validatingadmissionpolicies \
+             -l app.kubernetes.io/managed-by=rewitness --field-selector metadata.name=p"
+        );
+        assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
+        record.end(Err(Failure::StillRemembered { reason: "timed out".to_owned() }), "p", now);
+        let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
+        assert!(why.contains("has been taken away") && !why.contains("kubectl"), "{why}");
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Ok(()), "p", now);
         assert!(matches!(record.said(), Some(Warning::Missing("NothingHeld", _))));
+    }
+
+    #[test]
+    fn what_is_kept_is_due_at_no_time_however_long_ago_it_was_to_be_seen_to() {
+        for result in [Ok(()), failed()] {
+            let (mut record, now) = (Record::default(), Instant::now());
+            assert!(record.begin(1, &warn(Tone::Working), false, now));
+            record.end(result, "p", now);
+            let past = record.due().unwrap() + CHECK;
+            assert!(!record.begin(2, &Wish::Keep, true, past));
+            assert_eq!(record.due(), None, "or the Cascade is looked at again at once, for ever");
+            assert!(record.begin(2, &warn(Tone::Working), true, past), "it was due long ago");
+        }
     }
 }
