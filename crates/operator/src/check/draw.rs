@@ -42,12 +42,7 @@ fn draw_check(picture: &mut Picture, check: &Check) {
         picture.line("    ", "      ", detail, Style::Plain);
     }
     for step in &check.next {
-        // It stays unbroken, to be copied.
-        let command = picture.styled(&step.command, Style::Cyan);
-        picture.text += &format!("      {command}\n");
-        let caution = step.caution.as_ref().map(|caution| format!(". Mind: {caution}"));
-        let said = format!("{}{}", step.effect, caution.unwrap_or_default());
-        picture.line("          ", "          ", &said, Style::Dim);
+        picture.step(step, "      ");
     }
 }
 

@@ -54,7 +54,10 @@ pub(crate) fn draw(verdict: &Verdict, canvas: Canvas) -> String {
     if !verdict.next.is_empty() {
         picture.text.push('\n');
         picture.line("", "", "Next:", Style::Bold);
-        verdict.next.iter().for_each(|step| picture.step(step));
+        for step in &verdict.next {
+            picture.text.push('\n');
+            picture.step(step, "  ");
+        }
     }
     picture.text
 }
@@ -124,17 +127,11 @@ impl Picture {
     }
 
     /// The command is on a line of its own, unbroken, to be copied.
-    fn step(&mut self, step: &Step) {
-        self.text.push('\n');
+    pub(crate) fn step(&mut self, step: &Step, indent: &str) {
         let command = self.styled(&step.command, Style::Cyan);
-        self.text += &format!("  {command}\n");
-        let effect = match step.is_last_resort() {
-            true => format!("last resort: {}", step.effect),
-            false => step.effect.clone(),
-        };
-        let said =
-            step.caution.as_ref().map(|caution| format!("{effect}. Mind: {caution}")).unwrap_or(effect);
-        self.line("      ", "      ", &said, Style::Dim);
+        self.text += &format!("{indent}{command}\n");
+        let under = format!("{indent}    ");
+        self.line(&under, &under, &step.said(), Style::Dim);
     }
 
     /// Some text, broken where the terminal ends: the first line after `first`, the others after

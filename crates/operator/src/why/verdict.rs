@@ -257,6 +257,13 @@ impl Step {
     pub(crate) fn is_last_resort(&self) -> bool {
         self.rank == Rank::LastResort
     }
+
+    /// What it does, for people.
+    pub(crate) fn said(&self) -> String {
+        let last = if self.is_last_resort() { "last resort: " } else { "" };
+        let caution = self.caution.as_ref().map(|caution| format!(". Mind: {caution}"));
+        format!("{last}{}{}", self.effect, caution.unwrap_or_default())
+    }
 }
 
 impl From<&ResourceId> for Resource {
