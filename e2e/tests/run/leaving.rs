@@ -2,11 +2,8 @@
 //! being deleted.
 
 use anyhow::Result;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use rewitness_controlplane::{Fault, Gate, Match, until};
-use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -157,21 +154,9 @@ async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is
     install(office.lab.plane).await?;
     let cascade = held(&office).await?;
 
-    let definitions = Api::<CustomResourceDefinition>::all(office.lab.client.clone());
-    let mark = async |at: Value| {
-        let patch = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: at } } }));
-        definitions.patch(CASCADES, &PatchParams::default(), &patch).await
-    };
-    let released = async |at: &str| {
-        until("it is acknowledged", SOON, async || {
-            let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
-            Ok(annotations.get(RELEASED_ANNOTATION).is_some_and(|value| value == at).then_some(()))
-        })
-        .await
-    };
     let first = "2026-01-01T00:00:00Z";
-    mark(json!(first)).await?;
-    released(first).await?;
+    office.mark_uninstall(Some(first)).await?;
+    office.released(first).await?;
     assert!(!is_held(&office.lab.api("Project").get("live").await?, &cascade), "that was promised");
     both_are_let_go(&office, &cascade).await?;
     office.condition(&cascade, "Ready", "False", "Uninstalling").await?;
@@ -180,12 +165,12 @@ async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is
     operator.signal(Signal::KILL)?;
     operator.end().await?;
     let second = "2026-01-02T00:00:00Z";
-    mark(json!(second)).await?;
+    office.mark_uninstall(Some(second)).await?;
     office.lab.create("Project", "late", None).await?;
     let _operator = office.operator(&[])?;
-    released(second).await?;
+    office.released(second).await?;
     assert!(!is_held(&office.lab.api("Project").get("late").await?, &cascade));
-    mark(Value::Null).await?;
+    office.mark_uninstall(None).await?;
     office.held("Project", "late", &cascade).await?;
     office.enforced(&cascade).await
 }

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use rewitness_controlplane::{Config, ControlPlane, FaultProxy, shared, until};
 use rewitness_crds::cascade::finalizer;
-use rewitness_crds::{Cascade, CascadeStatus};
+use rewitness_crds::{CASCADES, Cascade, CascadeStatus, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -141,6 +142,31 @@ impl Office {
     /// Waits until a Cascade is in force.
     pub(crate) async fn enforced(&self, name: &str) -> Result<()> {
         self.condition(name, "Ready", "True", "Enforced").await.map(drop)
+    }
+
+    /// Asks the operator to let go of everything, at a time; or not to, after all.
+    pub(crate) async fn mark_uninstall(&self, at: Option<&str>) -> Result<()> {
+        let mark = json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: at } } });
+        let definitions = self.definitions();
+        definitions.patch(CASCADES, &PatchParams::default(), &Patch::Merge(mark)).await?;
+        Ok(())
+    }
+
+    /// Whether the operator has answered to that mark.
+    pub(crate) async fn is_released(&self, at: &str) -> Result<bool> {
+        let annotations = self.definitions().get(CASCADES).await?.metadata.annotations.unwrap_or_default();
+        Ok(annotations.get(RELEASED_ANNOTATION).is_some_and(|value| value == at))
+    }
+
+    pub(crate) async fn released(&self, at: &str) -> Result<()> {
+        until("the uninstalling is acknowledged", SOON, async || {
+            Ok(self.is_released(at).await?.then_some(()))
+        })
+        .await
+    }
+
+    fn definitions(&self) -> Api<CustomResourceDefinition> {
+        Api::all(self.lab.client.clone())
     }
 
     /// Waits until a Cascade has gone.

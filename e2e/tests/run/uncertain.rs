@@ -1,12 +1,10 @@
 //! What the server does not say, says late, or says of an older state: nothing is made of it.
 
 use anyhow::Result;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Api;
 use kube::api::{Patch, PatchParams};
-use rewitness_controlplane::{Fault, Gate, Match, until};
+use rewitness_controlplane::{Fault, Gate, Match};
+use rewitness_crds::CASCADES;
 use rewitness_crds::cascade::finalizer;
-use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -141,19 +139,6 @@ async fn c10_an_uninstall_waits_for_who_is_being_taken_in_and_for_the_mark_to_be
     install(office.lab.plane).await?;
     let proxy = office.lab.proxy()?;
     office.kubeconfig = proxy.kubeconfig();
-    let definitions = Api::<CustomResourceDefinition>::all(office.lab.client.clone());
-    let mark = async |at: &str| {
-        let patch = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: at } } }));
-        definitions.patch(CASCADES, &PatchParams::default(), &patch).await
-    };
-    let is_released = async |at: &str| {
-        let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
-        anyhow::Ok(annotations.get(RELEASED_ANNOTATION).is_some_and(|value| value == at))
-    };
-    let released = async |at: &str| {
-        until("it is acknowledged", SOON, async || Ok(is_released(at).await?.then_some(()))).await
-    };
-
     let gate = Gate::new();
     let slow = proxy.rule(reviews(), Fault::Hold(gate.clone()));
     let mut operator = office.operator(&[])?;
@@ -161,12 +146,12 @@ async fn c10_an_uninstall_waits_for_who_is_being_taken_in_and_for_the_mark_to_be
     office.lab.create("Project", "web", None).await?;
     gate.reached().await?;
     let first = "2026-01-01T00:00:00Z";
-    mark(first).await?;
+    office.mark_uninstall(Some(first)).await?;
     operator.warns(&["is being uninstalled"]).await?;
     sleep(2 * A_WHILE).await;
-    assert!(!is_released(first).await?, "it may be about to be held");
+    assert!(!office.is_released(first).await?, "it may be about to be held");
     gate.open();
-    released(first).await?;
+    office.released(first).await?;
     drop(slow);
     let holds = |call: &rewitness_controlplane::Call| {
         call.method == "PATCH" && (call.path.ends_with(&cascade) || call.path.contains("/projects/"))
@@ -177,7 +162,7 @@ async fn c10_an_uninstall_waits_for_who_is_being_taken_in_and_for_the_mark_to_be
 
     // Neither a read of the mark that fails nor a watch of it that is late says that there is none.
     let second = "2026-01-02T00:00:00Z";
-    mark(second).await?;
+    office.mark_uninstall(Some(second)).await?;
     let definition = |call: &rewitness_controlplane::Call| call.path.contains("/customresourcedefinitions");
     let fails = Match::any().method("GET").path(&format!("/{CASCADES}")).times(2);
     let fails = proxy.rule(fails, Fault::status(500));
@@ -186,7 +171,7 @@ async fn c10_an_uninstall_waits_for_who_is_being_taken_in_and_for_the_mark_to_be
     let late = proxy.rule(late, Fault::Hold(Gate::new()));
     let mut operator = office.operator(&[])?;
     operator.warns(&["is being uninstalled"]).await?;
-    released(second).await?;
+    office.released(second).await?;
     assert_eq!((fails.hits(), proxy.count(holds)), (2, 0));
     drop(late);
     Ok(())

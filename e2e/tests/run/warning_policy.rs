@@ -5,12 +5,10 @@ use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec,
     ValidatingAdmissionPolicySpec,
 };
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use rewitness_controlplane::{Fault, Match, until};
 use rewitness_crds::cascade::{WARNING_ANNOTATION, warning_policy};
-use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -189,14 +187,8 @@ async fn c10_uninstalling_takes_the_policy_away_before_it_is_acknowledged() -> R
     install(office.lab.plane).await?;
     let (policies, _operator) = (Policies::of(&office), office.operator(&[])?);
     let cascade = office.warning(json!({})).await?;
-    let definitions = Api::<CustomResourceDefinition>::all(office.lab.client.clone());
-    let mark = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: "now" } } }));
-    definitions.patch(CASCADES, &PatchParams::default(), &mark).await?;
-    until("the uninstalling is acknowledged", SOON, async || {
-        let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
-        Ok(annotations.contains_key(RELEASED_ANNOTATION).then_some(()))
-    })
-    .await?;
+    office.mark_uninstall(Some("now")).await?;
+    office.released("now").await?;
     assert_eq!(policies.are_there(&cascade).await?, (false, false));
     office.condition(&cascade, "WarnsOnDelete", "False", "NothingHeld").await.map(drop)
 }

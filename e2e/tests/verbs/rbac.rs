@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use rewitness_controlplane::{Fault, Gate, Match, until};
 use rewitness_crds::cascade::warning_policy;
-use rewitness_crds::{CASCADES, Cascade, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+use rewitness_crds::{CASCADES, Cascade};
 use serde_json::json;
 
 use crate::lab::{Lab, SOON};
@@ -86,14 +85,8 @@ async fn c12_the_role_that_is_printed_is_enough_and_each_right_in_it_is_used() -
         Ok(events.items.iter().any(|event| event.reason.as_deref() == Some("CascadeFinished")).then_some(()))
     })
     .await?;
-    let definitions = Api::<CustomResourceDefinition>::all(lab.client.clone());
-    let mark = Patch::Merge(json!({ "metadata": { "annotations": { UNINSTALL_ANNOTATION: "now" } } }));
-    definitions.patch(CASCADES, &PatchParams::default(), &mark).await?;
-    until("the uninstalling is acknowledged", SOON, async || {
-        let annotations = definitions.get(CASCADES).await?.metadata.annotations.unwrap_or_default();
-        Ok(annotations.contains_key(RELEASED_ANNOTATION).then_some(()))
-    })
-    .await?;
+    office.mark_uninstall(Some("now")).await?;
+    office.released("now").await?;
     drop(operator);
 
     let (user, mut used) = (format!("system:serviceaccount:{}:operator", lab.ns), BTreeSet::new());

@@ -92,12 +92,13 @@ pub(crate) fn is_held(cascade: &Cascade) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn cascade(metadata: Value, spec: Value) -> Cascade {
+    /// With this in place of what it has.
+    pub(in crate::run) fn cascade(metadata: Value, spec: Value) -> Cascade {
         let mut cascade = json!({
             "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
             "spec": {

@@ -72,21 +72,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::run::course::tests::cascade;
 
     fn wish(spec: Value, is_uninstalling: bool) -> Wish {
-        let mut cascade = json!({
-            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
-            "spec": {
-                "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
-                "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
-                }] }],
-            },
-        });
-        for (field, value) in spec.as_object().unwrap() {
-            cascade["spec"][field] = value.clone();
-        }
-        let cascade = serde_json::from_value(cascade).unwrap();
+        let cascade = cascade(json!({}), spec);
         let rule = Rule::new(&cascade).ok();
         Wish::of(&cascade, rule.as_ref(), &Course::of(&cascade, rule.as_ref(), is_uninstalling))
     }
