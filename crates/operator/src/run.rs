@@ -52,6 +52,7 @@ use rules::Rules;
 
 pub(crate) use definition::{WAY_OUT, is_served};
 pub(crate) use own_rights::own_rights;
+pub(crate) use scribe::FIELD_MANAGER;
 pub(crate) use warning::warning_rights;
 
 /// How long what runs may go on after the first Ctrl-C.

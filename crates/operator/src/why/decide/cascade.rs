@@ -7,12 +7,10 @@ use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_ann
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::Judge;
+use crate::run::FIELD_MANAGER;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
-
-/// Who writes the status of Cascades.
-const FIELD_MANAGER: &str = "rewitness";
 
 /// How many parents a status names at most.
 const TOLD: usize = 10;
