@@ -236,7 +236,22 @@ async fn incident_06_a_definition_that_goes_in_the_middle() -> Result<()> {
     without_gadgets(&night.desk).await?;
     lab.patch("Cluster", "of-web", json!({ "finalizers": null })).await?;
     lab.gone("Cluster", "of-web").await?;
-    night.said(&cascade, |status| waits_for(status, "KindNotServed")).await?;
+    // Both are written as soon as the kind is gone, and again for the second stage.
+    night
+        .said(&cascade, |status| {
+            status.held_parents.iter().any(|held| held.stage.as_deref() == Some("stage-1"))
+        })
+        .await?;
+    until("the second stage is told of", SOON, async || {
+        Ok(night
+            .desk
+            .why(&project)
+            .await?
+            .message("Event")
+            .is_ok_and(|it| it.contains("stage-1"))
+            .then_some(()))
+    })
+    .await?;
 
     night.golden(&project, "kind-gone-begun").await?;
     assert_eq!(night.solve(&project).await?, ["rewitness unhold cascade/CASCADE projects.GROUP/web --force"]);

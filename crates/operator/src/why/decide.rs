@@ -1,5 +1,7 @@
 //! From facts to the verdict. Pure: the same facts have the same verdict.
 
+use std::collections::BTreeSet;
+
 use rewitness_messaging::{ResourceId, Timestamp};
 
 use super::commands::Typist;
@@ -103,7 +105,8 @@ impl Judge<'_> {
         Some(Finding::new(Weight::Unknown, "CascadesUnread", message))
     }
 
-    /// What others say of it; only what warns, for the rest is told better by `kubectl describe`.
+    /// What others say of it; only what warns, for the rest is told better by `kubectl describe`, and of what somebody
+    /// said again and again only the newest: what was so an hour ago misleads.
     fn events(&self) -> Vec<Finding> {
         let said = |event: &Event| {
             let when = event.at.map(|at| format!(" {} ago", age(at, self.facts.now))).unwrap_or_default();
@@ -111,7 +114,13 @@ impl Judge<'_> {
             Finding::new(Weight::Note, "Event", message).since(event.at)
         };
         match &self.facts.events {
-            Ok(events) => events.iter().filter(|event| event.is_warning).take(EVENTS).map(said).collect(),
+            Ok(events) => {
+                let mut told = BTreeSet::new();
+                let warnings = events.iter().filter(|event| event.is_warning);
+                let newest =
+                    warnings.filter(|&event| told.insert((&event.by, &event.reason, &event.related)));
+                newest.take(EVENTS).map(said).collect()
+            }
             Err(unread) => {
                 let message = format!("what was said of it is unknown: {unread}");
                 vec![Finding::new(Weight::Unknown, "EventsUnread", message)]

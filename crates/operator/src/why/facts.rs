@@ -148,6 +148,8 @@ pub(crate) struct Event {
     pub(crate) by: String,
     pub(crate) reason: String,
     pub(crate) message: String,
+    /// The uid of what else it is about: of the Cascade, if the operator said it.
+    pub(crate) related: Option<String>,
     pub(crate) at: Option<Timestamp>,
 }
 

@@ -275,6 +275,34 @@ fn what_may_not_be_read_is_unknown_and_no_guess_is_made() {
     assert!(verdict.next.is_empty(), "nothing is advised by what is not known");
 }
 
+#[test]
+fn of_what_is_said_again_only_the_newest_is_told() {
+    let said = |by: &str, cascade: Option<&str>, message: &str| Event {
+        is_warning: true,
+        by: by.to_owned(),
+        reason: "DependentBlocked".to_owned(),
+        message: message.to_owned(),
+        related: cascade.map(str::to_owned),
+        at: None,
+    };
+    let mut facts = facts(subject(project(), &["example.com/billing"]));
+    facts.events = Ok(vec![
+        said("rewitness", Some("one"), "stage-1"),
+        said("rewitness", Some("one"), "stage-0"),
+        said("rewitness", Some("two"), "of two"),
+        said("billing", None, "of billing"),
+        said("billing", None, "of billing before"),
+    ]);
+    let verdict = verdict(&facts);
+    let told: Vec<&str> = verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.reason == "Event")
+        .filter_map(|finding| finding.message.rsplit(": ").next())
+        .collect();
+    assert_eq!(told, ["stage-1", "of two", "of billing"]);
+}
+
 /// What keeps it is the same after ten seconds as after an hour; what it means is not.
 #[test]
 fn somebody_elses_finalizer_waits_for_a_minute_and_then_blocks() {

@@ -87,6 +87,7 @@ fn event(event: CoreEvent) -> Event {
         by: by.unwrap_or_else(|| "somebody".to_owned()),
         reason: event.reason.unwrap_or_default(),
         message: event.message.unwrap_or_default(),
+        related: event.related.and_then(|related| related.uid),
         at,
     }
 }
