@@ -255,6 +255,13 @@ impl Log {
         reports.iter().find_map(|report| wanted(&report.standing))
     }
 
+    /// What was said after this was said first.
+    pub(crate) fn since<T>(&self, said: impl Fn(&Standing) -> Option<T>) -> Vec<Standing> {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let standings = reports.iter().map(|report| report.standing.clone());
+        standings.skip_while(|standing| said(standing).is_none()).collect()
+    }
+
     /// Whether a parent ever waited for this cause.
     pub(crate) fn ever(&self, cause: &'static str) -> bool {
         self.first(waits_for(cause)).is_some()

@@ -4,7 +4,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_crds::cascade::{Mode, StageCount, confirm_annotation};
+use rewitness_crds::cascade::{StageCount, confirm_annotation};
 use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, WakeKey};
 use rounds::{Rounds, Step, doubled};
 use waiting::{Asked, WaitingParents};
@@ -235,7 +235,10 @@ impl<R: Records> CascadeConsumer<R> {
             recorded = Some(record);
         }
         let stage = standing.stage.clone().unwrap_or_default();
-        self.report(parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
+        // Of what was denied before it is told that it was, until something comes of it.
+        if !self.waiting.is_denied(&id.uid) {
+            self.report(parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
+        }
         self.note(rule, parent, &standing);
         let fan_out = applier.delete(revision, &id, targets, || self.rule.deletes()).await;
         if let Some(mut record) = recorded.filter(|_| !fan_out.deleted.is_empty()) {
@@ -375,9 +378,4 @@ struct Loaded {
 
 fn refused(refusal: &Refusal) -> Cause {
     Cause::Refused { message: refusal.to_string() }
-}
-
-/// Whether a rule deletes at all.
-pub(super) fn deletes(rule: &Rule) -> bool {
-    rule.mode == Mode::Enforce && !rule.paused && !rule.hold_deletions
 }

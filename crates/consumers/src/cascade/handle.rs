@@ -1,6 +1,5 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::consumer::deletes;
 use super::rule::Rule;
 
 /// A rule that can be changed while it is followed. Clones are the same.
@@ -45,7 +44,7 @@ impl RuleHandle {
     }
 
     pub(crate) fn deletes(&self) -> bool {
-        deletes(&self.current())
+        self.current().deletes()
     }
 }
 

@@ -152,6 +152,17 @@ impl Rule {
         self
     }
 
+    /// The same rule, but no deletion begins or goes on.
+    pub fn holding_deletions(mut self) -> Self {
+        self.hold_deletions = true;
+        self
+    }
+
+    /// Whether it deletes anything: it is in force, and neither paused nor holding deletions.
+    pub fn deletes(&self) -> bool {
+        self.mode == Mode::Enforce && !self.paused && !self.hold_deletions
+    }
+
     /// The Cascade's name.
     pub fn name(&self) -> &str {
         &self.name

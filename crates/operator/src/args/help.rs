@@ -276,6 +276,7 @@ Examples:
 
 Sets spec.paused, or with --deletions spec.holdDeletions; what is paused already stays as it is. A
 parent that is deleted before it was held goes without its dependents, so --deletions is the safer.
+It is in force once the condition Paused in the Cascade's status is True.
 
 Output (-o):
   text   a line per Cascade

@@ -90,6 +90,10 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
         return Ok(if is_ours(&seen) { Action::requeue(LOAD_AGAIN) } else { Action::await_change() });
     };
     let made = followed.rule_of(&seen);
+    if let Ok(rule) = &made {
+        let held_back = rules.hold_back(&followed, rule).await;
+        held_back.or_else(|error| record(&followed, Err(error), false))?;
+    }
     let is_new = followed.observe(&seen, made.clone());
     let rule = made.as_ref().ok();
     let course = match Course::of(&seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {

@@ -40,6 +40,17 @@ pub(crate) struct HeldParents {
     pub(crate) selector: String,
 }
 
+impl Grip {
+    /// What a rule asks for.
+    pub(crate) fn of(rule: &Rule) -> Self {
+        match (rule.mode(), rule.is_paused()) {
+            (Mode::Plan, _) => Self::Plan,
+            (Mode::Enforce, true) => Self::Keep,
+            (Mode::Enforce, false) => Self::Hold,
+        }
+    }
+}
+
 impl Course {
     /// The course for a Cascade that makes this rule, if it makes any.
     pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, is_uninstalling: bool) -> Self {
@@ -47,12 +58,7 @@ impl Course {
             return Self::Leave;
         }
         let Some(rule) = rule else { return Self::Suspend };
-        let grip = match (rule.mode(), rule.is_paused()) {
-            (Mode::Plan, _) => Grip::Plan,
-            (Mode::Enforce, true) => Grip::Keep,
-            (Mode::Enforce, false) => Grip::Hold,
-        };
-        Self::Follow(grip, HeldParents::of(&rule.subscription()))
+        Self::Follow(Grip::of(rule), HeldParents::of(&rule.subscription()))
     }
 }
 

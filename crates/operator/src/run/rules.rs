@@ -116,6 +116,21 @@ impl Rules {
         Ok(Some(followed))
     }
 
+    /// What a rule stops is stopped first of all: before its rights are looked up, and before its status says
+    /// that it is paused.
+    pub(super) async fn hold_back(&self, followed: &Followed, rule: &Rule) -> Result<(), Error> {
+        match followed.following() {
+            Some(following) if following.grip == Grip::Hold && Grip::of(rule) != Grip::Hold => {
+                self.stop(followed).await.map(drop)
+            }
+            Some(following) if !rule.deletes() => {
+                following.rule.set((*following.rule.current()).clone().holding_deletions());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Does what a Cascade says now.
     pub(super) async fn apply(
         &self,

@@ -62,6 +62,11 @@ async fn c6_what_is_denied_is_waited_for_and_tried_again_when_it_is_woken() -> R
         scene.operator.standing(0, &scene.parent, waits_for("Refused")).await?;
         taken.wait_hits(3, soon()).await?;
         assert_eq!(scene.operator.rules[0].handle.progress().failing, 0, "it is no failure");
+        let told = scene.operator.rules[0].records.since(waits_for("Refused"));
+        assert!(
+            told.iter().all(|standing| waits_for("Refused")(standing).is_some()),
+            "not even while it is tried"
+        );
         drop(taken);
         let uid = Uid::new(scene.parent.metadata.uid.as_deref().unwrap());
         scene.operator.queue.wake(&cascade::wake_key(&uid));

@@ -52,6 +52,11 @@ impl WaitingParents {
         before
     }
 
+    /// Whether the server denied what was to be done for a parent when that was tried last.
+    pub(super) fn is_denied(&self, parent: &Uid) -> bool {
+        self.parents().get(parent).is_some_and(|waiting| waiting.denials > 0)
+    }
+
     /// A person was asked to confirm.
     pub(super) fn asked(&self, parent: &Uid, asked: Asked) {
         let asked = Some((Instant::now(), asked));
@@ -100,7 +105,9 @@ mod tests {
         let (waiting, web) = (WaitingParents::default(), Uid::from("web"));
         let denials: Vec<u32> = (0..3).map(|_| waiting.denied(&web)).collect();
         assert_eq!(denials, [0, 1, 2]);
+        assert!(waiting.is_denied(&web));
         waiting.looked(&web, &[]);
+        assert!(!waiting.is_denied(&web));
         assert_eq!(waiting.denied(&web), 0);
         waiting.forget(&web);
         assert_eq!(waiting.denied(&web), 0);
