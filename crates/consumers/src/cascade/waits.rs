@@ -121,9 +121,9 @@ impl fmt::Display for Cause {
             Self::AwaitsOthers => f.write_str("left to somebody else by action: Wait"),
             Self::Protected => f.write_str("in a protected namespace; never deleted"),
             Self::Refused { message } => write!(f, "refused: {message}"),
-            Self::NotServed => {
-                f.write_str("the server no longer serves this kind; drop it from the rule, or bring it back")
-            }
+            Self::NotServed => f.write_str(
+                "not served; bring the kind back, or drop it from the rule before a deletion begins",
+            ),
             Self::Forbidden { message } => write!(f, "cannot be listed: {message}"),
             Self::Unlisted { message } => write!(f, "cannot be listed: {message}"),
         }
@@ -168,14 +168,15 @@ impl From<&Wait> for Remaining {
     }
 }
 
-/// `3 Cluster.compute.example.com kept by the finalizer x/y (team-a/web, …)`.
+/// `3 Cluster.compute.example.com kept by the finalizer x/y (team-a/web, …)`, or `Cluster.compute.example.com: cannot
+/// be listed: …` of a kind as a whole.
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let remaining = Remaining::from(self);
-        if self.count > 0 {
-            write!(f, "{} ", self.count)?;
+        match self.count {
+            0 => write!(f, "{}: {}", remaining.kind, remaining.message)?,
+            count => write!(f, "{count} {} {}", remaining.kind, remaining.message)?,
         }
-        write!(f, "{} {}", remaining.kind, remaining.message)?;
         if !self.examples.is_empty() {
             let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
             write!(f, " ({}{more})", remaining.examples.join(", "))?;

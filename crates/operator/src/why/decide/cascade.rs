@@ -12,9 +12,6 @@ use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
 
-/// How many parents a status names at most.
-const TOLD: usize = 10;
-
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
 
@@ -356,15 +353,19 @@ fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> 
         one.status == "False" && [condition::AUTHORIZED, condition::READY].contains(&&*one.type_)
     };
     let may_not = status.is_some_and(|status| status.conditions.iter().any(is_false));
-    let is_untold = status.is_some_and(|status| status.held_parents.len() >= TOLD) && told.is_none();
     let is_refused = told.is_some_and(|told| {
         let mut waits = told.waits_for.iter();
         let goes_on = ["Deleting", "DependentsRemain"].contains(&&*told.reason);
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
-    let may = !may_not && !is_untold && !is_refused;
+    let may = !may_not && !(told.is_none() && names_some(cascade)) && !is_refused;
     may && preview.refused.is_empty() && preview.is_complete() && preview.stage().is_none_or(is_due)
+}
+
+/// Whether more parents are held than the status names.
+pub(super) fn names_some(cascade: &Cascade) -> bool {
+    cascade.status.as_ref().is_some_and(|status| status.counts.held > status.held_parents.len() as u64)
 }
 
 /// When an operator last wrote to a Cascade.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rewitness_consumers::cascade::{Cause, Found, Preview};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{self, Dependents, HeldParent, Reference};
+use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
-use super::cascade::told_of;
+use super::cascade::{names_some, told_of};
 use super::{Judge, of_kind, qualified};
 use crate::text::counted;
 use crate::why::known;
@@ -44,7 +44,10 @@ impl Judge<'_> {
         path: &mut Vec<Uid>,
     ) -> Vec<Finding> {
         let Some(at) = stage else { return Vec::new() };
-        let told = told_of(cascade, &preview.parent);
+        let told = match told_of(cascade, &preview.parent) {
+            None if names_some(cascade) => None,
+            told => Some(told.map_or(&[][..], |told| &told.waits_for)),
+        };
         let mut groups: BTreeMap<(&Kind, &Cause), Vec<&Found>> = BTreeMap::new();
         for found in preview.stages[at].dependents() {
             groups.entry((&found.id.kind, &found.cause)).or_default().push(found);
@@ -72,9 +75,12 @@ impl Judge<'_> {
             let finding = |weight, message| Finding::new(weight, cause.as_str(), message);
             Some(match cause {
                 Cause::NotServed => {
+                    let way_out = match &preview.begun {
+                        None => "drop it from the Cascade, or bring it back",
+                        Some(_) => "bring it back, for a deletion that has begun goes by the rule as it was then",
+                    };
                     let message = format!(
-                        "{name}: the server no longer serves this kind; it is never taken for empty, so drop it from \
-                         the Cascade, or bring it back"
+                        "{name}: the server no longer serves this kind; it is never taken for empty, so {way_out}"
                     );
                     finding(Weight::Blocks, message)
                         .step(cascade.and_then(|cascade| self.without_kind(cascade, preview, &kind.kind)))
@@ -124,7 +130,7 @@ impl Judge<'_> {
         )
     }
 
-    fn group(&self, group: &Group<'_>, told: Option<&HeldParent>, path: &mut Vec<Uid>) -> Finding {
+    fn group(&self, group: &Group<'_>, told: Option<&[Remaining]>, path: &mut Vec<Uid>) -> Finding {
         let what = of_kind(group.found.len() as u64, &self.typist.kind(group.kind));
         let since = group.since();
         let finding = |weight, message: String| Finding::new(weight, group.cause.as_str(), message);
@@ -189,12 +195,16 @@ impl Judge<'_> {
         finding
     }
 
-    /// What is to be deleted and is still there: whether the operator was refused.
-    fn due(&self, group: &Group<'_>, what: &str, told: Option<&HeldParent>) -> Finding {
+    /// What is to be deleted and is still there: whether the operator was refused, if it is known what it waits for.
+    fn due(&self, group: &Group<'_>, what: &str, told: Option<&[Remaining]>) -> Finding {
+        let Some(waits) = told else {
+            let message = format!(
+                "{what} to be deleted; whether it was refused is unknown: the status names other parents only"
+            );
+            return Finding::new(Weight::Unknown, "Due", message).step(self.try_deletion(group));
+        };
         let kind = group.kind.to_string();
-        let waits = told.iter().flat_map(|told| &told.waits_for);
-        let refused = waits.into_iter().find(|wait| wait.kind == kind && wait.cause == "Refused");
-        match refused {
+        match waits.iter().find(|wait| wait.kind == kind && wait.cause == "Refused") {
             Some(wait) => {
                 let message = format!("{what} could not be deleted: {}", wait.message);
                 Finding::new(Weight::Blocks, "Refused", message)

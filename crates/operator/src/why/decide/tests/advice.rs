@@ -83,7 +83,11 @@ fn a_kind_that_is_not_served_is_dropped_before_the_deletion_begins_and_the_paren
     let at = time("2026-01-02T03:01:00Z");
     gone.begun = Some(Begun { at, revision: "r".to_owned(), deleted: 1, confirmed: None });
     facts.holdings = [(Uid::new("web"), vec![holding("project", gone)])].into();
-    let next = verdict(&facts).next;
+    let Verdict { next, findings, .. } = verdict(&facts);
+    let message = &reason(&findings, "KindNotServed").unwrap().message;
+    assert!(
+        message.ends_with("so bring it back, for a deletion that has begun goes by the rule as it was then")
+    );
     assert_eq!(next[0].command, "rewitness unhold cascade/project projects.example.com/web --force");
     assert!(next[0].is_last_resort() && next[0].caution.is_some(), "{next:#?}");
 }
@@ -138,19 +142,22 @@ fn a_cascade_that_does_nothing_for_what_it_holds_is_told_with_what_is_wrong_abou
     }
 }
 
-/// A status names ten parents; of the eleventh nobody knows whether the operator was refused.
+/// Of a parent that the status does not name nobody knows whether the operator was refused.
 #[test]
-fn an_operator_is_not_missed_for_a_parent_that_its_status_has_no_room_for() {
+fn no_guess_is_made_about_a_parent_that_its_status_has_no_room_for() {
     let mut facts = facts(subject(project(), &["cascade.rewitness.dev/project"]));
-    let held = |at: usize| json!({ "name": format!("p{at}"), "uid": format!("p{at}"), "reason": "Deleting", "message": "" });
+    let other = json!({ "name": "other", "uid": "other", "reason": "Deleting", "message": "" });
     let work = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
     let begun =
         Begun { at: time("2026-01-02T03:00:01Z"), revision: String::new(), deleted: 0, confirmed: None };
     let preview = Preview { begun: Some(begun), ..preview(project(), "project", work) };
     facts.holdings = [(Uid::new("web"), vec![holding("project", preview)])].into();
-    for (told, is_missed) in [(9, true), (10, false)] {
-        let status = json!({ "heldParents": (0..told).map(held).collect::<Vec<_>>() });
+    for (held, weight, is_missed) in [(1, Weight::Waits, true), (2, Weight::Unknown, false)] {
+        let status =
+            json!({ "counts": { "parents": 2, "held": held, "blocked": 0 }, "heldParents": [other] });
         facts.cascades = Ok(vec![cascade("project", "2026-01-02T03:10:00Z", status)]);
-        assert_eq!(reason(&verdict(&facts).findings, "NoOperator").is_some(), is_missed, "{told}");
+        let found = verdict(&facts).findings;
+        assert_eq!(reason(&found, "Due").unwrap().weight, weight, "{held}: {found:#?}");
+        assert_eq!(reason(&found, "NoOperator").is_some(), is_missed, "{held}: {found:#?}");
     }
 }
