@@ -48,7 +48,7 @@ demo: ## Watch real objects being replayed, retried, held and deleted by referen
 test: ## Everything that needs no root, no JVM and no Node
 	$(CARGO) test --locked --workspace --no-run
 	@$(TARGET)/debug/controlplane build
-	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --locked --workspace --no-fail-fast
 
 check: format lint doc book deny picture package ## What needs no server: format, lints, docs, book, dependencies, packages
 
