@@ -359,7 +359,8 @@ fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> 
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
-    let may = !may_not && !(told.is_none() && names_some(cascade)) && !is_refused;
+    let is_told = told.is_some() || !names_some(cascade);
+    let may = is_told && !may_not && !is_refused;
     may && preview.refused.is_empty() && preview.is_complete() && preview.stage().is_none_or(is_due)
 }
 
