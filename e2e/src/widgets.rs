@@ -9,7 +9,7 @@ use rewitness_controlplane::{ControlPlane, unique, until};
 use serde_json::{Value, json};
 
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Widgets of one test alone: their API group and their namespace are nobody else's.
 pub struct Widgets<'p> {

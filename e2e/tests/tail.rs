@@ -95,7 +95,8 @@ async fn changes_follow_the_replay() -> Result<()> {
     tail.says(&["gone", "/db"]).await?;
     let ended = tail.interrupt().await?;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert_eq!(ended.warnings(), "stopping");
+    // Its last answer may be under way still, and then how long it has is said too.
+    assert!(matches!(&*ended.stderr, [line] if line.starts_with("stopping")), "{ended:?}");
     Ok(())
 }
 

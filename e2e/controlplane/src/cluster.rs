@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::kubeconfig::{self, Credentials};
 use crate::shared::unique;
 use crate::wait::until;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 impl ControlPlane {
     /// Creates a namespace with a new name that begins with `prefix`.
@@ -84,8 +85,8 @@ impl ControlPlane {
         .await
     }
 
-    /// Applies any CustomResourceDefinition by server-side apply, waits until its first version is served,
-    /// and answers that version.
+    /// Applies any CustomResourceDefinition by server-side apply, waits until its first version is served
+    /// and can be discovered, and answers that version.
     ///
     /// # Errors
     /// The API server refuses it, or does not serve it in time.
@@ -106,13 +107,19 @@ impl ControlPlane {
         })
         .await?;
         // The server publishes the new paths a moment after it has set the condition.
-        let objects: Api<DynamicObject> = Api::all_with(client, &resource);
+        let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
         until(&format!("{name} is served"), SOON, async || {
             match objects.list(&ListParams::default().limit(1)).await {
                 Ok(_) => Ok(Some(())),
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
                 Err(error) => Err(error.into()),
             }
+        })
+        .await?;
+        // And it lists them a moment after that, by which programs find what people type.
+        until(&format!("{name} is discovered"), SOON, async || {
+            let served = client.list_api_groups_aggregated().await?;
+            Ok(is_among(&served, &resource).then_some(()))
         })
         .await?;
         Ok(resource)
@@ -152,9 +159,34 @@ impl ControlPlane {
         kubeconfig::write(&path, self.port(), self.authority.certificate(), &Credentials::Token(token))?;
         let user = format!("system:serviceaccount:{namespace}:{name}");
         for rule in &rules {
-            granted(&client, &user, rule).await?;
+            self.granted(&user, rule).await?;
         }
         Ok(path)
+    }
+
+    /// Waits until a user has the first right of a rule: the authorizer learns of a new role by a watch, a moment
+    /// after the API server has answered.
+    ///
+    /// # Errors
+    /// The user does not have it in time.
+    pub async fn granted(&self, user: &str, rule: &PolicyRule) -> Result<()> {
+        let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first()).cloned();
+        let Some(resource) = first(&rule.resources) else { return Ok(()) };
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource.as_str(), ""));
+        let review: SubjectAccessReview =
+            serde_json::from_value(json!({"spec": {"user": user, "resourceAttributes": {
+                "verb": rule.verbs.first(),
+                "group": first(&rule.api_groups),
+                "resource": resource,
+                "subresource": subresource,
+                "name": first(&rule.resource_names),
+            }}}))?;
+        let reviews: Api<SubjectAccessReview> = Api::all(self.client().await?);
+        until(&format!("{user} has its rights"), SOON, async || {
+            let review = reviews.create(&PostParams::default(), &review).await?;
+            Ok(review.status.is_some_and(|status| status.allowed).then_some(()))
+        })
+        .await
     }
 
     /// The kubectl that fits this control plane, for whoever types commands as a person does.
@@ -204,23 +236,13 @@ where
     Ok(())
 }
 
-/// The authorizer learns of a new role by a watch, a moment after the API server has answered.
-async fn granted(client: &Client, user: &str, rule: &PolicyRule) -> Result<()> {
-    let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first()).cloned();
-    let Some(resource) = first(&rule.resources) else { return Ok(()) };
-    let (resource, subresource) = resource.split_once('/').unwrap_or((resource.as_str(), ""));
-    let review: SubjectAccessReview =
-        serde_json::from_value(json!({"spec": {"user": user, "resourceAttributes": {
-            "verb": rule.verbs.first(),
-            "group": first(&rule.api_groups),
-            "resource": resource,
-            "subresource": subresource,
-            "name": first(&rule.resource_names),
-        }}}))?;
-    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
-    until(&format!("{user} has its rights"), SOON, async || {
-        let review = reviews.create(&PostParams::default(), &review).await?;
-        Ok(review.status.is_some_and(|status| status.allowed).then_some(()))
-    })
-    .await
+/// Whether a kind is in what the server says that it serves.
+fn is_among(served: &APIGroupDiscoveryList, wanted: &ApiResource) -> bool {
+    let name_of = |group: &&APIGroupDiscovery| group.metadata.as_ref().and_then(|it| it.name.clone());
+    let groups = served.items.iter().filter(|group| name_of(group).as_ref() == Some(&wanted.group));
+    let versions = groups.flat_map(|group| &group.versions);
+    let resources = versions
+        .filter(|version| version.version.as_ref() == Some(&wanted.version))
+        .flat_map(|version| &version.resources);
+    resources.into_iter().any(|resource| resource.resource.as_ref() == Some(&wanted.plural))
 }

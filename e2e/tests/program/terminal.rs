@@ -13,7 +13,7 @@ use rewitness_e2e::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program on a terminal. Dropping it kills it.
 pub(crate) struct OnTerminal {

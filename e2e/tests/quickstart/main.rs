@@ -12,7 +12,7 @@ mod terminal;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -43,6 +43,13 @@ fn page(name: &str, reads: Reads) -> Result<Vec<Step>> {
     page::steps(&fs::read_to_string(&file).with_context(|| file.display().to_string())?, reads)
 }
 
+/// kubectl as readers have it, but for more patience than the 30 s for which it waits if nothing is said: the machine may
+/// be busy, and no page is to be about that.
+const PATIENT_KUBECTL: &str = r#"#!/bin/sh
+if [ "$1" = wait ]; then shift; set -- wait --timeout=2m "$@"; fi
+exec "$KUBECTL" "$@"
+"#;
+
 /// A reader's machine: the two programs, a kubeconfig, and a home with nothing in it.
 struct Machine {
     home: TempDir,
@@ -55,7 +62,8 @@ impl Machine {
         let bin = home.path().join("bin");
         fs::create_dir(&bin)?;
         symlink(rewitness_e2e::program()?, bin.join("rewitness"))?;
-        symlink(Assets::resolve()?.dir().join("kubectl"), bin.join("kubectl"))?;
+        fs::write(bin.join("kubectl"), PATIENT_KUBECTL)?;
+        fs::set_permissions(bin.join("kubectl"), fs::Permissions::from_mode(0o755))?;
         Ok(Self { home, kubeconfig })
     }
 
@@ -70,6 +78,7 @@ impl Machine {
         // The page shows no colours.
         bash.envs([("TERM", "xterm"), ("LC_ALL", "C.UTF-8"), ("NO_COLOR", "1")]);
         bash.env("PATH", path).env("HOME", self.home.path()).env("KUBECONFIG", &self.kubeconfig);
+        bash.env("KUBECTL", Assets::resolve()?.dir().join("kubectl"));
         Ok(bash)
     }
 }

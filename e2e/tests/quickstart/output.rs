@@ -1,20 +1,28 @@
 //! Whether an output is as a page shows it.
 //!
 //! `…` in a page stands for what is not the same each time, as an age or a uid: within a line for any text, also none;
-//! on a line of its own for any number of lines, also none. What is at the end of a line and is not seen does not count.
+//! on a line of its own for any number of lines, also none. What is at the end of a line and is not seen does not count,
+//! nor whether a branch of a tree is the last one: that may change by such lines.
 
 const ANYTHING: char = '…';
 
 /// Whether this was printed as it is shown.
 pub(crate) fn is_as_shown(shown: &str, printed: &str) -> bool {
-    lines_are(&lines(shown), &lines(printed))
+    let (shown, printed) = (without_branches(shown), without_branches(printed));
+    lines_are(&lines(&shown), &lines(&printed))
 }
 
 /// Whether what was printed so far begins as it is shown.
 pub(crate) fn begins_as_shown(shown: &str, printed: &str) -> bool {
-    let mut shown = lines(shown);
+    let (shown, printed) = (without_branches(shown), without_branches(printed));
+    let mut shown = lines(&shown);
     shown.push("…");
-    lines_are(&shown, &lines(printed))
+    lines_are(&shown, &lines(&printed))
+}
+
+/// Each branch as the last one of its tree.
+fn without_branches(text: &str) -> String {
+    text.replace('├', "└").replace('│', " ")
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -58,6 +66,8 @@ fn only_what_is_marked_may_differ() {
         ("a\n…\nd", "a\nd", true),
         ("a\n…\nd", "a\nb\n", false),
         ("a\n…", "b\n", false),
+        ("└─ a\n   └─ b\n…", "├─ a\n│  └─ b\n└─ c", true),
+        ("└─ a\n   └─ b", "├─ a\n└─ b", false),
     ] {
         assert_eq!(is_as_shown(shown, printed), expected, "{shown:?} and {printed:?}");
     }

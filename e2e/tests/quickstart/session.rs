@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::terminal::OnTerminal;
 
-/// How long a block may take: some wait for a cluster.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a block may take: some wait for a cluster more than once.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// As wide as an answer ever gets, so that no line is broken elsewhere because an age has a digit more.
 const COLUMNS: usize = 120;

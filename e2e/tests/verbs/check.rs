@@ -81,8 +81,11 @@ async fn a_cluster_is_led_from_nothing_to_an_operator_that_follows_a_cascade() -
     let missing = check(&office, &[]).await?;
     assert_eq!((missing.status, missing.result("definition")), (Some(1), &json!("failed")));
     office.shell(&missing.way_out("definition")?).await?;
-    until("the definition is established", SOON, async || {
-        Ok((check(&office, &[]).await?.result("established") == "ok").then_some(()))
+    // Its kind is served a moment after that.
+    until("the definition is established, and its kind served", SOON, async || {
+        let report = check(&office, &[]).await?;
+        let is_so = report.result("established") == "ok" && report.result("cascades") == "note";
+        Ok(is_so.then_some(()))
     })
     .await?;
     let (installed, text) = golden(&office, &[], "installed", &[]).await?;

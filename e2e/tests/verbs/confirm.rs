@@ -1,15 +1,12 @@
 //! C7: `rewitness confirm`: a person answers for exactly one list. What is refused is in
 //! [`unconfirmable`](crate::unconfirmable).
 
-use std::time::Duration;
-
 use anyhow::Result;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_controlplane::unique;
 use rewitness_crds::cascade::confirm_annotation;
 use serde_json::json;
 
-use crate::lab::SOON;
 use crate::office::Office;
 use crate::running::Running;
 use crate::terminal::OnTerminal;
@@ -152,7 +149,7 @@ async fn c7_a_parent_that_others_change_meanwhile_is_confirmed_all_the_same() ->
     let project = format!("{}/web", office.kinds("projects"));
     let typed = command(&proxy.kubeconfig(), &["confirm", &cascade, &project, "--yes"])?;
     let running = Running::start(typed)?;
-    tokio::time::timeout(SOON.max(Duration::from_secs(1)), gate.reached()).await??;
+    gate.reached().await?;
     office.lab.patch("Project", "web", json!({ "annotations": { "other": "x" } })).await?;
     gate.open();
     let ended = running.end().await?;

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
 use crate::night::{Night, operator_as};
+use crate::rights::rule;
 
 /// The command that takes a finalizer off, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {
@@ -60,13 +61,14 @@ async fn incident_02_a_right_that_the_operator_lacks() -> Result<()> {
     let (desk, lab) = (&night.desk, &night.desk.lab);
     let account = lab.plane.service_account(&lab.ns, "operator", Vec::new()).await?;
     bind(desk).await?;
-    let _operator = operator_as(desk.rewitness(&["run"])?, &account)?;
-    let project = night.family(&cascade).await?;
-    lab.create("Disk", "data", Some("web")).await?;
+    // The rule has grown since.
     let stage = json!([{ "op": "add", "path": "/spec/stages/-", "value": {
         "name": "stage-1", "dependents": [lab.dependents("Disk")],
     } }]);
     desk.types(&format!("kubectl patch cascade {cascade} --type=json -p '{stage}'")).await?;
+    let _operator = operator_as(desk.rewitness(&["run"])?, &account)?;
+    let project = night.family(&cascade).await?;
+    lab.create("Disk", "data", Some("web")).await?;
     night.said(&cascade, |status| is(status, "Authorized", "False")).await?;
     lab.delete("Project", "web").await?;
     night.said(&cascade, |status| waits_for(status, "Forbidden")).await?;
@@ -78,7 +80,7 @@ async fn incident_02_a_right_that_the_operator_lacks() -> Result<()> {
     Ok(())
 }
 
-/// The role that `rewitness rbac` writes, to the operator's account.
+/// The role that `rewitness rbac` writes, to the operator's account; waits until it has its rights.
 async fn bind(desk: &Desk) -> Result<()> {
     let bindings: Api<ClusterRoleBinding> = Api::all(desk.lab.client.clone());
     let binding = json!({
@@ -87,7 +89,8 @@ async fn bind(desk: &Desk) -> Result<()> {
         "subjects": [{ "kind": "ServiceAccount", "namespace": desk.lab.ns, "name": "operator" }],
     });
     bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
-    Ok(())
+    let user = format!("system:serviceaccount:{}:operator", desk.lab.ns);
+    desk.lab.plane.granted(&user, &rule(&desk.lab.group, "clusters", "delete")).await
 }
 
 fn is(status: &CascadeStatus, kind: &str, value: &str) -> bool {

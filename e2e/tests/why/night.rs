@@ -70,10 +70,12 @@ impl Night {
         .await
     }
 
-    /// Waits until the operator says this in a Cascade's status.
+    /// Waits until the operator says this in the status of a Cascade as it is now.
     pub(crate) async fn said(&self, cascade: &str, says: impl Fn(&CascadeStatus) -> bool) -> Result<()> {
         until("the operator says so", SOON, async || {
-            let status = self.desk.cascades.get(cascade).await?.status;
+            let cascade = self.desk.cascades.get(cascade).await?;
+            let status =
+                cascade.status.filter(|status| status.observed_generation == cascade.metadata.generation);
             Ok(status.as_ref().is_some_and(&says).then_some(()))
         })
         .await
@@ -91,7 +93,7 @@ impl Night {
     /// Holds the answer against what is written down, once the operator has also told of it by an Event.
     pub(crate) async fn golden(&self, what: &str, name: &str) -> Result<Answer> {
         self.told(what, "Event").await?;
-        self.desk.golden(what, name).await
+        self.desk.golden_told(what, name).await
     }
 
     /// Asks, types the first command that was not typed yet, and asks again, until the object is gone. Answers what was

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
 
-fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
+pub(crate) fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec![resource.to_owned()]),
@@ -31,11 +31,12 @@ async fn kept(desk: &Desk) -> Result<String> {
 async fn held(desk: &mut Desk) -> Result<String> {
     let cascade = desk.lab.cascade_of("Project", &[&[desk.lab.dependents("Cluster")]], json!({}));
     let name = desk.write(&cascade, "CASCADE").await?;
-    desk.tell(&name, &CascadeStatus::default()).await?;
     desk.lab.create("Project", "web", None).await?;
     desk.lab.create("Cluster", "of-web", Some("web")).await?;
     desk.lab.patch("Project", "web", json!({ "finalizers": [finalizer(&name)] })).await?;
     desk.lab.delete("Project", "web").await?;
+    // An operator that was silent since is missed.
+    desk.tell(&name, &CascadeStatus::default()).await?;
     Ok(format!("{}/web", desk.kind("projects")))
 }
 

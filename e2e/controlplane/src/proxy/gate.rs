@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Holds requests until it is opened. Clones are the same gate.
 ///
@@ -34,7 +34,7 @@ impl Gate {
     /// Waits until a request has come to the gate.
     ///
     /// # Errors
-    /// None has come within 30 seconds.
+    /// None has come within a minute.
     pub async fn reached(&self) -> Result<()> {
         let mut arrived = self.arrived.subscribe();
         timeout(SOON, arrived.wait_for(|count| *count > 0))

@@ -152,6 +152,7 @@ spec:
     }
 
     /// Waits until this is told of an object by Events, in this order and nothing else; answers them with their notes.
+    /// That something blocks is told after a minute, so that it is only told of where the machine is slow.
     pub(crate) async fn told(&self, uid: &str, reasons: &[&str]) -> Result<Vec<(String, String)>> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), "default");
         let mut told: Vec<(String, String)> = Vec::new();
@@ -161,9 +162,11 @@ spec:
                 event.regarding.as_ref().and_then(|object| object.uid.as_deref()) == Some(uid)
             };
             // In the order of their names, as kubectl describe has them.
+            let is_late = |event: &&Event| event.reason.as_deref() == Some("DependentBlocked");
             told = events
                 .iter()
                 .filter(about)
+                .filter(|event| !is_late(event))
                 .map(|event| {
                     (event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default())
                 })

@@ -84,6 +84,18 @@ fn held(name: &str, since: String, reason: &str, message: &str) -> Value {
 async fn stage(office: &Office) -> Result<()> {
     let lab = &office.lab;
     lab.plane.apply_crd(older()?).await?;
+    for (kind, name, finalizers) in [
+        ("Project", "web", vec![finalizer("held")]),
+        ("Project", "left", vec![finalizer("gone"), FOREIGN.to_owned()]),
+        ("Project", "planned", vec![finalizer("planning")]),
+        ("Space", "other", vec![finalizer("held")]),
+        ("Disk", "data", vec!["hold.rewitness.dev/demo".to_owned()]),
+    ] {
+        lab.create(kind, name, None).await?;
+        lab.patch(kind, name, json!({ "finalizers": finalizers })).await?;
+    }
+    lab.delete("Project", "left").await?;
+    // Last, for an operator that was silent for a minute is told of otherwise.
     let none = || json!({});
     told(
         office,
@@ -120,18 +132,7 @@ async fn stage(office: &Office) -> Result<()> {
     told(office, "unserved", none(), but(&unserved), none()).await?;
     let plans = [condition("Ready", "True", "Planned", "nothing is deleted")];
     told(office, "planning", json!({ "mode": "Plan" }), but(&plans), none()).await?;
-    told(office, "resting", json!({ "paused": true }), well(), none()).await?;
-    for (kind, name, finalizers) in [
-        ("Project", "web", vec![finalizer("held")]),
-        ("Project", "left", vec![finalizer("gone"), FOREIGN.to_owned()]),
-        ("Project", "planned", vec![finalizer("planning")]),
-        ("Space", "other", vec![finalizer("held")]),
-        ("Disk", "data", vec!["hold.rewitness.dev/demo".to_owned()]),
-    ] {
-        lab.create(kind, name, None).await?;
-        lab.patch(kind, name, json!({ "finalizers": finalizers })).await?;
-    }
-    lab.delete("Project", "left").await
+    told(office, "resting", json!({ "paused": true }), well(), none()).await
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use tokio::time::timeout;
 use crate::platform::{PROJECTS, PlatformKind};
 use crate::stage::Stage;
 
-/// How soon an operator that runs here already would say something of a new Cascade.
-const SOMEBODY: Duration = Duration::from_secs(4);
+/// How soon an operator that runs here already would say something of a new Cascade. Waited for only where Cascade was
+/// there before the demo.
+const SOMEBODY: Duration = Duration::from_secs(15);
 
 pub(crate) async fn perform(stage: &mut Stage<'_>) -> Result<String> {
     let screen = stage.screen;
