@@ -92,6 +92,10 @@ impl Followed {
             }
             (state.generation, state.rule) = (generation, rule);
             state.said = (cascade.spec.stages.clone(), cascade.spec.limits);
+            // Nothing begins any more by a rule of which the status no longer speaks.
+            if let Some(following) = &state.following {
+                following.rule.set_missing_rights(state.missing_rights());
+            }
             is_new
         })
     }
