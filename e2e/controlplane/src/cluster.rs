@@ -159,17 +159,17 @@ impl ControlPlane {
         kubeconfig::write(&path, self.port(), self.authority.certificate(), &Credentials::Token(token))?;
         let user = format!("system:serviceaccount:{namespace}:{name}");
         for rule in &rules {
-            self.granted(&user, rule).await?;
+            self.is_granted(&user, rule, true).await?;
         }
         Ok(path)
     }
 
-    /// Waits until a user has the first right of a rule: the authorizer learns of a new role by a watch, a moment
-    /// after the API server has answered.
+    /// Waits until a user has the first right of a rule, or has it no more: the authorizer learns of a role by a watch,
+    /// a moment after the API server has answered.
     ///
     /// # Errors
-    /// The user does not have it in time.
-    pub async fn granted(&self, user: &str, rule: &PolicyRule) -> Result<()> {
+    /// It is not so in time.
+    pub async fn is_granted(&self, user: &str, rule: &PolicyRule, granted: bool) -> Result<()> {
         let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first()).cloned();
         let Some(resource) = first(&rule.resources) else { return Ok(()) };
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource.as_str(), ""));
@@ -182,9 +182,9 @@ impl ControlPlane {
                 "name": first(&rule.resource_names),
             }}}))?;
         let reviews: Api<SubjectAccessReview> = Api::all(self.client().await?);
-        until(&format!("{user} has its rights"), SOON, async || {
+        until(&format!("{user} may {:?} {resource}: {granted}", rule.verbs.first()), SOON, async || {
             let review = reviews.create(&PostParams::default(), &review).await?;
-            Ok(review.status.is_some_and(|status| status.allowed).then_some(()))
+            Ok((review.status.is_some_and(|status| status.allowed) == granted).then_some(()))
         })
         .await
     }

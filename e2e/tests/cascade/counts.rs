@@ -94,8 +94,13 @@ async fn c11_a_plan_counts_what_there_is_and_writes_nothing() -> Result<()> {
     lab.patch("Cluster", "c0", json!({ "labels": { lab.label.clone(): "api" } })).await?;
     lab.patch("Cluster", "c1", json!({ "labels": null })).await?;
     lab.delete("Cluster", "c2").await?;
-    lab.create("Cluster", "c4", Some("web")).await?;
+    let last = lab.create("Cluster", "c4", Some("web")).await?;
     let disk = lab.create("Disk", "d", Some("web")).await?;
+    let last = Version::parse(last.metadata.resource_version.as_deref().unwrap_or_default());
+    until("the last change is counted", SOON, async || {
+        Ok(counting.counts.count(&clusters, "web", None).filter(|found| found.version >= last).map(drop))
+    })
+    .await?;
     counting.counted(&clusters, Some(&lab.ns), Some(1)).await?;
     counting.counted(&source(&lab, "Disk"), None, Some(1)).await?;
 
@@ -258,7 +263,7 @@ async fn c11_a_right_that_is_given_later_is_noticed() -> Result<()> {
     counting.counted(&source(&lab, "Cluster"), None, Some(1)).await
 }
 
-/// The parent waits for 16 seconds by the time its last dependent goes.
+/// The parent waits for 32 seconds by the time its last dependent goes.
 #[tokio::test]
 async fn c11_a_parent_that_waits_is_woken_when_nothing_refers_to_it_any_more() -> Result<()> {
     let lab = Lab::new().await?;
@@ -289,10 +294,10 @@ async fn c11_a_parent_that_waits_is_woken_when_nothing_refers_to_it_any_more() -
     lab.delete("Project", "web").await?;
     // One list finds what to delete; each of the others is a look, twice as late as the one before.
     let look = |call: &Call| call.method == "GET" && !call.watch && call.path.ends_with("/clusters");
-    proxy.wait_count(7, SOON, look).await?;
+    proxy.wait_count(8, SOON, look).await?;
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
     let api = lab.api("Project");
-    until("the parent goes long before its next look", Duration::from_secs(12), async || {
+    until("the parent goes long before its next look", Duration::from_secs(28), async || {
         Ok(api.get_opt("web").await?.is_none().then_some(()))
     })
     .await

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use rewitness_controlplane::{Fault, Gate, Match, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, Operator, soon};
+use crate::lab::{Lab, Operator, SOON};
 
 /// When the process ends, seen from one call.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ async fn killed_at(lab: &Lab, other: &str, call: usize, killed: Killed) -> Resul
     lab.delete("Project", &web).await?;
     let reached = async {
         tokio::select! {
-            reached = held.wait_hits(1, soon()) => reached.map(|()| true),
+            reached = held.wait_hits(1, SOON) => reached.map(|()| true),
             gone = lab.gone("Project", &web) => gone.map(|()| held.hits() > 0),
         }
     };

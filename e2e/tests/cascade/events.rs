@@ -144,6 +144,8 @@ async fn c6_kubectl_describe_tells_the_story_of_a_deletion_that_is_blocked() -> 
     lab.gone("Project", "web").await?;
     story.push(["StageStarted", "stage stage-1: 1 dependent is being deleted"]);
     story.push(["CascadeFinished", "deleted: 3 in stage stage-0, 1 in stage stage-1"]);
+    let told = async || Ok(tells(&described(&lab, "casc", &name).await?, &story).then_some(()));
+    until("the end is told", SOON, told).await?;
     telltale.stop().await?;
     let told = described(&lab, "casc", &name).await?;
     ensure!(tells(&told, &story), "what was told before the end is written, and nothing else: {told:#?}");
@@ -169,10 +171,17 @@ async fn c6_events_of_a_parent_are_in_its_namespace_and_those_of_its_cascade_in_
     let space = lab.parent("Space", &name, &rule).await?;
     lab.delete("Space", &name).await?;
     lab.gone("Space", &name).await?;
+    let told = async || {
+        let of_space = reasons(&lab, &lab.ns, space.metadata.uid.as_deref()).await?;
+        anyhow::Ok([of_space, reasons(&lab, "default", rule.metadata.uid.as_deref()).await?])
+    };
+    let finished = [["CascadeFinished"]; 2];
+    until("the end is told of both, for any name", SOON, async || {
+        Ok((told().await? == finished).then_some(()))
+    })
+    .await?;
     telltale.stop().await?;
-    let finished = ["CascadeFinished"];
-    assert_eq!(reasons(&lab, &lab.ns, space.metadata.uid.as_deref()).await?, finished, "for any name");
-    assert_eq!(reasons(&lab, "default", rule.metadata.uid.as_deref()).await?, finished);
+    assert_eq!(told().await?, finished, "and nothing else");
     Ok(())
 }
 

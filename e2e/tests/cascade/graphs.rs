@@ -10,7 +10,7 @@ use rewitness_crds::Cascade;
 use serde_json::json;
 
 use self::model::{Dice, Node, closure, random_cascade, reference};
-use crate::lab::{FOREIGN, Lab, Operator, soon};
+use crate::lab::{FOREIGN, Lab, Operator, SOON, soon};
 
 #[expect(clippy::unwrap_used, reason = "what it makes is a Cascade, or the test is wrong")]
 #[path = "../../../crates/consumers/src/cascade/plan/random/model.rs"]
@@ -106,7 +106,7 @@ impl Graph {
             let finalizer = rewitness_crds::cascade::finalizer(name);
             for parent in self.nodes.iter().filter(|node| node.kind == cascade.spec.parent.kind) {
                 let api = self.api(parent);
-                until(&format!("{} is held", parent.name), soon(), async || {
+                until(&format!("{} is held", parent.name), SOON, async || {
                     let finalizers = api.get(&parent.name).await?.metadata.finalizers;
                     Ok(finalizers.unwrap_or_default().contains(&finalizer).then_some(()))
                 })

@@ -25,7 +25,7 @@ use crate::audit::Audit;
 use crate::planted::{client, planted};
 
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(180);
 
 /// The same; with a planted bug it often never happens, and that is no reason to wait as long.
 pub(crate) fn soon() -> Duration {
@@ -212,7 +212,7 @@ impl Lab {
     pub(crate) async fn held(&self, kind: &str, name: &str, rule: &Cascade) -> Result<DynamicObject> {
         let finalizer = rewitness_crds::cascade::finalizer(rule.metadata.name.as_deref().unwrap_or_default());
         let api = self.api(kind);
-        until(&format!("{kind} {name} is held"), soon(), async || {
+        until(&format!("{kind} {name} is held"), SOON, async || {
             let object = api.get(name).await?;
             let held = object.metadata.finalizers.iter().flatten().any(|one| *one == finalizer);
             Ok(held.then_some(object))
@@ -289,12 +289,13 @@ impl Operator {
     }
 
     pub(crate) fn start_with(client: Client, rules: &[&Cascade], mut config: Config) -> Result<Self> {
-        config.call_timeout = Duration::from_secs(10);
+        // A test may hold a call back for as long as it takes.
+        config.call_timeout = SOON;
         config.look_again_after = Duration::from_secs(1);
         let quick = rewitness_kubernetes::Config {
             adoptions_per_second: 1000,
             grace: Duration::ZERO,
-            call_timeout: Duration::from_secs(5),
+            call_timeout: SOON,
             backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },
             ..rewitness_kubernetes::Config::default()
         };
@@ -331,7 +332,7 @@ impl Operator {
             matches!(report.standing, Standing::Left | Standing::Finished { .. }) && report.parent.uid == uid
         };
         let records = &self.rules[rule].records;
-        until("the rule is done with the parent", soon(), async || {
+        until("the rule is done with the parent", SOON, async || {
             let reports = records.reports.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(reports.iter().find(has_ended).map(drop))
         })
@@ -343,7 +344,7 @@ impl Operator {
     pub(crate) async fn at_rest(&self, rule: usize) -> Result<()> {
         let rests = |progress: &Progress| progress.in_flight == 0 && progress.failing == 0;
         let resting = self.rules[rule].handle.when(rests);
-        timeout(soon(), resting).await.context("the rule does not come to rest")?;
+        timeout(SOON, resting).await.context("the rule does not come to rest")?;
         Ok(())
     }
 

@@ -3,10 +3,11 @@
 
 use anyhow::Result;
 use http::header::ACCEPT;
-use rewitness_controlplane::{Fault, FaultProxy, Match, Rule};
+use kube::api::ListParams;
+use rewitness_controlplane::{Fault, FaultProxy, Match, Rule, until};
 use serde_json::json;
 
-use crate::lab::{FOREIGN, Lab, Operator, soon, waits_for};
+use crate::lab::{FOREIGN, Lab, Operator, SOON, soon, waits_for};
 
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
@@ -87,6 +88,12 @@ pub(crate) async fn fault_b18_kinds_that_are_not_there_at_the_start_are_found_wh
         let name = format!("{plural}.{}", lab.group);
         lab.plane.kubectl_ok(&["delete", "crd", &name]).await?;
     }
+    let disks = lab.api("Disk");
+    until("Disks are served no more", SOON, async || {
+        let list = disks.list(&ListParams::default()).await;
+        Ok(matches!(list, Err(kube::Error::Api(answer)) if answer.code == 404).then_some(()))
+    })
+    .await?;
     let projects = lab.cascade(&[&[lab.dependents("Cluster"), lab.dependents("Disk")]]);
     let spaces = lab.cascade_of("Space", &[&[lab.dependents("Cluster")]], json!({}));
     let operator = Operator::start(lab.operator_client().await?, &[&projects, &spaces])?;

@@ -1,15 +1,14 @@
 //! Rights that are really taken away, and given back.
 
 use anyhow::Result;
-use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use rewitness_consumers::cascade::{Cause, Config, Standing};
-use rewitness_controlplane::{Fault, Gate, Match, unique, until};
+use rewitness_controlplane::{Fault, Gate, Match, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, OPERATORS, Operator, soon};
+use crate::lab::{Lab, OPERATORS, Operator};
 
 const DEPENDENTS: usize = 24;
 
@@ -19,14 +18,17 @@ struct Role<'a> {
     account: String,
 }
 
+fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(ToString::to_string).collect(),
+        ..PolicyRule::default()
+    }
+}
+
 impl Role<'_> {
     fn rules(&self, clusters: &[&str]) -> Vec<PolicyRule> {
-        let rule = |group: &str, resource: &str, verbs: &[&str]| PolicyRule {
-            api_groups: Some(vec![group.to_owned()]),
-            resources: Some(vec![resource.to_owned()]),
-            verbs: verbs.iter().map(ToString::to_string).collect(),
-            ..PolicyRule::default()
-        };
         vec![
             rule(&self.lab.group, "projects", &["get", "list", "watch", "patch"]),
             rule(&self.lab.group, "clusters", clusters),
@@ -40,16 +42,8 @@ impl Role<'_> {
         let patch = json!({ "rules": self.rules(clusters) });
         let name = format!("{}:{}", OPERATORS[0], self.account);
         roles.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        let reviews: Api<SubjectAccessReview> = Api::all(self.lab.client.clone());
-        let review = serde_json::from_value(json!({ "spec": {
-            "user": format!("system:serviceaccount:{}:{}", OPERATORS[0], self.account),
-            "resourceAttributes": { "verb": verb, "group": self.lab.group, "resource": "clusters" },
-        } }))?;
-        until(&format!("{verb} is granted: {granted}"), soon(), async || {
-            let review = reviews.create(&PostParams::default(), &review).await?;
-            Ok((review.status.is_some_and(|status| status.allowed) == granted).then_some(()))
-        })
-        .await
+        let user = format!("system:serviceaccount:{}:{}", OPERATORS[0], self.account);
+        self.lab.plane.is_granted(&user, &rule(&self.lab.group, "clusters", &[verb]), granted).await
     }
 }
 

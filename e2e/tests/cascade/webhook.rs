@@ -49,6 +49,7 @@ async fn install(lab: &Lab, webhook: &Webhook) -> Result<()> {
         "webhooks": [{
             "name": format!("keep.{}", lab.group),
             "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
+            "timeoutSeconds": 30,
             "clientConfig": webhook.client_config(),
             "rules": [{
                 "apiGroups": [lab.group], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"],

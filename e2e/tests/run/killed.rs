@@ -90,7 +90,8 @@ impl<'a> Case<'a> {
             self.recorded().await
         };
         let is_killed = tokio::select! {
-            hit = held.wait_hits(1, SOON) => hit.map(|()| true),
+            // It ends sooner by the deadlines of the other.
+            hit = held.wait_hits(1, 10 * SOON) => hit.map(|()| true),
             whole = whole => whole.map(|()| false),
         };
         let is_killed = is_killed? || lost.as_ref().is_some_and(|lost| lost.hits() > 0);

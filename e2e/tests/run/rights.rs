@@ -60,6 +60,8 @@ async fn c12_rights_that_are_taken_away_are_named_and_noticed_when_they_are_give
     office.parent("Project", "second", &cascade).await?;
     lab.create("Cluster", "b", Some("second")).await?;
     lab.plane.service_account(&lab.ns, "operator", rights(&group, &some)).await?;
+    let user = format!("system:serviceaccount:{}:operator", lab.ns);
+    lab.plane.is_granted(&user, &rule(&group, "clusters", &["delete"]), false).await?;
     lab.delete("Project", "second").await?;
     office.condition(&cascade, "Authorized", "False", "MissingRights").await?;
     lab.plane.service_account(&lab.ns, "operator", rights(&group, &all)).await?;

@@ -90,7 +90,7 @@ async fn bind(desk: &Desk) -> Result<()> {
     });
     bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
     let user = format!("system:serviceaccount:{}:operator", desk.lab.ns);
-    desk.lab.plane.granted(&user, &rule(&desk.lab.group, "clusters", "delete")).await
+    desk.lab.plane.is_granted(&user, &rule(&desk.lab.group, "clusters", "delete"), true).await
 }
 
 fn is(status: &CascadeStatus, kind: &str, value: &str) -> bool {
@@ -133,6 +133,7 @@ async fn put_in_force(desk: &Desk, webhook: &Webhook) -> Result<()> {
         "metadata": { "name": name },
         "webhooks": [{
             "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
+            "timeoutSeconds": 30,
             "clientConfig": webhook.client_config(),
             "rules": [{
                 "apiGroups": [desk.lab.group], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"],

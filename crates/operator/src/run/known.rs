@@ -17,8 +17,8 @@ use super::parents::Parents;
 use super::warning;
 
 /// How long a status is not written after a subscription began, so that a restart does not show for
-/// a moment that nothing is held.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// a moment that nothing is held. What fails is told at once.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// What is missing for as long as it was not found out which rights are.
 const UNKNOWN_RIGHTS: &str = "which rights there are could not be looked up yet";
@@ -173,7 +173,10 @@ impl Known {
     pub(super) fn is_settled(&self) -> bool {
         let has_reason = self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
         let is_looked_at = match &self.following {
-            Some(following) => following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed,
+            Some(following) => {
+                let progress = following.handle.progress();
+                progress.replayed || is_failing(&progress) || following.since.elapsed() > FIRST_LOOK
+            }
             None => has_reason || self.is_elsewhere,
         };
         ((has_reason || self.check.is_some()) && is_looked_at) || !self.pending.is_empty()
