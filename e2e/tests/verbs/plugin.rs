@@ -176,16 +176,18 @@ async fn completion_is_silent_and_short_where_there_is_no_cluster() -> Result<()
     let broken = folder.path().join("broken");
     std::fs::write(&broken, "[")?;
     for kubeconfig in [kubeconfig, login, broken, folder.path().join("missing")] {
-        let mut quickest = Duration::MAX;
         for words in [&["plan", ""][..], &["why", "pods", "we"]] {
-            let begun = Instant::now();
-            let ended = asked(&kubeconfig, &folder, words).await?;
-            quickest = quickest.min(begun.elapsed());
-            let said = (ended.status, ended.warnings(), ended.stdout.clone());
-            assert_eq!(said, (Some(0), String::new(), vec![":4".to_owned()]), "{kubeconfig:?} {words:?}");
+            let mut quickest = Duration::MAX;
+            // A machine that stalls may make one of them late.
+            for _ in 0..2 {
+                let begun = Instant::now();
+                let ended = asked(&kubeconfig, &folder, words).await?;
+                quickest = quickest.min(begun.elapsed());
+                let said = (ended.status, ended.warnings(), ended.stdout.clone());
+                assert_eq!(said, (Some(0), String::new(), vec![":4".to_owned()]), "{kubeconfig:?} {words:?}");
+            }
+            assert!(quickest < Duration::from_secs(9), "2 s are waited, not 10: {kubeconfig:?} {words:?}");
         }
-        // A machine that stalls may make one of them late.
-        assert!(quickest < Duration::from_secs(9), "2 s are waited, not 10: {kubeconfig:?} {quickest:?}");
     }
     Ok(())
 }

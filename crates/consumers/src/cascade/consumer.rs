@@ -64,6 +64,9 @@ const REFUSED: Duration = Duration::from_secs(60);
 /// its dependents are listed anew only when it has changed, or after [`REFUSED`].
 const CONFIRMED: Duration = Duration::from_secs(3);
 
+/// How soon a parent is read again of which the rule is about to be another: that takes some calls.
+const SUPERSEDED: Duration = Duration::from_secs(1);
+
 /// Ends the wait of a parent, given to [`Queue::wake`](rewitness_messaging::Queue::wake): by
 /// whoever sees that something it waits for has gone, or that its rule has changed.
 pub fn wake_key(parent: &Uid) -> WakeKey {
@@ -128,6 +131,10 @@ impl<R: Records> CascadeConsumer<R> {
         // Nothing is listed for a parent that nothing may be done for.
         if let Some(refused) = refused_by_rule(&rule, &revision, &self.shared.config.protection) {
             return Ok(self.refused(&rule, &before, refused));
+        }
+        let begun = ParentRecord::of(&before, &rule.name).is_some();
+        if !begun && !self.rule.stands(&rule) {
+            return Ok(Step::Later(SUPERSEDED));
         }
         if self.is_still_unconfirmed(&rule, &before) {
             return Ok(Step::Later(CONFIRMED));
@@ -222,6 +229,9 @@ impl<R: Records> CascadeConsumer<R> {
             if begins {
                 let counted = self.records.begin(&id, record.total, now).await;
                 counted.map_err(|failure| Error::Count { resource: id.clone(), failure })?;
+                if !self.rule.stands(rule) {
+                    return Ok(Step::Again);
+                }
             }
             // To be counted may have taken seconds, in which somebody may have let the parent go.
             // What the patch answers is read after that (C1, C2).
@@ -232,6 +242,8 @@ impl<R: Records> CascadeConsumer<R> {
             if !live.as_ref().is_some_and(may_go) {
                 return Ok(Step::Again);
             }
+            // Should it have been denied before.
+            self.waiting.forget(&id.uid);
             recorded = Some(record);
         }
         let stage = standing.stage.clone().unwrap_or_default();
@@ -248,6 +260,7 @@ impl<R: Records> CascadeConsumer<R> {
             applier.record(rule, parent, &record).await?;
         }
         if fan_out.failed.is_empty() {
+            self.waiting.forget(&id.uid);
             return Ok(if fan_out.contended { rounds.contended() } else { Step::Again });
         }
         let failed = fan_out.failed.iter().map(|(dependent, refusal)| (dependent, refused(refusal)));

@@ -9,12 +9,14 @@ pub struct RuleHandle(Arc<RwLock<State>>);
 struct State {
     rule: Arc<Rule>,
     missing_rights: Arc<[String]>,
+    superseded: bool,
 }
 
 impl RuleHandle {
     /// For a rule for which no rights are known to be missing.
     pub fn new(rule: Rule) -> Self {
-        Self(Arc::new(RwLock::new(State { rule: Arc::new(rule), missing_rights: Arc::default() })))
+        let state = State { rule: Arc::new(rule), missing_rights: Arc::default(), superseded: false };
+        Self(Arc::new(RwLock::new(state)))
     }
 
     /// From now on the rule says this. A rule that no longer enforces, or is paused, stops deletes
@@ -24,7 +26,19 @@ impl RuleHandle {
     ///
     /// The kind of the parents is the same; for another kind subscribe anew.
     pub fn set(&self, rule: Rule) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).rule = Arc::new(rule);
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        (state.rule, state.superseded) = (Arc::new(rule), false);
+    }
+
+    /// The rule is about to be [set](Self::set) anew. Until it is, no deletion begins by what it says; those that have
+    /// begun go on.
+    pub fn supersede(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).superseded = true;
+    }
+
+    /// Whether the rule is about to be set anew.
+    pub fn is_superseded(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).superseded
     }
 
     /// From now on these rights are missing, as texts for people; no deletion begins while there is
@@ -37,6 +51,12 @@ impl RuleHandle {
     /// What the rule says now.
     pub fn current(&self) -> Arc<Rule> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).rule.clone()
+    }
+
+    /// Whether this is what the rule says now, and goes on to say.
+    pub(crate) fn stands(&self, rule: &Rule) -> bool {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !state.superseded && std::ptr::eq(rule, &*state.rule)
     }
 
     pub(crate) fn missing_rights(&self) -> Arc<[String]> {

@@ -89,13 +89,13 @@ impl Followed {
             let is_new = state.generation != generation;
             if is_new {
                 state.check_due = Instant::now();
+                // Nothing begins any more by a rule of which the status no longer speaks.
+                if let Some(following) = &state.following {
+                    following.rule.supersede();
+                }
             }
             (state.generation, state.rule) = (generation, rule);
             state.said = (cascade.spec.stages.clone(), cascade.spec.limits);
-            // Nothing begins any more by a rule of which the status no longer speaks.
-            if let Some(following) = &state.following {
-                following.rule.set_missing_rights(state.missing_rights());
-            }
             is_new
         })
     }
@@ -120,7 +120,7 @@ impl Followed {
             let is_in_scope = match &state.check {
                 Some(Ok(RuleCheck { refused: Some(Refused::OutOfScope(_)), .. })) => false,
                 Some(Ok(check)) => !check.not_served.contains(rule.parent_kind()),
-                _ => state.following.is_some(),
+                _ => state.following.is_some() || state.former.is_some(),
             };
             state.is_elsewhere = !is_in_scope;
             is_in_scope

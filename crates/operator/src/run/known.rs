@@ -17,7 +17,7 @@ use super::parents::Parents;
 use super::warning;
 
 /// How long a status is not written after a subscription began, so that a restart does not show for
-/// a moment that nothing is held. What fails is told at once.
+/// a moment that nothing is held.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// What is missing for as long as it was not found out which rights are.
@@ -173,10 +173,7 @@ impl Known {
     pub(super) fn is_settled(&self) -> bool {
         let has_reason = self.withheld.is_some() || self.rule.is_err() || self.trouble.is_some();
         let is_looked_at = match &self.following {
-            Some(following) => {
-                let progress = following.handle.progress();
-                progress.replayed || is_failing(&progress) || following.since.elapsed() > FIRST_LOOK
-            }
+            Some(following) => following.since.elapsed() > FIRST_LOOK || following.handle.progress().replayed,
             None => has_reason || self.is_elsewhere,
         };
         ((has_reason || self.check.is_some()) && is_looked_at) || !self.pending.is_empty()

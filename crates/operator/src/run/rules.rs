@@ -119,16 +119,16 @@ impl Rules {
     /// What a rule stops is stopped first of all: before its rights are looked up, and before its status says
     /// that it is paused.
     pub(super) async fn hold_back(&self, followed: &Followed, rule: &Rule) -> Result<(), Error> {
-        match followed.following() {
-            Some(following) if following.grip == Grip::Hold && Grip::of(rule) != Grip::Hold => {
-                self.stop(followed).await.map(drop)
-            }
-            Some(following) if !rule.deletes() => {
-                following.rule.set((*following.rule.current()).clone().holding_deletions());
-                Ok(())
-            }
-            _ => Ok(()),
+        let following = followed.following();
+        if Grip::of(rule) != Grip::Hold {
+            // One that was to be stopped before, in vain, may have deliveries under way still.
+            let holds = following.is_none_or(|following| following.grip == Grip::Hold);
+            return if holds { self.stop(followed).await.map(drop) } else { Ok(()) };
         }
+        if let Some(following) = following.filter(|_| !rule.deletes()) {
+            following.rule.set((*following.rule.current()).clone().holding_deletions());
+        }
+        Ok(())
     }
 
     /// Does what a Cascade says now.
@@ -181,8 +181,12 @@ impl Rules {
         if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
             // First, so that nothing begins by the new rule with the rights for the former one.
             same.rule.set_missing_rights(followed.missing());
+            let is_other = same.rule.is_superseded();
             same.rule.set((**rule).clone());
             self.count(rule);
+            if is_other {
+                self.wake(followed);
+            }
             return Ok(());
         }
         let former = self.stop(followed).await?.and_then(|former| former.held);

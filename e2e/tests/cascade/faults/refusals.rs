@@ -75,6 +75,28 @@ async fn c6_what_is_denied_is_waited_for_and_tried_again_when_it_is_woken() -> R
     Ok(())
 }
 
+#[tokio::test]
+async fn c6_what_was_denied_is_told_no_more_once_it_is_done() -> Result<()> {
+    let lab = Lab::new().await?;
+    let rule = lab.cascade(&[&[lab.dependents("Cluster")], &[lab.dependents("Disk")]]);
+    let proxy = lab.proxy()?;
+    let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
+    let parent = lab.parent("Project", "web", &rule).await?;
+    for kind in ["Cluster", "Disk"] {
+        lab.create(kind, "of-web", Some("web")).await?;
+    }
+    let taken =
+        proxy.rule(deletes(), Fault::Status { code: 403, retry_after: None, message: "no".to_owned() });
+    lab.delete("Project", "web").await?;
+    operator.standing(0, &parent, waits_for("Refused")).await?;
+    drop(taken);
+    lab.gone("Project", "web").await?;
+    let told = operator.rules[0].records.since(waits_for("Refused"));
+    let is_second = |one: &Standing| matches!(one, Standing::Deleting { stage, .. } if **stage == *"stage-1");
+    assert!(told.iter().any(is_second), "{told:?}");
+    Ok(())
+}
+
 /// The server itself refuses to delete one of them, by an admission policy.
 #[tokio::test]
 async fn c6_what_admission_says_to_a_delete_can_be_read_and_stops_no_other() -> Result<()> {

@@ -40,6 +40,9 @@ fn rules() -> Rules {
 async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let (rules, cascade) = (rules(), cascade());
     let rule = Arc::new(Rule::new(&cascade).unwrap());
+    let mut paused = cascade.clone();
+    paused.spec.paused = true;
+    let paused = Rule::new(&paused).unwrap();
     let events = rules.events.of(&cascade);
     let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.recheck.clone()));
     rules.subscribe(&rule, &followed, Grip::Hold, HeldParents::default()).unwrap();
@@ -47,6 +50,7 @@ async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let delivery = InFlight::begin(&counted);
     for _ in 0..2 {
         assert!(matches!(rules.stop(&followed).await, Err(Error::Busy)));
+        assert!(matches!(rules.hold_back(&followed, &paused).await, Err(Error::Busy)));
         assert!(followed.following().is_none() && followed.holds());
     }
     drop(delivery);

@@ -359,13 +359,13 @@ fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> 
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
-    let is_told = told.is_some() || !names_some(cascade);
+    let is_told = told.is_some() || !leaves_some_out(cascade);
     let may = is_told && !may_not && !is_refused;
     may && preview.refused.is_empty() && preview.is_complete() && preview.stage().is_none_or(is_due)
 }
 
-/// Whether more parents are held than the status names.
-pub(super) fn names_some(cascade: &Cascade) -> bool {
+/// Whether more parents are held than the status has room to name.
+pub(super) fn leaves_some_out(cascade: &Cascade) -> bool {
     cascade.status.as_ref().is_some_and(|status| status.counts.held > status.held_parents.len() as u64)
 }
 

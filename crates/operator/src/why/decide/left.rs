@@ -7,7 +7,7 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
-use super::cascade::{names_some, told_of};
+use super::cascade::{leaves_some_out, told_of};
 use super::{Judge, of_kind, qualified};
 use crate::text::counted;
 use crate::why::known;
@@ -45,7 +45,7 @@ impl Judge<'_> {
     ) -> Vec<Finding> {
         let Some(at) = stage else { return Vec::new() };
         let told = match told_of(cascade, &preview.parent) {
-            None if names_some(cascade) => None,
+            None if leaves_some_out(cascade) => None,
             told => Some(told.map_or(&[][..], |told| &told.waits_for)),
         };
         let mut groups: BTreeMap<(&Kind, &Cause), Vec<&Found>> = BTreeMap::new();
@@ -201,7 +201,7 @@ impl Judge<'_> {
             let message = format!(
                 "{what} to be deleted; whether it was refused is unknown: the status names other parents only"
             );
-            return Finding::new(Weight::Unknown, "Due", message).step(self.try_deletion(group));
+            return Finding::new(Weight::Waits, "Due", message).step(self.try_deletion(group));
         };
         let kind = group.kind.to_string();
         match waits.iter().find(|wait| wait.kind == kind && wait.cause == "Refused") {
