@@ -115,7 +115,7 @@ impl<R: Records> CascadeConsumer<R> {
 
     /// One round: load, plan, apply, record.
     async fn round(&self, delivered: &ResourceId, rounds: &mut Rounds) -> Result<Step, Error> {
-        let rule = self.rule.current();
+        let (rule, superseded) = self.rule.snapshot();
         let before = self.shared.loader.parent(&rule.parent, delivered).await?;
         let Some(before) = before.filter(|before| before.id.uid == delivered.uid) else {
             return Ok(self.left(delivered));
@@ -133,7 +133,7 @@ impl<R: Records> CascadeConsumer<R> {
             return Ok(self.refused(&rule, &before, refused));
         }
         let begun = ParentRecord::of(&before, &rule.name).is_some();
-        if !begun && !self.rule.stands(&rule) {
+        if !begun && superseded {
             return Ok(Step::Later(SUPERSEDED));
         }
         if self.is_still_unconfirmed(&rule, &before) {
@@ -229,9 +229,6 @@ impl<R: Records> CascadeConsumer<R> {
             if begins {
                 let counted = self.records.begin(&id, record.total, now).await;
                 counted.map_err(|failure| Error::Count { resource: id.clone(), failure })?;
-                if !self.rule.stands(rule) {
-                    return Ok(Step::Again);
-                }
             }
             // To be counted may have taken seconds, in which somebody may have let the parent go.
             // What the patch answers is read after that (C1, C2).

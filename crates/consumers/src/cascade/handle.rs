@@ -53,10 +53,10 @@ impl RuleHandle {
         self.0.read().unwrap_or_else(PoisonError::into_inner).rule.clone()
     }
 
-    /// Whether this is what the rule says now, and goes on to say.
-    pub(crate) fn stands(&self, rule: &Rule) -> bool {
+    /// What the rule says now, and whether it is about to say something else.
+    pub(crate) fn snapshot(&self) -> (Arc<Rule>, bool) {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        !state.superseded && std::ptr::eq(rule, &*state.rule)
+        (state.rule.clone(), state.superseded)
     }
 
     pub(crate) fn missing_rights(&self) -> Arc<[String]> {
