@@ -9,11 +9,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::DeleteParams;
-use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, error_event, shared, unique, until};
+use rewitness_controlplane::{
+    Call, Fault, FaultProxy, Gate, Match, error_event, policy_rule, shared, unique, until,
+};
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Cause, Kind, Queue, SourceState, State, Subscription};
 use serde_json::{Value, json};
@@ -374,12 +375,7 @@ async fn fault_b18_missing_rights_are_said_and_noticed_once_given() -> Result<()
     let (world, allowed) = (World::new(plane).await?, World::new(plane).await?);
     world.create("a").await?;
     allowed.create("b").await?;
-    let rule = |world: &World<'_>, verbs: &[&str]| PolicyRule {
-        api_groups: Some(vec![world.group.clone()]),
-        resources: Some(vec!["widgets".to_owned()]),
-        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-        ..PolicyRule::default()
-    };
+    let rule = |world: &World<'_>, verbs: &[&str]| policy_rule(&world.group, "widgets", verbs);
     let few = vec![rule(&allowed, &["list", "watch"])];
     let kubeconfig = plane.service_account(&world.namespace, "reader", few.clone()).await?;
     let queue = KubernetesQueue::new(rewitness_controlplane::client(&kubeconfig).await?, quick());

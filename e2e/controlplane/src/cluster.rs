@@ -246,3 +246,13 @@ fn is_among(served: &APIGroupDiscoveryList, wanted: &ApiResource) -> bool {
         .flat_map(|version| &version.resources);
     resources.into_iter().any(|resource| resource.resource.as_ref() == Some(&wanted.plural))
 }
+
+/// These verbs on one resource of one group.
+pub fn policy_rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(ToString::to_string).collect(),
+        ..PolicyRule::default()
+    }
+}

@@ -35,6 +35,7 @@ mod webhook;
 
 pub use assets::Assets;
 pub use audit::{AuditEvent, AuditObject, AuditStatus, AuditUser};
+pub use cluster::policy_rule;
 pub use controlplane::{Config, ControlPlane, Snapshot};
 pub use kubeconfig::client;
 pub use proxy::{Call, Fault, FaultProxy, Gate, Match, Rewrite, Rule, error_event};

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams, Preconditions};
-use rewitness_controlplane::{Config, ControlPlane, client, shared, unique, until};
+use rewitness_controlplane::{Config, ControlPlane, client, policy_rule, shared, unique, until};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -44,12 +43,7 @@ async fn a_custom_resource_is_served_at_once() -> Result<()> {
 async fn a_service_account_may_do_what_its_rules_say_and_no_more() -> Result<()> {
     let plane = shared().await?;
     let namespace = unique("rights");
-    let rule = PolicyRule {
-        api_groups: Some(vec![String::new()]),
-        resources: Some(vec!["configmaps".into()]),
-        verbs: vec!["list".into(), "create".into()],
-        ..PolicyRule::default()
-    };
+    let rule = policy_rule("", "configmaps", &["list", "create"]);
     let kubeconfig = plane.service_account(&namespace, "reader", vec![rule]).await?;
     let maps: Api<ConfigMap> = Api::namespaced(client(&kubeconfig).await?, &namespace);
     maps.create(&PostParams::default(), &map("one")?).await?;

@@ -7,11 +7,10 @@ use anyhow::{Context, Result};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::Api;
 use kube::api::{ListParams, PostParams, WatchParams};
 use kube::core::WatchEvent;
-use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, client, shared};
+use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, client, policy_rule, shared};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -113,12 +112,7 @@ async fn without_rules_nothing_changes_and_everything_is_logged() -> Result<()> 
 async fn a_service_account_stays_itself() -> Result<()> {
     let plane = shared().await?;
     let world = World::new().await?;
-    let rule = PolicyRule {
-        api_groups: Some(vec![String::new()]),
-        resources: Some(vec!["configmaps".into()]),
-        verbs: vec!["list".into()],
-        ..PolicyRule::default()
-    };
+    let rule = policy_rule("", "configmaps", &["list"]);
     let account = plane.service_account(&world.namespace, "reader", vec![rule]).await?;
     let client = client(&world.proxy.kubeconfig_for(&account)?).await?;
     let maps: Api<ConfigMap> = Api::namespaced(client, &world.namespace);

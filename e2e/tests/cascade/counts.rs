@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use rewitness_consumers::cascade::{Cascades, CountSource, MemoryRecords, Rule};
-use rewitness_controlplane::{Call, Fault, FaultProxy, Match, until};
+use rewitness_controlplane::{Call, Fault, FaultProxy, Match, policy_rule, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Kind, Queue, ResourceId, Timestamp, Uid, Version};
@@ -253,12 +252,7 @@ async fn c11_a_right_that_is_given_later_is_noticed() -> Result<()> {
     counting.counts.follow(&rule);
     proxy.wait_count(2, SOON, |call| call.status() == Some(403)).await?;
     counting.counted(&source(&lab, "Cluster"), None, None).await?;
-    let watches = PolicyRule {
-        api_groups: Some(vec![lab.group.clone()]),
-        resources: Some(vec!["clusters".to_owned()]),
-        verbs: vec!["list".to_owned(), "watch".to_owned()],
-        ..PolicyRule::default()
-    };
+    let watches = policy_rule(&lab.group, "clusters", &["list", "watch"]);
     lab.plane.service_account(&lab.ns, "counter", vec![watches]).await?;
     counting.counted(&source(&lab, "Cluster"), None, Some(1)).await
 }

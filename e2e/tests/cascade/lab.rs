@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use rewitness_consumers::cascade::{
     Cascades, Config, MemoryRecords, Records, Report, Rule, RuleHandle, Standing,
 };
-use rewitness_controlplane::{ControlPlane, FaultProxy, shared, unique, until};
+use rewitness_controlplane::{ControlPlane, FaultProxy, policy_rule, shared, unique, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Backoff, Failure, Handle, Progress, Queue, ResourceId, Timestamp, Uid};
@@ -44,12 +43,7 @@ pub(crate) async fn operator_kubeconfig() -> Result<&'static PathBuf> {
     static BUGGY: OnceCell<PathBuf> = OnceCell::const_new();
     let [system, buggy] = OPERATORS;
     let (cell, namespace) = if planted().is_some() { (&BUGGY, buggy) } else { (&SOUND, system) };
-    let everything = PolicyRule {
-        api_groups: Some(vec!["*".to_owned()]),
-        resources: Some(vec!["*".to_owned()]),
-        verbs: vec!["*".to_owned()],
-        ..PolicyRule::default()
-    };
+    let everything = policy_rule("*", "*", &["*"]);
     let account =
         || async { shared().await?.service_account(namespace, "rewitness", vec![everything]).await };
     cell.get_or_try_init(account).await

@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_consumers::cascade::{Cause, Config, Standing};
-use rewitness_controlplane::{Fault, Gate, Match, unique};
+use rewitness_controlplane::{Fault, Gate, Match, policy_rule, unique};
 use serde_json::json;
 
 use crate::lab::{Lab, OPERATORS, Operator};
@@ -18,21 +18,12 @@ struct Role<'a> {
     account: String,
 }
 
-fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(ToString::to_string).collect(),
-        ..PolicyRule::default()
-    }
-}
-
 impl Role<'_> {
     fn rules(&self, clusters: &[&str]) -> Vec<PolicyRule> {
         vec![
-            rule(&self.lab.group, "projects", &["get", "list", "watch", "patch"]),
-            rule(&self.lab.group, "clusters", clusters),
-            rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
+            policy_rule(&self.lab.group, "projects", &["get", "list", "watch", "patch"]),
+            policy_rule(&self.lab.group, "clusters", clusters),
+            policy_rule("apiextensions.k8s.io", "customresourcedefinitions", &["get"]),
         ]
     }
 
@@ -43,7 +34,7 @@ impl Role<'_> {
         let name = format!("{}:{}", OPERATORS[0], self.account);
         roles.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
         let user = format!("system:serviceaccount:{}:{}", OPERATORS[0], self.account);
-        self.lab.plane.is_granted(&user, &rule(&self.lab.group, "clusters", &[verb]), granted).await
+        self.lab.plane.is_granted(&user, &policy_rule(&self.lab.group, "clusters", &[verb]), granted).await
     }
 }
 

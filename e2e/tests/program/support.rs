@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::{FaultProxy, shared, unique};
+use rewitness_controlplane::{FaultProxy, policy_rule, shared, unique};
 use rewitness_e2e::Widgets;
 use serde_json::Value;
 
@@ -94,12 +94,7 @@ impl World {
 
     /// These verbs on the widgets.
     pub(crate) fn rule(&self, verbs: &[&str]) -> PolicyRule {
-        PolicyRule {
-            api_groups: Some(vec![self.group.clone()]),
-            resources: Some(vec!["widgets".to_owned()]),
-            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-            ..PolicyRule::default()
-        }
+        policy_rule(&self.group, "widgets", verbs)
     }
 
     /// An executable script in the folder where the program runs; the path to type.

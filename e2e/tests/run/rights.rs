@@ -2,34 +2,26 @@
 
 use anyhow::Result;
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use rewitness_controlplane::policy_rule;
 use serde_json::json;
 
 use crate::office::Office;
-
-pub(crate) fn rule(group: &str, resources: &str, verbs: &[&str]) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resources.to_owned()]),
-        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-        ..PolicyRule::default()
-    }
-}
 
 pub(crate) const WATCH: &[&str] = &["get", "list", "watch", "patch"];
 
 /// What the operator needs for itself.
 pub(crate) fn own_rights() -> Vec<PolicyRule> {
     vec![
-        rule("rewitness.dev", "cascades", WATCH),
-        rule("rewitness.dev", "cascades/status", &["patch"]),
-        rule("apiextensions.k8s.io", "customresourcedefinitions", WATCH),
+        policy_rule("rewitness.dev", "cascades", WATCH),
+        policy_rule("rewitness.dev", "cascades/status", &["patch"]),
+        policy_rule("apiextensions.k8s.io", "customresourcedefinitions", WATCH),
     ]
 }
 
 /// What it needs with projects as parents, and these verbs on clusters.
 fn rights(group: &str, on_clusters: &[&str]) -> Vec<PolicyRule> {
     let mut rights = own_rights();
-    rights.extend([rule(group, "projects", WATCH), rule(group, "clusters", on_clusters)]);
+    rights.extend([policy_rule(group, "projects", WATCH), policy_rule(group, "clusters", on_clusters)]);
     rights
 }
 
@@ -61,7 +53,7 @@ async fn c12_rights_that_are_taken_away_are_named_and_noticed_when_they_are_give
     lab.create("Cluster", "b", Some("second")).await?;
     lab.plane.service_account(&lab.ns, "operator", rights(&group, &some)).await?;
     let user = format!("system:serviceaccount:{}:operator", lab.ns);
-    lab.plane.is_granted(&user, &rule(&group, "clusters", &["delete"]), false).await?;
+    lab.plane.is_granted(&user, &policy_rule(&group, "clusters", &["delete"]), false).await?;
     lab.delete("Project", "second").await?;
     office.condition(&cascade, "Authorized", "False", "MissingRights").await?;
     lab.plane.service_account(&lab.ns, "operator", rights(&group, &all)).await?;

@@ -7,14 +7,14 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use rewitness_controlplane::{Fault, Match, until};
+use rewitness_controlplane::{Fault, Match, policy_rule, until};
 use rewitness_crds::cascade::{WARNING_ANNOTATION, warning_policy};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::lab::SOON;
 use crate::office::{OFFICE, Office, install};
-use crate::rights::{WATCH, own_rights, rule};
+use crate::rights::{WATCH, own_rights};
 
 type Specs = (Option<ValidatingAdmissionPolicySpec>, Option<ValidatingAdmissionPolicyBindingSpec>);
 
@@ -234,8 +234,8 @@ async fn c12_without_the_rights_the_rule_goes_on_and_says_so_until_they_are_gran
     let group = office.lab.group.clone();
     let mut rights = own_rights();
     rights.extend([
-        rule(&group, "projects", WATCH),
-        rule(&group, "clusters", &["get", "list", "watch", "delete"]),
+        policy_rule(&group, "projects", WATCH),
+        policy_rule(&group, "clusters", &["get", "list", "watch", "delete"]),
     ]);
     office.as_account(rights.clone()).await?;
     let _operator = office.operator(&[])?;
@@ -247,7 +247,7 @@ async fn c12_without_the_rights_the_rule_goes_on_and_says_so_until_they_are_gran
     the_rule_goes_on(&office, &cascade).await?;
     let on = "admissionregistration.k8s.io";
     for plural in ["validatingadmissionpolicies", "validatingadmissionpolicybindings"] {
-        rights.push(rule(on, plural, &["get", "create", "patch", "delete"]));
+        rights.push(policy_rule(on, plural, &["get", "create", "patch", "delete"]));
     }
     office.lab.plane.service_account(&office.lab.ns, "operator", rights).await?;
     office.condition(&cascade, "WarnsOnDelete", "True", "Installed").await.map(drop)

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::{Fault, FaultProxy, Match, unique, until};
+use rewitness_controlplane::{Fault, FaultProxy, Match, policy_rule, unique, until};
 use serde_json::{Value, json};
 
 use crate::lab::SOON;
@@ -52,22 +52,13 @@ impl Report {
     }
 }
 
-fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(ToString::to_string).collect(),
-        ..PolicyRule::default()
-    }
-}
-
 /// What the operator needs without any Cascade.
 fn own_rights() -> Vec<PolicyRule> {
     vec![
-        rule("rewitness.dev", "cascades", &["get", "list", "watch", "patch"]),
-        rule("rewitness.dev", "cascades/status", &["patch"]),
-        rule("apiextensions.k8s.io", "customresourcedefinitions", &["get", "list", "watch", "patch"]),
-        rule("events.k8s.io", "events", &["create"]),
+        policy_rule("rewitness.dev", "cascades", &["get", "list", "watch", "patch"]),
+        policy_rule("rewitness.dev", "cascades/status", &["patch"]),
+        policy_rule("apiextensions.k8s.io", "customresourcedefinitions", &["get", "list", "watch", "patch"]),
+        policy_rule("events.k8s.io", "events", &["create"]),
     ]
 }
 
@@ -155,7 +146,8 @@ async fn what_may_not_be_read_is_unknown_and_no_tick() -> Result<()> {
 async fn who_may_write_roles_and_has_nothing_to_grant_is_told_before() -> Result<()> {
     let office = Office::new().await?;
     let lab = &office.lab;
-    let roles = |resource: &str| rule("rbac.authorization.k8s.io", resource, &["get", "create", "patch"]);
+    let roles =
+        |resource: &str| policy_rule("rbac.authorization.k8s.io", resource, &["get", "create", "patch"]);
     let few = vec![roles("clusterroles"), roles("clusterrolebindings")];
     let clerk = lab.plane.service_account(&lab.ns, &unique("clerk"), few.clone()).await?;
     let has = lab.plane.service_account(&lab.ns, &unique("clerk"), [few, own_rights()].concat()).await?;

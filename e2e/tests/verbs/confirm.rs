@@ -2,8 +2,7 @@
 //! [`unconfirmable`](crate::unconfirmable).
 
 use anyhow::Result;
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::unique;
+use rewitness_controlplane::{policy_rule, unique};
 use rewitness_crds::cascade::confirm_annotation;
 use serde_json::json;
 
@@ -110,11 +109,8 @@ async fn what_nobody_could_have_read_or_needs_no_answer_is_not_confirmed() -> Re
     assert_eq!(annotation(&office, &cascade).await?, None);
 
     lab.create("Cluster", "b", Some("web")).await?;
-    let rule = |resource: &str, verbs: &[&str]| PolicyRule {
-        api_groups: Some(vec![if resource == "cascades" { "rewitness.dev" } else { &lab.group }.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(ToString::to_string).collect(),
-        ..PolicyRule::default()
+    let rule = |resource: &str, verbs: &[&str]| {
+        policy_rule(if resource == "cascades" { "rewitness.dev" } else { &lab.group }, resource, verbs)
     };
     let read = vec![rule("cascades", &["get"]), rule("projects", &["get"])];
     let lists = [&read[..], &[rule("clusters", &["list"])]].concat();

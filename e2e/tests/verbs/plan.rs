@@ -1,8 +1,7 @@
 //! `rewitness plan`: what would go, before it does.
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::{Fault, Match, unique};
+use rewitness_controlplane::{Fault, Match, policy_rule, unique};
 use serde_json::{Value, json};
 
 use crate::lab::{FOREIGN, Lab};
@@ -182,12 +181,7 @@ async fn what_the_caller_may_not_list_is_said_to_be_unknown() -> Result<()> {
     let (lab, folder) = (&office.lab, tempfile::tempdir()?);
     platform(lab).await?;
     let file = file(lab, &folder, &stages(lab), json!({}))?;
-    let rule = |resource: &str| PolicyRule {
-        api_groups: Some(vec![lab.group.clone()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: vec!["get".to_owned(), "list".to_owned()],
-        ..PolicyRule::default()
-    };
+    let rule = |resource: &str| policy_rule(&lab.group, resource, &["get", "list"]);
     let few = vec![rule("projects"), rule("clusters")];
     let account = lab.plane.service_account(&lab.ns, &unique("few"), few).await?;
     for args in [&["plan", "-f", &file, "web", "-o", "json"][..], &["plan", "-f", &file, "-o", "json"]] {
@@ -238,12 +232,7 @@ async fn a_cascade_that_may_not_be_read_is_not_taken_for_one_that_is_not_there()
     let begun = json!({ rewitness_crds::cascade::record_annotation(&name): record.to_string() });
     lab.patch("Project", "web", json!({ "annotations": begun })).await?;
 
-    let rule = |group: &str, resource: &str| PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: vec!["get".to_owned(), "list".to_owned()],
-        ..PolicyRule::default()
-    };
+    let rule = |group: &str, resource: &str| policy_rule(group, resource, &["get", "list"]);
     let definitions = rule("apiextensions.k8s.io", "customresourcedefinitions");
     let few = vec![rule(&lab.group, "*"), definitions];
     let account = lab.plane.service_account(&lab.ns, &unique("few"), few).await?;

@@ -2,11 +2,10 @@
 //! nothing.
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::DeleteParams;
-use rewitness_controlplane::{Fault, Match, unique, until};
+use rewitness_controlplane::{Fault, Match, policy_rule, unique, until};
 use serde_json::json;
 
 use crate::confirm::annotation;
@@ -165,16 +164,10 @@ async fn c8_a_definition_that_may_not_be_read_is_not_taken_for_one_that_stays() 
     let cascade = office.projects(json!({})).await?;
     lab.create("Project", "web", None).await?;
     lab.create("Cluster", "a", Some("web")).await?;
-    let rule = |group: &str, resource: &str, verbs: &[&str]| PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(ToString::to_string).collect(),
-        ..PolicyRule::default()
-    };
     let few = vec![
-        rule("rewitness.dev", "cascades", &["get"]),
-        rule(&lab.group, "projects", &["get", "list", "patch"]),
-        rule(&lab.group, "clusters", &["list"]),
+        policy_rule("rewitness.dev", "cascades", &["get"]),
+        policy_rule(&lab.group, "projects", &["get", "list", "patch"]),
+        policy_rule(&lab.group, "clusters", &["list"]),
     ];
     let account = lab.plane.service_account(&lab.ns, &unique("few"), few).await?;
     let project = format!("{}/web", office.kinds("projects"));

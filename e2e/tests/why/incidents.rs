@@ -8,7 +8,7 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use rewitness_controlplane::{Webhook, until};
+use rewitness_controlplane::{Webhook, policy_rule, until};
 use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
@@ -16,7 +16,6 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
 use crate::night::{Night, operator_as};
-use crate::rights::rule;
 
 /// The command that takes a finalizer off, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {
@@ -90,7 +89,7 @@ async fn bind(desk: &Desk) -> Result<()> {
     });
     bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
     let user = format!("system:serviceaccount:{}:operator", desk.lab.ns);
-    desk.lab.plane.is_granted(&user, &rule(&desk.lab.group, "clusters", "delete"), true).await
+    desk.lab.plane.is_granted(&user, &policy_rule(&desk.lab.group, "clusters", &["delete"]), true).await
 }
 
 fn is(status: &CascadeStatus, kind: &str, value: &str) -> bool {

@@ -1,23 +1,13 @@
 //! Who may read little: for each kind of read that is refused, that is said, and nothing is guessed.
 
 use anyhow::Result;
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use rewitness_controlplane::until;
+use rewitness_controlplane::{policy_rule, until};
 use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
 use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
-
-pub(crate) fn rule(group: &str, resource: &str, verb: &str) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: vec![verb.to_owned()],
-        ..PolicyRule::default()
-    }
-}
 
 /// A disk that is being deleted, and kept.
 async fn kept(desk: &Desk) -> Result<String> {
@@ -54,7 +44,7 @@ async fn an_object_that_may_not_be_read_is_neither_there_nor_not() -> Result<()>
 async fn cascades_and_events_that_may_not_be_listed_are_unknown() -> Result<()> {
     let mut desk = Desk::new().await?;
     let disk = kept(&desk).await?;
-    desk.as_account(vec![rule(&desk.lab.group, "disks", "get")]).await?;
+    desk.as_account(vec![policy_rule(&desk.lab.group, "disks", &["get"])]).await?;
     let answer = desk.golden(&disk, "few-rights").await?;
     assert_eq!(answer.status, Some(0));
     assert!(answer.message("CascadesUnread")?.contains("you may not list cascades.rewitness.dev"));
@@ -79,7 +69,8 @@ async fn dependents_and_definitions_that_may_not_be_read_are_unknown_and_not_non
         ("rewitness.dev", "cascades", "list"),
         ("", "events", "list"),
     ];
-    desk.as_account(rules.map(|(group, resource, verb)| rule(group, resource, verb)).to_vec()).await?;
+    desk.as_account(rules.map(|(group, resource, verb)| policy_rule(group, resource, &[verb])).to_vec())
+        .await?;
     let answer = desk.golden(&project, "few-rights-cascade").await?;
     let forbidden = answer.message("Forbidden")?;
     assert!(forbidden.contains("unknown: you may not list"), "{forbidden}");
@@ -92,7 +83,8 @@ async fn a_parent_that_may_not_be_read_is_unknown_and_not_none() -> Result<()> {
     let mut desk = Desk::new().await?;
     held(&mut desk).await?;
     let rules = [(&*desk.lab.group, "clusters", "get"), ("rewitness.dev", "cascades", "list")];
-    desk.as_account(rules.map(|(group, resource, verb)| rule(group, resource, verb)).to_vec()).await?;
+    desk.as_account(rules.map(|(group, resource, verb)| policy_rule(group, resource, &[verb])).to_vec())
+        .await?;
     let answer = desk.why(&format!("{}/of-web", desk.kind("clusters"))).await?;
     let parent = answer.message("Dependent")?;
     assert!(parent.contains(&format!("you may not get projects.{}", desk.lab.group)), "{parent}");
@@ -108,8 +100,11 @@ async fn contents_of_a_namespace_that_may_not_be_listed_are_unknown_and_not_none
     let ns = desk.lab.ns.clone();
     // In another namespace than the one that goes, where it goes with it.
     let account = desk.lab.plane.namespace("caller").await?;
-    desk.kubeconfig =
-        desk.lab.plane.service_account(&account, "caller", vec![rule("", "namespaces", "get")]).await?;
+    desk.kubeconfig = desk
+        .lab
+        .plane
+        .service_account(&account, "caller", vec![policy_rule("", "namespaces", &["get"])])
+        .await?;
     let asked = format!("namespace/{ns}");
     desk.lab.plane.kubectl(&["delete", "namespace", &ns, "--wait=false"]).await?;
     until("it is being deleted", SOON, async || {
@@ -131,7 +126,7 @@ async fn objects_of_a_definition_that_may_not_be_listed_are_unknown_and_not_none
     let definition = format!("disks.{}", desk.lab.group);
     desk.types(&format!("kubectl delete crd {definition} --wait=false")).await?;
     let crds = "customresourcedefinitions";
-    desk.as_account(vec![rule("apiextensions.k8s.io", crds, "get")]).await?;
+    desk.as_account(vec![policy_rule("apiextensions.k8s.io", crds, &["get"])]).await?;
     let asked = format!("crd/{definition}");
     until("it is being deleted", SOON, async || {
         Ok((desk.why(&asked).await?.state() == "Terminating").then_some(()))

@@ -124,7 +124,9 @@ impl<R: Records> CascadeConsumer<R> {
         if before.deleting.is_some() && !before.is_held_by(&rule.finalizer) {
             return Ok(self.left(delivered));
         }
-        let revision = match self.revision(&rule, &before) {
+        let record = ParentRecord::of(&before, &rule.name);
+        let begun = record.is_some();
+        let revision = match revision(&rule, record) {
             Ok(revision) => revision,
             Err(refused) => return Ok(self.refused(&rule, &before, refused)),
         };
@@ -132,7 +134,6 @@ impl<R: Records> CascadeConsumer<R> {
         if let Some(refused) = refused_by_rule(&rule, &revision, &self.shared.config.protection) {
             return Ok(self.refused(&rule, &before, refused));
         }
-        let begun = ParentRecord::of(&before, &rule.name).is_some();
         if !begun && superseded {
             return Ok(Step::Later(SUPERSEDED));
         }
@@ -160,16 +161,6 @@ impl<R: Records> CascadeConsumer<R> {
         match done {
             Err(error) => self.denied(&parent, &error, now).ok_or(error),
             done => done,
-        }
-    }
-
-    /// What the parent's deletion goes by: what it began with, or what the rule says now.
-    fn revision(&self, rule: &Rule, parent: &LiveParent) -> Result<Arc<Revision>, Refused> {
-        match ParentRecord::of(parent, &rule.name) {
-            None => Ok(rule.current.clone()),
-            Some(record) => {
-                rule.revision_of(&record.revision).cloned().ok_or(Refused::RevisionUnknown(record.revision))
-            }
         }
     }
 
@@ -384,6 +375,16 @@ struct Loaded {
     listings: Vec<Listing>,
     parent: Option<LiveParent>,
     kind_removed: bool,
+}
+
+/// What a parent's deletion goes by: what it began with, or what the rule says now.
+fn revision(rule: &Rule, record: Option<ParentRecord>) -> Result<Arc<Revision>, Refused> {
+    match record {
+        None => Ok(rule.current.clone()),
+        Some(record) => {
+            rule.revision_of(&record.revision).cloned().ok_or(Refused::RevisionUnknown(record.revision))
+        }
+    }
 }
 
 fn refused(refusal: &Refusal) -> Cause {

@@ -30,6 +30,14 @@ impl RuleHandle {
         (state.rule, state.superseded) = (Arc::new(rule), false);
     }
 
+    /// From now on no deletion begins or goes on, until the rule is [set](Self::set) to one that deletes.
+    pub fn hold_deletions(&self) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if state.rule.deletes() {
+            state.rule = Arc::new((*state.rule).clone().holding_deletions());
+        }
+    }
+
     /// The rule is about to be [set](Self::set) anew. Until it is, no deletion begins by what it says; those that have
     /// begun go on.
     pub fn supersede(&self) {

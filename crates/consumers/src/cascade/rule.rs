@@ -153,7 +153,7 @@ impl Rule {
     }
 
     /// The same rule, but no deletion begins or goes on.
-    pub fn holding_deletions(mut self) -> Self {
+    pub(super) fn holding_deletions(mut self) -> Self {
         self.hold_deletions = true;
         self
     }

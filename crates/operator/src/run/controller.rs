@@ -94,7 +94,7 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
         let held_back = rules.hold_back(&followed, rule).await;
         held_back.or_else(|error| record(&followed, Err(error), false))?;
     }
-    let is_new = followed.observe(&seen, made.clone());
+    followed.observe(&seen, made.clone());
     let rule = made.as_ref().ok();
     let course = match Course::of(&seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
         Course::Follow(grip, parents) => {
@@ -104,13 +104,10 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Erro
         }
         other => other,
     };
-    let (is_left, follows) = (course == Course::Leave, matches!(course, Course::Follow(..)));
+    let is_left = course == Course::Leave;
     let wish = Wish::of(&seen, rule.map(|rule| &**rule), &course);
     let applied = apply(&rules, &seen, rule, &followed, course, &wish).await;
     let result = record(&followed, applied, is_left);
-    if is_new && follows {
-        rules.wake(&followed);
-    }
     let check_due = rule.filter(|_| !is_left).map(|_| followed.check_due());
     let next = check_due.into_iter().chain(followed.warning_due()).min();
     result.map(|()| match next {

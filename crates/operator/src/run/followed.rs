@@ -82,12 +82,11 @@ impl Followed {
         result
     }
 
-    /// Takes in what the Cascade says, and whether that is new.
-    pub(crate) fn observe(&self, cascade: &Cascade, rule: Result<Arc<Rule>, InvalidRule>) -> bool {
+    /// Takes in what the Cascade says.
+    pub(crate) fn observe(&self, cascade: &Cascade, rule: Result<Arc<Rule>, InvalidRule>) {
         self.change(|state| {
             let generation = cascade.metadata.generation.unwrap_or_default();
-            let is_new = state.generation != generation;
-            if is_new {
+            if state.generation != generation {
                 state.check_due = Instant::now();
                 // Nothing begins any more by a rule of which the status no longer speaks.
                 if let Some(following) = &state.following {
@@ -96,8 +95,7 @@ impl Followed {
             }
             (state.generation, state.rule) = (generation, rule);
             state.said = (cascade.spec.stages.clone(), cascade.spec.limits);
-            is_new
-        })
+        });
     }
 
     /// The rule that a Cascade describes, with the revisions that its status keeps by now.

@@ -126,7 +126,7 @@ impl Rules {
             return if holds { self.stop(followed).await.map(drop) } else { Ok(()) };
         }
         if let Some(following) = following.filter(|_| !rule.deletes()) {
-            following.rule.set((*following.rule.current()).clone().holding_deletions());
+            following.rule.hold_deletions();
         }
         Ok(())
     }

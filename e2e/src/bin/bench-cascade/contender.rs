@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, PropagationPolicy};
 use rewitness_consumers::cascade::{Cascades, Config, MemoryRecords, Rule};
-use rewitness_controlplane::{ControlPlane, unique, until};
+use rewitness_controlplane::{ControlPlane, policy_rule, unique, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::Queue;
@@ -83,12 +82,7 @@ async fn deleted_at(plane: &ControlPlane, parent: &str) -> Result<String> {
 }
 
 async fn cascade(plane: &ControlPlane, objects: &Objects, args: &Args) -> Result<(f64, usize)> {
-    let everything = PolicyRule {
-        api_groups: Some(vec!["*".to_owned()]),
-        resources: Some(vec!["*".to_owned()]),
-        verbs: vec!["*".to_owned()],
-        ..PolicyRule::default()
-    };
+    let everything = policy_rule("*", "*", &["*"]);
     let account = unique("rewitness");
     let kubeconfig = plane.service_account("rewitness-system", &account, vec![everything]).await?;
     let client = rewitness_controlplane::client(&kubeconfig).await?;
