@@ -5,8 +5,8 @@ DENY_VERSION := 0.20.2
 MDBOOK_VERSION := 0.5.4
 MDBOOK := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/mdbook
 # What third parties depend on: published, and built by the compiler that Cargo.toml promises.
-LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-api rewitness-kubernetes \
-	rewitness-crds rewitness-consumers rewitness
+LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes \
+	rewitness-crds rewitness-cascade rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Tests against a server mostly wait: twice as many as there are cores of a small machine.
 TEST_THREADS ?= 4

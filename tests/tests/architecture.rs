@@ -52,23 +52,22 @@ fn dependencies_point_down_only() {
         ("rewitness-messaging", &[][..]),
         ("rewitness-memory", &["rewitness-messaging"]),
         ("rewitness-conformance", &["rewitness-messaging"]),
-        ("rewitness-api", &["rewitness-messaging"]),
-        ("rewitness-kubernetes", &["rewitness-messaging", "rewitness-api"]),
+        ("rewitness-kubernetes", &["rewitness-messaging"]),
         ("rewitness-crds", &[]),
-        ("rewitness-consumers", &["rewitness-messaging", "rewitness-crds", "rewitness-api"]),
+        ("rewitness-cascade", &["rewitness-messaging", "rewitness-crds", "rewitness-kubernetes"]),
         (
             "rewitness",
             &[
                 "rewitness-messaging",
                 "rewitness-memory",
                 "rewitness-kubernetes",
-                "rewitness-consumers",
+                "rewitness-cascade",
                 "rewitness-crds",
             ],
         ),
         (
             "rewitness-operator",
-            &["rewitness-messaging", "rewitness-kubernetes", "rewitness-consumers", "rewitness-crds"],
+            &["rewitness-messaging", "rewitness-kubernetes", "rewitness-cascade", "rewitness-crds"],
         ),
     ]);
     for (name, depends) in &found {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::{Failure, Kind, ResourceId, Retry};
 use thiserror::Error;
 

@@ -23,8 +23,8 @@ mod release;
 
 use std::sync::Arc;
 
+use crate::call::{Endpoint, Refusal, Server};
 use bytes::Bytes;
-use rewitness_api::{Endpoint, Refusal, Server};
 use rewitness_messaging::{ResourceId, Uid};
 use serde_json::Value;
 

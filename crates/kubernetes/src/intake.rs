@@ -12,7 +12,7 @@ mod source;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rewitness_api::Server;
+use crate::call::Server;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
 use tokio::sync::{Notify, Semaphore};

@@ -31,6 +31,7 @@
 //! kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here: the program
 //! does that by its features.
 
+pub mod call;
 mod client;
 mod config;
 mod discovery;
@@ -44,10 +45,10 @@ mod reconciler;
 mod tasks;
 mod wire;
 
+pub use crate::call::Refusal;
 pub use client::client;
 pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
 pub use queue::KubernetesQueue;
 pub use reconciler::{Reconciler, kind_of};
-pub use rewitness_api::Refusal;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rewitness_api::Server;
+use crate::call::Server;
 use rewitness_messaging::desk::{Desk, DeskConfig};
 use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,

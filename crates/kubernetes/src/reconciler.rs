@@ -2,8 +2,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::{Endpoint, Refusal, Server};
 use kube::Resource;
-use rewitness_api::{Endpoint, Refusal, Server};
 use rewitness_messaging::{Consumer, Delivery, Failure, Kind, Outcome, ResourceId, State, Uid};
 use serde::de::DeserializeOwned;
 

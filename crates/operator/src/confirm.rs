@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::mem::{Discriminant, discriminant};
 
 use kube::api::{Patch, PatchParams};
-use rewitness_consumers::cascade::{Cascades, Config, Excess, Preview, Refused};
+use rewitness_cascade::{Cascades, Config, Excess, Preview, Refused};
 use rewitness_crds::cascade::{HeldParent, confirm_annotation};
 use rewitness_messaging::Uid;
 use serde::Serialize;

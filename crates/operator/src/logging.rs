@@ -17,7 +17,7 @@ const LEVELS: [&str; 3] = [
 const OPERATOR: [&str; 3] = [
     "warn,rewitness=info,kube_client=off,kube_runtime=error,rewitness_kubernetes::reconcile=error",
     "warn,rewitness=debug,kube_client=off,rewitness_kubernetes=info",
-    "info,rewitness=debug,rewitness_kubernetes=debug,rewitness_consumers=debug,rewitness_messaging=debug",
+    "info,rewitness=debug,rewitness_kubernetes=debug,rewitness_cascade=debug,rewitness_messaging=debug",
 ];
 
 /// Starts the log. RUST_LOG goes before `-v`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::Api;
 use kube::api::{DynamicObject, ObjectMeta};
-use rewitness_consumers::cascade::Rule;
+use rewitness_cascade::Rule;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::ResourceId;
 

@@ -3,7 +3,7 @@
 //! [`subject`] is the Cascade, from the cluster or from a file; [`document`] what is known of it, for
 //! programs, in the [`words`] that they know; [`text`] the same for people. Nothing is written.
 
-use rewitness_consumers::cascade::{Cascades, Config, Preview, Refused};
+use rewitness_cascade::{Cascades, Config, Preview, Refused};
 
 use crate::answer;
 use crate::args::{GlobalArgs, PlanArgs};
@@ -94,7 +94,7 @@ async fn of(
 }
 
 /// What keeps a rule from doing anything, as it is written.
-fn stated(rule: &rewitness_consumers::cascade::Rule, spec: &rewitness_crds::CascadeSpec) -> Vec<Refused> {
+fn stated(rule: &rewitness_cascade::Rule, spec: &rewitness_crds::CascadeSpec) -> Vec<Refused> {
     let stated = [
         (rule.mode() != rewitness_crds::cascade::Mode::Enforce).then_some(Refused::NotEnforced),
         spec.paused.then_some(Refused::Paused),

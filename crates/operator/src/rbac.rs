@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rewitness_consumers::cascade::{Cascades, Config, Refused, Right, Rule};
+use rewitness_cascade::{Cascades, Config, Refused, Right, Rule};
 use rewitness_crds::Cascade;
 
 use crate::answer;

@@ -1,6 +1,6 @@
 //! Which rights are missing, asked before they are needed.
 
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_kubernetes::ResolvedKind;
 
 use crate::connect::Link;

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::Api;
-use rewitness_consumers::cascade::{self, Cascades, Protection};
+use rewitness_cascade::{self as cascade, Cascades, Protection};
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::Queue;

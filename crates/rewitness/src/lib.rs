@@ -34,7 +34,7 @@ pub use rewitness_messaging::*;
 
 #[cfg(feature = "cascade")]
 #[doc(inline)]
-pub use rewitness_consumers::cascade;
+pub use rewitness_cascade as cascade;
 #[cfg(feature = "cascade")]
 #[doc(inline)]
 pub use rewitness_crds as crds;

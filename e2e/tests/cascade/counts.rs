@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
-use rewitness_consumers::cascade::{Cascades, CountSource, MemoryRecords, Rule};
+use rewitness_cascade::{Cascades, CountSource, MemoryRecords, Rule};
 use rewitness_controlplane::{Call, Fault, FaultProxy, Match, policy_rule, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
@@ -263,7 +263,7 @@ async fn c11_a_parent_that_waits_is_woken_when_nothing_refers_to_it_any_more() -
     let lab = Lab::new().await?;
     let (cascade, proxy) = (lab.cascade(&[&[lab.dependents("Cluster")]]), lab.proxy()?);
     let (client, rule) = (lab.proxied(&proxy).await?, Rule::new(&cascade)?);
-    let mut patient = rewitness_consumers::cascade::Config::default();
+    let mut patient = rewitness_cascade::Config::default();
     patient.look_again_after = Duration::from_secs(3600);
     let queue = KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default());
     let consumer = Cascades::new(client, patient).consumer(rule.clone(), MemoryRecords::default());

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
-use rewitness_consumers::cascade::{Cascades, Config, MemoryRecords, Records, Report, Rule};
+use rewitness_cascade::{Cascades, Config, MemoryRecords, Records, Report, Rule};
 use rewitness_controlplane::{Fault, FaultProxy, Match, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;

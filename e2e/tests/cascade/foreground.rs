@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use rewitness_consumers::cascade::{Cause, Standing};
+use rewitness_cascade::{Cause, Standing};
 use rewitness_controlplane::until;
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use self::model::{Dice, Node, closure, random_cascade, reference};
 use crate::lab::{FOREIGN, Lab, Operator, SOON, soon};
 
 #[expect(clippy::unwrap_used, reason = "what it makes is a Cascade, or the test is wrong")]
-#[path = "../../../crates/consumers/src/cascade/plan/random/model.rs"]
+#[path = "../../../crates/cascade/src/plan/random/model.rs"]
 mod model;
 
 const KINDS: [&str; 4] = ["Project", "Space", "Cluster", "Disk"];

@@ -8,9 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use rewitness_consumers::cascade::{
-    Cascades, Config, MemoryRecords, Records, Report, Rule, RuleHandle, Standing,
-};
+use rewitness_cascade::{Cascades, Config, MemoryRecords, Records, Report, Rule, RuleHandle, Standing};
 use rewitness_controlplane::{ControlPlane, FaultProxy, policy_rule, shared, unique, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
-use rewitness_consumers::cascade::{Excess, Refused, Standing, Unconfirmed};
+use rewitness_cascade::{Excess, Refused, Standing, Unconfirmed};
 use rewitness_controlplane::until;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::confirm_annotation;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
-use rewitness_consumers::cascade::Standing;
+use rewitness_cascade::Standing;
 use rewitness_controlplane::{Call, Fault, Match};
 use rewitness_messaging::Outcome;
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ pub(crate) async fn a_kind_that_goes_and_comes_back_is_never_taken_for_empty() -
 /// B1: a lagging API server shows the former object of this name being deleted.
 #[tokio::test]
 async fn fault_b1_a_stale_delivery_of_a_former_object_of_this_name_does_nothing() -> Result<()> {
-    use rewitness_consumers::cascade::{Cascades, Config, MemoryRecords, Rule};
+    use rewitness_cascade::{Cascades, Config, MemoryRecords, Rule};
     use rewitness_messaging::{
         Cause, Consumer, Delivery, Envelope, HoldState, Kind, ResourceId, State, Version,
     };

@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use rewitness_consumers::cascade::{Cause, Config, Standing};
+use rewitness_cascade::{Cause, Config, Standing};
 use rewitness_controlplane::{Fault, Gate, Match, policy_rule, unique};
 use serde_json::json;
 

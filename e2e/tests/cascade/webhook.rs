@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-use rewitness_consumers::cascade::{Cause, Standing};
+use rewitness_cascade::{Cause, Standing};
 use rewitness_controlplane::{FaultProxy, Webhook, until};
 use serde_json::json;
 

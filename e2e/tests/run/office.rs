@@ -209,7 +209,7 @@ pub(crate) fn operator(kubeconfig: &Path, office: &str, args: &[&str]) -> Result
     let mut command = std::process::Command::new(rewitness_e2e::program()?);
     let selector = format!("{OFFICE}={office}");
     command.args(["run", "-l", &selector]).args(args).env("KUBECONFIG", kubeconfig);
-    command.env("RUST_LOG", "warn,rewitness=debug,rewitness_consumers=debug,rewitness_kubernetes=info");
+    command.env("RUST_LOG", "warn,rewitness=debug,rewitness_cascade=debug,rewitness_kubernetes=info");
     Running::start(command)
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rewitness_api::{Endpoint, Refusal, Server};
+use crate::call::{Endpoint, Refusal, Server};
 use rewitness_messaging::Kind;
 
 use crate::Error;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rewitness_api::{Endpoint, Server};
+use crate::call::{Endpoint, Server};
 use rewitness_messaging::Kind;
 
 use super::catalog::is_watchable;

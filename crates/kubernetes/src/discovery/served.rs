@@ -1,8 +1,8 @@
 //! Reading everything that the server serves, for names that people type.
 
+use crate::call::{Refusal, Server, get, get_document, root};
 use http::header::HeaderValue;
 use kube::client::APIGroupDiscoveryList;
-use rewitness_api::{Refusal, Server, get, get_document, root};
 use rewitness_messaging::Kind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

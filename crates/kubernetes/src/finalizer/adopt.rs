@@ -1,5 +1,5 @@
+use crate::call::Refusal;
 use bytes::Bytes;
-use rewitness_api::Refusal;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Adoption;
 

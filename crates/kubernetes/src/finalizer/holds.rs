@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_api::{Refusal, Server};
+use crate::call::{Refusal, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::release::From;

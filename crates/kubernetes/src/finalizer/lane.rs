@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::Kind;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};

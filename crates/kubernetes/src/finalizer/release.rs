@@ -1,4 +1,4 @@
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::ResourceId;
 
 use super::{Finalizers, TRIES, TakenOff};

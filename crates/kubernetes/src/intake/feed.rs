@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::Kind;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::{Observation, SourceId, Via};

@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::{Backoff, Version};
 
 use super::pace::Pace;

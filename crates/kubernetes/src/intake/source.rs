@@ -4,12 +4,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::{Endpoint, Refusal};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use kube::client::Body;
-use rewitness_api::{Endpoint, Refusal};
 use rewitness_messaging::Source;
 use rewitness_messaging::desk::Desk;
 use rewitness_messaging::schedule::SourceId;

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rewitness_api::Server;
+use crate::call::Server;
 use rewitness_messaging::desk::DeskConfig;
 use rewitness_messaging::schedule::{Observation, SourceChange, Via};
 use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Version};

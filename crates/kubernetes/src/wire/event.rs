@@ -1,4 +1,4 @@
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use serde::de::{IgnoredAny, MapAccess};
 
 use super::lenient::{Field, Key, Read, Text};

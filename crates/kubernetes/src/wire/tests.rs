@@ -1,4 +1,4 @@
-use rewitness_api::Refusal;
+use crate::call::Refusal;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Observation;
 use serde_json::{Value, json};

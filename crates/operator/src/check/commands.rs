@@ -1,6 +1,6 @@
 //! How the ways out of `check` are typed.
 
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::{CASCADES, UNINSTALL_ANNOTATION};
 
 use super::facts::Carried;

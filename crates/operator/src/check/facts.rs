@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::{Kind, ResourceId, Timestamp};

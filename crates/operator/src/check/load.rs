@@ -8,7 +8,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::{CASCADES, Cascade};
 use rewitness_kubernetes::Resolver;
 use rewitness_messaging::Timestamp;

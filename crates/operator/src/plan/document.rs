@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rewitness_consumers::cascade::{Cause, Excess, Found, Preview, PreviewKind, Refused};
+use rewitness_cascade::{Cause, Excess, Found, Preview, PreviewKind, Refused};
 use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The Cascade that is asked about: as it is in the cluster, or as it would be applied.
 
-use rewitness_consumers::cascade::{HourWindow, Refused, Rule, RuleNeeds};
+use rewitness_cascade::{HourWindow, Refused, Rule, RuleNeeds};
 use rewitness_crds::Cascade;
 use rewitness_messaging::Timestamp;
 

@@ -1,7 +1,7 @@
 //! The words by which programs know why something is so, each with its meaning. They never change
 //! and never go; `rewitness plan --help` lists them from here.
 
-use rewitness_consumers::cascade::{Cause, Excess, Refused};
+use rewitness_cascade::{Cause, Excess, Refused};
 
 /// Makes an enum of words, of which the last is `Other`, with a list of them for the help.
 macro_rules! words {
@@ -114,7 +114,7 @@ impl UnknownReason {
 
 #[cfg(test)]
 mod tests {
-    use rewitness_consumers::cascade::Unclear;
+    use rewitness_cascade::Unclear;
     use rewitness_messaging::Kind;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use rewitness_consumers::cascade::{Right, policy_rules};
+use rewitness_cascade::{Right, policy_rules};
 use serde_json::{Value, json};
 
 /// The roles that grant exactly these rights.

@@ -8,7 +8,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::Api;
 use kube::api::PostParams;
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use serde::Serialize;
 
 use crate::answer;

@@ -8,7 +8,7 @@ use futures::stream::{self, Stream};
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
-use rewitness_consumers::cascade::{Rule, RuleCheck};
+use rewitness_cascade::{Rule, RuleCheck};
 use rewitness_crds::Cascade;
 use rewitness_messaging::Error as Refusal;
 use tokio::sync::Notify;

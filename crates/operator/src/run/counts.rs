@@ -32,9 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
-use rewitness_consumers::cascade::{
-    Approximate, CountSource, CountTable, CountTables, Referred, Rule, wake_key,
-};
+use rewitness_cascade::{Approximate, CountSource, CountTable, CountTables, Referred, Rule, wake_key};
 use rewitness_crds::cascade::Planned;
 use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
 use tokio::sync::Notify;

@@ -1,6 +1,6 @@
 //! What is to be done about a Cascade: decided by values alone.
 
-use rewitness_consumers::cascade::Rule;
+use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
 use rewitness_messaging::{Scope, Subscription};

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
-use rewitness_consumers::cascade::{About, Event, Report, Standing, Story};
+use rewitness_cascade::{About, Event, Report, Standing, Story};
 use rewitness_crds::Cascade;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 use tokio::sync::Notify;
@@ -198,7 +198,7 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use rewitness_consumers::cascade::{Reason, Severity};
+    use rewitness_cascade::{Reason, Severity};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use rewitness_consumers::cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
+use rewitness_cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
 use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_messaging::{ResourceId, Timestamp, WakeKey};

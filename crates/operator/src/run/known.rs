@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_consumers::cascade::{
+use rewitness_cascade::{
     Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
 };
 use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage};
@@ -251,7 +251,7 @@ pub(super) fn is_failing(progress: &Progress) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rewitness_consumers::cascade::Right;
+    use rewitness_cascade::Right;
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! What the operator needs beside what its rules do.
 
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::{CASCADES, GROUP};
 
 /// The rights of `rewitness run` without any rule. What every account may do is not among them:

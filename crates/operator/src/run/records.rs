@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rewitness_consumers::cascade::{Records, Report};
+use rewitness_cascade::{Records, Report};
 use rewitness_messaging::{Failure, ResourceId, Timestamp};
 use tokio::runtime::{Handle, RuntimeFlavor};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Api;
-use rewitness_consumers::cascade::{Cascades, Rule, RuleHandle, wake_key};
+use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, finalizer};
 use rewitness_kubernetes::KubernetesQueue;

@@ -18,7 +18,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use kube::api::{ApiResource, GroupVersionKind};
 use kube::discovery::{Scope, pinned_kind};
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::warning_policy;
 use tokio::time::timeout;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rewitness_consumers::cascade::{ParentReference, Preview};
+use rewitness_cascade::{ParentReference, Preview};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Mode;
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};

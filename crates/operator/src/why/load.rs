@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams};
-use rewitness_consumers::cascade::{Cascades, Cause, Config, HourWindow, Preview, Rule};
+use rewitness_cascade::{Cascades, Cause, Config, HourWindow, Preview, Rule};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade as names;
 use rewitness_kubernetes::ResolvedKind;

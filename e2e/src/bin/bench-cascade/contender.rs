@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, PropagationPolicy};
-use rewitness_consumers::cascade::{Cascades, Config, MemoryRecords, Rule};
+use rewitness_cascade::{Cascades, Config, MemoryRecords, Rule};
 use rewitness_controlplane::{ControlPlane, policy_rule, unique, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;

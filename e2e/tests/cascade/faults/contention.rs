@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use rewitness_consumers::cascade::Standing;
+use rewitness_cascade::Standing;
 use rewitness_controlplane::{Fault, Gate, Match, until};
 use serde_json::json;
 use tokio::task::JoinSet;

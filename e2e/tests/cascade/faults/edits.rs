@@ -1,7 +1,7 @@
 //! B7: the rule is edited while a deletion goes by it.
 
 use anyhow::{Result, ensure};
-use rewitness_consumers::cascade;
+use rewitness_cascade as cascade;
 use rewitness_controlplane::{Fault, Gate, Match, unique};
 use rewitness_crds::Cascade;
 use serde_json::json;

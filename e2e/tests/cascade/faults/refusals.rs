@@ -3,7 +3,7 @@
 use anyhow::Result;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-use rewitness_consumers::cascade::{self, Cause, Config, Standing};
+use rewitness_cascade::{self as cascade, Cause, Config, Standing};
 use rewitness_controlplane::{Fault, Gate, Match};
 use rewitness_messaging::{Queue, Uid};
 use serde_json::json;

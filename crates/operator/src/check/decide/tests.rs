@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use rewitness_consumers::cascade::Right;
+use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::Refusal;
 use rewitness_messaging::{Kind, ResourceId, Timestamp};

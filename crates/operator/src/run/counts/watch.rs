@@ -7,7 +7,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta}
 use kube::discovery::{ApiCapabilities, Scope};
 use kube::runtime::watcher;
 use kube::{Api, Client, discovery};
-use rewitness_consumers::cascade::CountSource;
+use rewitness_cascade::CountSource;
 use rewitness_messaging::Version;
 use tokio::time::{sleep, timeout};
 

@@ -22,7 +22,7 @@ fn rules() -> Rules {
     Rules {
         api: Api::all(client.clone()),
         queue: KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default()),
-        cascades: Cascades::new(client.clone(), rewitness_consumers::cascade::Config::default()),
+        cascades: Cascades::new(client.clone(), rewitness_cascade::Config::default()),
         holds: Holds::new(client.clone()),
         within: None,
         events: events::events(client.clone()).0,

@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
-use rewitness_consumers::cascade::Warning;
+use rewitness_cascade::Warning;
 use tokio::time::Instant;
 
 use super::super::controller::{CHECK, jittered};

@@ -1,6 +1,6 @@
 //! What is to be done about the warning of a Cascade: decided by values alone.
 
-use rewitness_consumers::cascade::Rule;
+use rewitness_cascade::Rule;
 use rewitness_crds::{Cascade, CascadeSpec};
 use rewitness_messaging::Kind;
 

@@ -1,7 +1,7 @@
 //! What a Cascade that holds a parent waits for.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use rewitness_consumers::cascade::{Cause, Preview, PreviewStage, Refused, Rule};
+use rewitness_cascade::{Cause, Preview, PreviewStage, Refused, Rule};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_annotation};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};

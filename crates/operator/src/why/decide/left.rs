@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rewitness_consumers::cascade::{Cause, Found, Preview};
+use rewitness_cascade::{Cause, Found, Preview};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
 use rewitness_messaging::{Kind, Timestamp, Uid};

@@ -1,6 +1,6 @@
 //! What is said of an object that nobody deletes.
 
-use rewitness_consumers::cascade::Protection;
+use rewitness_cascade::Protection;
 use rewitness_crds::cascade::Mode;
 
 use super::Judge;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rewitness_consumers::cascade::{
+use rewitness_cascade::{
     Begun, Cause, Excess, Found, Preview, PreviewKind, PreviewStage, Refused, Unconfirmed,
 };
 use rewitness_crds::Cascade;

@@ -2,7 +2,7 @@
 
 use futures::stream::{self, StreamExt};
 use kube::api::ListParams;
-use rewitness_consumers::cascade::{ParentReference, Rule};
+use rewitness_cascade::{ParentReference, Rule};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Holds;
 use rewitness_kubernetes::ResolvedKind;

@@ -1,0 +1,10 @@
+//! The edge to the API server: what is asked beside what every crate asks, and what is read of the
+//! answers. All I/O goes through [`Server`].
+
+mod kinds;
+mod object;
+
+pub(crate) use kinds::{KindRef, Kinds, Served};
+pub(crate) use object::{LivePage, Metadata, Object};
+pub use rewitness_kubernetes::call::Refusal;
+pub(crate) use rewitness_kubernetes::call::{Endpoint, Server, post_document};

@@ -1,0 +1,291 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use kube::api::PropagationPolicy;
+use rewitness_crds::cascade::{Propagation, record_annotation};
+use rewitness_messaging::ResourceId;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+use super::dependent::{Dependent, LiveParent};
+use super::load::{Loader, as_parent};
+use super::pace::Pace;
+use super::parent_record::ParentRecord;
+use super::plan::Target;
+use super::reference::{Lookup, Scope, lookup};
+use super::rule::{Revision, Rule};
+use super::wait_graph::Member;
+use crate::Error;
+use crate::api::{Endpoint, Object, Refusal};
+
+/// How often one object is asked about again because others keep changing it.
+const CONTENTIONS: usize = 8;
+
+/// How often one delete is sent again because the server is overloaded.
+const OVERLOADS: usize = 5;
+
+/// Does what a plan says.
+pub(crate) struct Applier {
+    pub(crate) loader: Arc<Loader>,
+    pub(crate) pace: Pace,
+    /// The most deletes in flight.
+    pub(crate) concurrency: usize,
+}
+
+/// What became of a fan-out. That one fails stops no other.
+#[derive(Debug, Default)]
+pub(crate) struct FanOut {
+    /// How many were deleted, by stage.
+    pub(crate) deleted: BTreeMap<usize, u64>,
+    pub(crate) failed: Vec<(Dependent, Refusal)>,
+    /// Whether others wrote to one of them so often that it is to be listed again.
+    pub(crate) contended: bool,
+}
+
+/// What became of one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// By us.
+    Deleted,
+    /// It had gone, or was going, without us.
+    Going,
+    /// It no longer refers to the parent.
+    Relabelled,
+    /// It was not tried: nothing is to be deleted any more.
+    Stopped,
+    /// Others wrote to it each time that it was about to be deleted.
+    Contended,
+}
+
+impl Applier {
+    /// Deletes targets in parallel, each by a call that names its uid and version, as long as
+    /// `goes_on` says so.
+    pub(crate) async fn delete(
+        &self,
+        revision: &Revision,
+        parent: &ResourceId,
+        targets: Vec<Target>,
+        goes_on: impl Fn() -> bool,
+    ) -> FanOut {
+        let goes_on = &goes_on;
+        let deletes = targets.into_iter().map(|target| async move {
+            let fate = self.delete_one(revision, parent, &target, goes_on).await;
+            (target, fate)
+        });
+        let mut fates = stream::iter(deletes).buffer_unordered(self.concurrency);
+        let mut fan_out = FanOut::default();
+        while let Some((target, fate)) = fates.next().await {
+            match fate {
+                Ok(Fate::Deleted) => *fan_out.deleted.entry(target.place.0).or_default() += 1,
+                Ok(Fate::Contended) => fan_out.contended = true,
+                Ok(Fate::Going | Fate::Relabelled | Fate::Stopped) => {}
+                Err(refusal) => fan_out.failed.push((target.dependent, refusal)),
+            }
+        }
+        fan_out
+    }
+
+    async fn delete_one(
+        &self,
+        revision: &Revision,
+        parent: &ResourceId,
+        target: &Target,
+        goes_on: &impl Fn() -> bool,
+    ) -> Result<Fate, Refusal> {
+        let declared = &revision.stages[target.place.0].dependents[target.place.1];
+        let id = &target.dependent.id;
+        let endpoint = match self.loader.endpoint(&declared.kind, id).await {
+            Ok(endpoint) => endpoint,
+            Err(Error::Discover { refusal, .. }) => return Err(refusal),
+            Err(_) => return Err(Refusal::NoPath),
+        };
+        let Ok(Some(wanted)) = lookup(declared, parent, Scope::of(endpoint.namespaced)) else {
+            return Ok(Fate::Relabelled);
+        };
+        let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
+        loop {
+            let pass = self.pace.enter().await;
+            if !goes_on() {
+                return Ok(Fate::Stopped);
+            }
+            let request = endpoint.delete(
+                id.namespace.as_deref(),
+                &id.name,
+                &id.uid,
+                &version,
+                policy(target.propagation),
+            );
+            match self.loader.server.call::<IgnoredAny>(request).await {
+                Ok(IgnoredAny) => {
+                    pass.taken();
+                    return Ok(Fate::Deleted);
+                }
+                Err(Refusal::NoObject) => return Ok(Fate::Going),
+                Err(Refusal::Overloaded { after }) if overloads < OVERLOADS => {
+                    pass.overloaded(after);
+                    overloads += 1;
+                }
+                Err(Refusal::Conflict) => {
+                    contentions += 1;
+                    match self.look_again(&endpoint, id, declared.label.as_str(), &wanted).await? {
+                        Again::Fate(fate) => return Ok(fate),
+                        // Nobody has changed it, so that it is not this that the server refuses.
+                        Again::Version(same) if same == version => return Err(Refusal::Conflict),
+                        Again::Version(_) if contentions > CONTENTIONS => return Ok(Fate::Contended),
+                        Again::Version(newer) => version = newer,
+                    }
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    /// What a conflict was about: the version, or the uid.
+    async fn look_again(
+        &self,
+        endpoint: &Endpoint,
+        id: &ResourceId,
+        label: &str,
+        wanted: &Lookup,
+    ) -> Result<Again, Refusal> {
+        let request = endpoint.get(id.namespace.as_deref(), &id.name);
+        let metadata = match self.loader.server.call::<Object>(request).await {
+            Ok(object) => object.metadata,
+            Err(Refusal::NoObject) => return Ok(Again::Fate(Fate::Going)),
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(match () {
+            () if metadata.uid != id.uid => Again::Fate(Fate::Going),
+            () if metadata.deletion_timestamp.is_some() => Again::Fate(Fate::Going),
+            () if metadata.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
+            () => Again::Version(metadata.resource_version),
+        })
+    }
+
+    /// Writes a deletion's record on its parent, and answers the parent as it is with it; `None` if
+    /// the parent is another by now.
+    ///
+    /// The uid in the patch is a precondition: it cannot be changed, so a patch that names another
+    /// is refused. The version is none, because a record must be written however often others write.
+    pub(crate) async fn record(
+        &self,
+        rule: &Rule,
+        parent: &LiveParent,
+        record: &ParentRecord,
+    ) -> Result<Option<LiveParent>, Error> {
+        let id = &parent.id;
+        let failed = |refusal| Error::Record { resource: id.clone(), refusal };
+        let endpoint = self.loader.endpoint(&rule.parent, id).await?;
+        let text = serde_json::to_string(record)
+            .map_err(|error| failed(Refusal::Unreadable { reason: error.to_string() }))?;
+        let patch = json!({
+            "metadata": { "uid": id.uid, "annotations": { record_annotation(&rule.name): text } },
+        });
+        let request = endpoint.merge_patch(id.namespace.as_deref(), &id.name, &patch);
+        match self.loader.server.call::<Object>(request).await {
+            Ok(object) => Ok(Some(as_parent(object.metadata, &id.kind))),
+            Err(Refusal::NoObject | Refusal::Conflict) => Ok(None),
+            // The uid cannot be changed; or the object is invalid by new rules of its schema, which
+            // the next read tells apart.
+            Err(refusal @ Refusal::Unprocessable { .. }) => {
+                match self.loader.parent(&rule.parent, id).await? {
+                    Some(live) if live.id.uid == id.uid => Err(failed(refusal)),
+                    _ => Ok(None),
+                }
+            }
+            Err(refusal) => Err(failed(refusal)),
+        }
+    }
+
+    /// Takes our finalizer off a parent, if it still is what the last read showed. It is tried once:
+    /// another try would go by lists that were made before somebody changed the parent.
+    ///
+    /// Answers whether it is off. `false`: the parent is not what it was; everything is to be looked
+    /// at again.
+    pub(crate) async fn release(&self, rule: &Rule, parent: &LiveParent) -> Result<bool, Error> {
+        let id = &parent.id;
+        let Some(patch) = release_patch(parent, &rule.finalizer) else { return Ok(true) };
+        let endpoint = self.loader.endpoint(&rule.parent, id).await?;
+        let request = endpoint.json_patch(id.namespace.as_deref(), &id.name, &patch);
+        match self.loader.server.call::<IgnoredAny>(request).await {
+            Ok(IgnoredAny) | Err(Refusal::NoObject) => Ok(true),
+            Err(Refusal::Conflict) => Ok(false),
+            // A test has failed: somebody has changed the parent, or it is another. Or nobody has,
+            // and it is the parent itself that is invalid by new rules of its schema.
+            Err(refusal @ Refusal::Unprocessable { .. }) => match self.loader.parent(&rule.parent, id).await?
+            {
+                Some(live) if live.id.uid == id.uid && live.version == parent.version => {
+                    Err(Error::Release { resource: id.clone(), refusal })
+                }
+                _ => Ok(false),
+            },
+            Err(refusal) => Err(Error::Release { resource: id.clone(), refusal }),
+        }
+    }
+
+    /// Whether all of these still wait as the graph said.
+    pub(crate) async fn are_unchanged(&self, members: &[Member]) -> Result<bool, Error> {
+        for member in members {
+            let Some(live) = self.loader.parent(&member.kind, &member.id).await? else { return Ok(false) };
+            let finalizers = live.finalizers.into_iter().collect();
+            if live.id.uid != member.id.uid || live.deleting.is_none() || member.finalizers != finalizers {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What is next for a target that had changed.
+enum Again {
+    Fate(Fate),
+    /// It still refers to the parent; this is its version now.
+    Version(String),
+}
+
+fn policy(propagation: Propagation) -> PropagationPolicy {
+    match propagation {
+        Propagation::Background => PropagationPolicy::Background,
+        Propagation::Foreground => PropagationPolicy::Foreground,
+    }
+}
+
+/// The patch that takes our finalizer off exactly this state of exactly this object. `None` if it
+/// is not on it.
+fn release_patch(parent: &LiveParent, finalizer: &str) -> Option<Value> {
+    let index = parent.finalizers.iter().position(|one| one == finalizer)?;
+    let path = format!("/metadata/finalizers/{index}");
+    Some(json!([
+        { "op": "test", "path": "/metadata/uid", "value": parent.id.uid },
+        { "op": "test", "path": "/metadata/deletionTimestamp", "value": parent.deleting },
+        { "op": "test", "path": "/metadata/resourceVersion", "value": parent.version },
+        { "op": "test", "path": path, "value": finalizer },
+        { "op": "remove", "path": path },
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parent;
+
+    #[test]
+    fn the_patch_tests_who_it_is_that_it_goes_and_that_nothing_has_changed() {
+        let mut held = parent("p");
+        held.finalizers.insert(0, "other.example.com/x".to_owned());
+        let patch = release_patch(&held, "cascade.rewitness.dev/project").unwrap();
+        let paths: Vec<_> = patch.as_array().unwrap().iter().map(|op| op["path"].as_str().unwrap()).collect();
+        assert_eq!(
+            paths,
+            [
+                "/metadata/uid",
+                "/metadata/deletionTimestamp",
+                "/metadata/resourceVersion",
+                "/metadata/finalizers/1",
+                "/metadata/finalizers/1",
+            ]
+        );
+        assert_eq!(release_patch(&held, "cascade.rewitness.dev/other"), None);
+    }
+}

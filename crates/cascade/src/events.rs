@@ -1,0 +1,296 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rewitness_crds::cascade::{StageCount, confirm_annotation};
+use rewitness_messaging::{Kind, Timestamp};
+
+use super::ledger::blocks;
+use super::plan::Refused;
+use super::report::{Report, Standing, being_deleted};
+use super::waits::{Cause, Wait};
+
+/// How long a block is not told again for the same cause. Kubernetes forgets Events after an hour.
+const AGAIN_SECONDS: i64 = 3600;
+
+/// How many causes of one stage are told. More than that are no news any more.
+const CAUSES: usize = 32;
+
+/// How many waits a note names.
+const NAMED: usize = 3;
+
+/// How many bytes a note has at most. The API allows 1024; whoever writes it may add some words.
+const NOTE: usize = 960;
+
+/// What people are told of a deletion, on the parent or on the Cascade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whose Event it is.
+    pub about: About,
+    /// Whether somebody should have a look.
+    pub severity: Severity,
+    /// The word for it.
+    pub reason: Reason,
+    /// The same for people; at most 960 bytes.
+    pub note: String,
+}
+
+/// Whose Event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The parent's.
+    Parent,
+    /// The Cascade's.
+    Cascade,
+}
+
+/// Whether somebody should have a look: the type of a Kubernetes Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// All is well.
+    Normal,
+    /// It may not end by itself.
+    Warning,
+}
+
+impl Severity {
+    /// As the API has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+/// What happened, from a fixed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The parent is kept until its dependents are gone.
+    DeletionHeld,
+    /// The deletion has come to a stage.
+    StageStarted,
+    /// A dependent stays that does not go by itself.
+    DependentBlocked,
+    /// A person has to confirm the deletion.
+    LimitExceeded,
+    /// Nothing refers to the parent any more, and it may go.
+    CascadeFinished,
+}
+
+impl Reason {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeletionHeld => "DeletionHeld",
+            Self::StageStarted => "StageStarted",
+            Self::DependentBlocked => "DependentBlocked",
+            Self::LimitExceeded => "LimitExceeded",
+            Self::CascadeFinished => "CascadeFinished",
+        }
+    }
+}
+
+/// What has been told of the deletion of one parent, so that nothing is told twice.
+///
+/// # Guarantees
+///
+/// - A look that finds nothing new tells nothing, however often it is made.
+/// - Dependents are never told of one by one: at most six Events come of one report.
+/// - A cause that blocks is told once, and again each hour while it lasts.
+///
+/// # Caveats
+///
+/// It ends with the process. After a restart a deletion that is under way is told of again from the
+/// stage that it is in.
+///
+/// ```
+/// use rewitness_cascade::{About, Report, Reason, Standing, Story};
+/// # use rewitness_messaging::{Kind, ResourceId, Timestamp};
+/// # let web = ResourceId {
+/// #     kind: Kind::new("example.com", "Project"), namespace: None, name: "web".into(), uid: "u1".into(),
+/// # };
+/// # let standing = Standing::Deleting { stage: "workloads".into(), count: 3 };
+/// # let report = Report {
+/// #     parent: web, since: None, at: Timestamp::UNIX_EPOCH, standing, confirmation: None, revision: None,
+/// # };
+///
+/// let mut story = Story::default();
+/// let told = story.tell("project", &report);
+/// assert_eq!((told[2].about, told[2].reason), (About::Parent, Reason::StageStarted));
+/// assert_eq!(told[2].note, "Cascade project: stage workloads: 3 dependents are being deleted");
+/// assert!(story.tell("project", &report).is_empty());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    held: bool,
+    stage: Option<Arc<str>>,
+    refused: Option<String>,
+    /// What blocks the stage, and when it was told.
+    blocked: BTreeMap<Obstacle, Timestamp>,
+}
+
+/// A cause as far as it makes a difference to people. The server's words are no part of it: they
+/// may name each object that they are about.
+type Obstacle = (Kind, &'static str, Vec<String>);
+
+/// What happened, told on both objects.
+struct Occurrence {
+    severity: Severity,
+    reason: Reason,
+    text: String,
+}
+
+impl Story {
+    /// What is to be told now that a deletion stands like this: first what happened first.
+    pub fn tell(&mut self, cascade: &str, report: &Report) -> Vec<Event> {
+        let mut told = Vec::new();
+        match &report.standing {
+            Standing::Left => {}
+            Standing::Finished { stages, authorised } => told.push(finished(stages, *authorised)),
+            Standing::Refused(refused) => self.refuse(cascade, report, refused, &mut told),
+            Standing::Deleting { stage, count } => {
+                self.refused = None;
+                self.hold(report, &mut told);
+                self.start(stage, &being_deleted(*count), &mut told);
+            }
+            Standing::Waiting { stage, waits } => {
+                self.refused = None;
+                self.hold(report, &mut told);
+                let left: u64 = waits.iter().map(|wait| wait.count).sum();
+                self.start(stage, &format!("waits for {left} dependents to go"), &mut told);
+                self.block(stage, waits, report.at, &mut told);
+            }
+        }
+        told.iter().flat_map(|occurrence| occurrence.on_both(cascade, report)).collect()
+    }
+
+    /// A deletion that had begun before this process was told of by whoever began it.
+    fn hold(&mut self, report: &Report, told: &mut Vec<Occurrence>) {
+        if !std::mem::replace(&mut self.held, true) && report.revision.is_none() {
+            told.push(Occurrence::normal(
+                Reason::DeletionHeld,
+                "the deletion is held until all that refers to the parent is gone",
+            ));
+        }
+    }
+
+    fn refuse(&mut self, cascade: &str, report: &Report, refused: &Refused, told: &mut Vec<Occurrence>) {
+        let text = match refused {
+            Refused::Unconfirmed(unconfirmed) => {
+                self.hold(report, told);
+                let annotation = confirm_annotation(cascade);
+                format!("nothing is deleted yet: {refused} ({annotation}={})", unconfirmed.hash)
+            }
+            _ => format!("the deletion is held, and does not go on: {refused}"),
+        };
+        let reason = match refused {
+            Refused::Unconfirmed(_) => Reason::LimitExceeded,
+            _ => Reason::DeletionHeld,
+        };
+        self.held = true;
+        if self.refused.as_ref() != Some(&text) {
+            told.push(Occurrence::warning(reason, text.clone()));
+        }
+        self.refused = Some(text);
+    }
+
+    fn start(&mut self, stage: &Arc<str>, text: &str, told: &mut Vec<Occurrence>) {
+        if stage.is_empty() || self.stage.as_ref() == Some(stage) {
+            return;
+        }
+        self.stage = Some(stage.clone());
+        self.blocked.clear();
+        told.push(Occurrence::normal(Reason::StageStarted, format!("stage {stage}: {text}")));
+    }
+
+    /// What was told is kept while the stage lasts, also when it has ended: a cause that comes and
+    /// goes with each try is no news.
+    fn block(&mut self, stage: &str, waits: &[Wait], now: Timestamp, told: &mut Vec<Occurrence>) {
+        let blocking: Vec<&Wait> = waits.iter().filter(|wait| blocks(wait, now)).collect();
+        let obstacles: BTreeSet<Obstacle> = blocking.iter().map(|wait| obstacle(wait)).collect();
+        let is_news = |one: &Obstacle| match self.blocked.get(one) {
+            Some(at) => now.as_second() - at.as_second() >= AGAIN_SECONDS,
+            None => self.blocked.len() < CAUSES,
+        };
+        if !obstacles.iter().any(is_news) {
+            return;
+        }
+        // One Event tells of all, so that all are told from now on.
+        self.blocked.extend(obstacles.into_iter().take(CAUSES).map(|one| (one, now)));
+        let mut said: Vec<String> = blocking.iter().take(NAMED).map(ToString::to_string).collect();
+        if blocking.len() > NAMED {
+            said.push(format!("and {} more causes", blocking.len() - NAMED));
+        }
+        let who = if stage.is_empty() { "the deletion".to_owned() } else { format!("stage {stage}") };
+        let text = format!("{who} waits for {}", said.join("; "));
+        told.push(Occurrence::warning(Reason::DependentBlocked, text));
+    }
+}
+
+fn obstacle(wait: &Wait) -> Obstacle {
+    let finalizers = match &wait.cause {
+        Cause::Finalizers { finalizers } => finalizers.clone(),
+        _ => Vec::new(),
+    };
+    (wait.kind.clone(), wait.cause.as_str(), finalizers)
+}
+
+/// What was deleted is counted after the deletes, so that a count is what was deleted at least.
+fn finished(stages: &[StageCount], authorised: Option<u64>) -> Occurrence {
+    let counted: u64 = stages.iter().map(|stage| stage.deleted).sum();
+    let by_stage: Vec<String> = stages
+        .iter()
+        .filter(|stage| stage.deleted > 0)
+        .map(|stage| format!("{} in stage {}", stage.deleted, stage.name))
+        .collect();
+    let by_stage = by_stage.join(", ");
+    let what = match authorised {
+        None if counted == 0 => "nothing was deleted".to_owned(),
+        Some(all) if counted == 0 => {
+            format!("{all} were to be deleted, and how many of them were by the Cascade is not recorded")
+        }
+        Some(all) if counted < all => {
+            format!("{all} were to be deleted, and at least these were: {by_stage}")
+        }
+        _ => format!("deleted: {by_stage}"),
+    };
+    let text = format!("nothing refers to the parent any more, so it may go; {what}");
+    Occurrence::normal(Reason::CascadeFinished, text)
+}
+
+impl Occurrence {
+    fn normal(reason: Reason, text: impl Into<String>) -> Self {
+        Self { severity: Severity::Normal, reason, text: text.into() }
+    }
+
+    fn warning(reason: Reason, text: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, reason, text: text.into() }
+    }
+
+    /// On each of the two objects the other is named.
+    fn on_both(&self, cascade: &str, report: &Report) -> [Event; 2] {
+        let event = |about, other: String| Event {
+            about,
+            severity: self.severity,
+            reason: self.reason,
+            note: clip(format!("{other}: {}", self.text)),
+        };
+        [event(About::Parent, format!("Cascade {cascade}")), event(About::Cascade, report.parent.to_string())]
+    }
+}
+
+fn clip(mut note: String) -> String {
+    const MORE: &str = "…";
+    if note.len() > NOTE {
+        let mut end = NOTE - MORE.len();
+        while !note.is_char_boundary(end) {
+            end -= 1;
+        }
+        note.truncate(end);
+        note.push_str(MORE);
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests;

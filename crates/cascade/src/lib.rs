@@ -1,0 +1,95 @@
+//! Cascade: when a parent is deleted, delete what refers to it, stage by stage, and let the parent
+//! go only when all of that is gone.
+//!
+//! ```no_run
+//! use rewitness_cascade::{Cascades, Config, MemoryRecords, Rule};
+//! use rewitness_messaging::{Handle, Queue};
+//!
+//! /// Follows a Cascade with any queue whose resources live on this client's server.
+//! fn follow(
+//!     queue: &impl Queue,
+//!     client: kube::Client,
+//!     cascade: &rewitness_crds::Cascade,
+//! ) -> Result<Handle, Box<dyn std::error::Error>> {
+//!     let rule = Rule::new(cascade)?;
+//!     let cascades = Cascades::new(client, Config::default());
+//!     let subscription = rule.subscription();
+//!     Ok(queue.subscribe(subscription, cascades.consumer(rule, MemoryRecords::default()))?)
+//! }
+//! ```
+//!
+//! # Guarantees
+//!
+//! Those of [`CascadeConsumer`]. What is next is decided by one pure function, from what was listed
+//! and then read; what it authorises is done with preconditions on uid and resourceVersion.
+//!
+//! # In reading order
+//!
+//! A [`Rule`] is what a Cascade says; `reference` finds what refers to a parent; `plan` decides what
+//! is next, with `limits` for what needs a person and `wait_graph` for parents that wait for each
+//! other; `load` reads, `apply` writes; [`Records`] and [`Ledger`] keep what is to be remembered and
+//! shown; [`CascadeConsumer`] puts them in a row; [`status()`] says it all in the Cascade's status.
+//! [`Preview`] is the same plan for people: what a deletion would take, without doing anything.
+//!
+//! # Types of kube in this API
+//!
+//! [`kube::Client`], of kube 5, as an argument of [`Cascades::new`]. Neither a TLS stack of kube nor a version of
+//! k8s-openapi is chosen here: the program does that by its features.
+
+mod api;
+mod apply;
+mod cascades;
+mod check;
+mod consumer;
+mod counts;
+mod dependent;
+mod error;
+mod events;
+mod handle;
+mod hash;
+mod hour;
+mod ledger;
+mod limits;
+mod load;
+mod pace;
+mod parent_record;
+mod parents;
+mod plan;
+mod planned;
+mod preview;
+mod previews;
+mod protection;
+mod records;
+mod reference;
+mod report;
+mod rights;
+mod rule;
+mod status;
+#[cfg(test)]
+mod testing;
+mod wait_graph;
+mod waits;
+
+pub use api::Refusal;
+pub use cascades::{Cascades, Config};
+pub use check::{RuleCheck, RuleNeeds};
+pub use consumer::{CascadeConsumer, wake_key};
+pub use counts::{Approximate, CountTable, Referred};
+pub use error::Error;
+pub use events::{About, Event, Reason, Severity, Story};
+pub use handle::RuleHandle;
+pub use hour::HourWindow;
+pub use ledger::Ledger;
+pub use limits::{Excess, Unconfirmed};
+pub use parents::ParentReference;
+pub use plan::Refused;
+pub use planned::{CountSource, CountTables};
+pub use preview::{Begun, Found, Preview, PreviewKind, PreviewStage};
+pub use protection::Protection;
+pub use records::{MemoryRecords, Records};
+pub use reference::Unclear;
+pub use report::{Report, Standing};
+pub use rights::{Right, policy_rules};
+pub use rule::{InvalidRule, Rule};
+pub use status::{Facts, Warning, keep_revision, status};
+pub use waits::{Cause, Wait};

@@ -1,0 +1,264 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rewitness_crds::cascade::Action;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::api::{Endpoint, Refusal, Server, post_document};
+
+/// How many missing rights, or rules that grant them, one message names.
+const NAMED: usize = 12;
+
+/// A right that a rule needs.
+///
+/// ```
+/// use rewitness_cascade::Right;
+///
+/// let right = Right::new("delete", "compute.example.com", "clusters");
+/// assert_eq!(right.to_string(), "delete clusters.compute.example.com");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// The group; empty for the core group.
+    pub group: String,
+    /// The plural; with a subresource as `cascades/status`.
+    pub resource: String,
+    /// On the object of this name; on all if `None`.
+    pub name: Option<String>,
+    /// The verb.
+    pub verb: &'static str,
+    /// In this namespace; everywhere if `None`.
+    pub namespace: Option<String>,
+}
+
+impl Right {
+    /// A right everywhere.
+    pub fn new(verb: &'static str, group: &str, resource: &str) -> Self {
+        Self { group: group.to_owned(), resource: resource.to_owned(), name: None, verb, namespace: None }
+    }
+
+    /// The same right on the object of this name alone.
+    ///
+    /// # Caveats
+    ///
+    /// `list` and `watch` are granted so to who selects by the field `metadata.name`, and `create`
+    /// never is.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The plural and the subresource; that is empty if there is none.
+    pub fn parts(&self) -> (&str, &str) {
+        self.resource.split_once('/').unwrap_or((&self.resource, ""))
+    }
+}
+
+/// `delete clusters.compute.example.com in team-a`, as `kubectl auth can-i` knows it; a subresource or
+/// a name follows after a slash.
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (plural, subresource) = self.parts();
+        write!(f, "{} {plural}", self.verb)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        for part in [Some(subresource).filter(|part| !part.is_empty()), self.name.as_deref()] {
+            part.map_or(Ok(()), |part| write!(f, "/{part}"))?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in {namespace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The rules of a ClusterRole that grant these rights, and nothing more, as YAML: one for each
+/// resource, or for each that is named. In which namespaces is not said.
+///
+/// ```
+/// use rewitness_cascade::{Right, policy_rules};
+///
+/// let rights = ["list", "delete"].map(|verb| Right::new(verb, "apps", "deployments"));
+/// assert_eq!(
+///     policy_rules(&rights),
+///     "- apiGroups: [\"apps\"]\n  resources: [\"deployments\"]\n  verbs: [\"delete\", \"list\"]\n",
+/// );
+/// let named = [Right::new("get", "apps", "deployments").named("web")];
+/// assert!(policy_rules(&named).contains("resourceNames: [\"web\"]"));
+/// ```
+pub fn policy_rules(rights: &[Right]) -> String {
+    let rule = |grant: Grant<'_>| {
+        let names = match &*grant.names {
+            [] => String::new(),
+            names => format!("  resourceNames: [{}]\n", quoted(names)),
+        };
+        let Grant { group, resource, verbs, .. } = grant;
+        format!(
+            "- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n{names}  verbs: [{}]\n",
+            quoted(&verbs)
+        )
+    };
+    grants(rights).map(rule).collect()
+}
+
+/// The same in one line, of the first resources at least.
+pub(crate) fn policy_rules_in_line(rights: &[Right]) -> String {
+    let rule = |Grant { group, resource, names, verbs }: Grant<'_>| {
+        let names = match &*names {
+            [] => String::new(),
+            names => format!("resourceNames: [{}], ", quoted(names)),
+        };
+        let verbs = quoted(&verbs);
+        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], {names}verbs: [{verbs}]}}")
+    };
+    some(grants(rights).map(rule))
+}
+
+/// The first of some texts, and how many more there are.
+pub(crate) fn some(texts: impl Iterator<Item = String>) -> String {
+    let mut texts: Vec<String> = texts.collect();
+    if texts.len() > NAMED {
+        let more = format!("and {} more", texts.len() - NAMED);
+        texts.truncate(NAMED);
+        texts.push(more);
+    }
+    texts.join(", ")
+}
+
+/// What may be done to a resource, or to the objects of these names alone.
+struct Grant<'a> {
+    group: &'a str,
+    resource: &'a str,
+    names: Vec<&'a str>,
+    verbs: Vec<&'a str>,
+}
+
+/// The fewest grants that give these rights. Objects on which the same may be done share one.
+fn grants(rights: &[Right]) -> impl Iterator<Item = Grant<'_>> {
+    let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        let on = (&*right.group, &*right.resource, right.name.as_deref());
+        verbs.entry(on).or_default().insert(right.verb);
+    }
+    let mut grants: BTreeMap<(&str, &str, bool, BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
+    for ((group, resource, name), verbs) in verbs {
+        grants.entry((group, resource, name.is_some(), verbs)).or_default().extend(name);
+    }
+    let grant = |((group, resource, _, verbs), names): ((_, _, bool, BTreeSet<_>), Vec<_>)| Grant {
+        group,
+        resource,
+        names,
+        verbs: verbs.into_iter().collect(),
+    };
+    grants.into_iter().map(grant)
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a rule needs: parents are held, read and released; dependents are listed, and watched for
+/// the counts; those that are to be deleted are read again and deleted.
+pub(crate) fn rights_for(
+    parent: &Endpoint,
+    parent_namespaces: Option<&[String]>,
+    dependents: &[(Endpoint, Action)],
+    within: Option<&[String]>,
+) -> BTreeSet<Right> {
+    let of = |endpoint: &Endpoint, verbs: &[&'static str], namespace: Option<&String>| {
+        verbs
+            .iter()
+            .map(|verb| Right {
+                namespace: namespace.filter(|_| endpoint.namespaced).cloned(),
+                ..Right::new(verb, &endpoint.group, &endpoint.plural)
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut rights = BTreeSet::new();
+    for namespace in places(parent_namespaces) {
+        rights.extend(of(parent, &["get", "list", "watch", "patch"], namespace));
+    }
+    for (endpoint, action) in dependents {
+        for namespace in places(within) {
+            rights.extend(of(endpoint, &["list", "watch"], namespace));
+            if *action == Action::Delete {
+                rights.extend(of(endpoint, &["get", "delete"], namespace));
+            }
+        }
+    }
+    if parent.group.contains('.') {
+        let definition = Right::new("get", "apiextensions.k8s.io", "customresourcedefinitions");
+        rights.insert(definition.named(format!("{}.{}", parent.plural, parent.group)));
+    }
+    rights
+}
+
+/// Each of these namespaces; `None`, which is everywhere, if there are none to be named.
+fn places(namespaces: Option<&[String]>) -> Vec<Option<&String>> {
+    namespaces.map_or_else(|| vec![None], |names| names.iter().map(Some).collect())
+}
+
+#[derive(Deserialize)]
+struct Review {
+    #[serde(default)]
+    status: ReviewStatus,
+}
+
+#[derive(Default, Deserialize)]
+struct ReviewStatus {
+    #[serde(default)]
+    allowed: bool,
+}
+
+/// Whether the caller has a right, by a SelfSubjectAccessReview.
+pub(crate) async fn has(server: &Server, right: &Right) -> Result<bool, Refusal> {
+    let (plural, subresource) = right.parts();
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": { "resourceAttributes": {
+            "verb": right.verb, "group": right.group, "resource": plural, "subresource": subresource,
+            "name": right.name, "namespace": right.namespace,
+        } },
+    });
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    Ok(server.call::<Review>(post_document(path, &review)).await?.status.allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_objects_share_a_rule_with_those_alone_on_which_the_same_may_be_done() {
+        let crd = |verb, name| Right::new(verb, "x", "crds").named(name);
+        let rights = [
+            crd("get", "a"),
+            crd("get", "b"),
+            crd("patch", "b"),
+            crd("get", "c"),
+            Right::new("list", "x", "crds"),
+        ];
+        let of = |names: &str, verbs: &str| {
+            format!("- apiGroups: [\"x\"]\n  resources: [\"crds\"]\n{names}  verbs: [{verbs}]\n")
+        };
+        let expected = [
+            of("", r#""list""#),
+            of("  resourceNames: [\"a\", \"c\"]\n", r#""get""#),
+            of("  resourceNames: [\"b\"]\n", r#""get", "patch""#),
+        ];
+        assert_eq!(policy_rules(&rights), expected.concat());
+    }
+
+    #[test]
+    fn a_right_is_said_as_kubectl_knows_it() {
+        for (right, expected) in [
+            (Right::new("get", "", "pods"), "get pods"),
+            (Right::new("patch", "x.y", "as/status"), "patch as.x.y/status"),
+            (Right::new("get", "x.y", "as").named("b"), "get as.x.y/b"),
+        ] {
+            assert_eq!(right.to_string(), expected);
+        }
+    }
+}

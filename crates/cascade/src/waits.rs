@@ -1,0 +1,222 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rewitness_crds::cascade::{Remaining, is_finalizer};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
+
+use super::dependent::{Dependent, Unlisted};
+
+/// How many dependents are named of each group.
+const EXAMPLES: usize = 3;
+
+/// Dependents of one kind that are left for one cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Their kind.
+    pub kind: Kind,
+    /// Why they are left.
+    pub cause: Cause,
+    /// How many they are; 0 if that is not known.
+    pub count: u64,
+    /// Since when the first of them is being deleted.
+    pub since: Option<Timestamp>,
+    /// Some of them.
+    pub examples: Vec<ResourceId>,
+}
+
+/// Why a dependent is left, or why it is not known whether any is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It is being deleted, and nothing but time is missing.
+    Terminating,
+    /// It is being deleted, and is kept by Cascades of which it is a parent itself.
+    Cascading {
+        /// Their finalizers.
+        finalizers: Vec<String>,
+    },
+    /// It is being deleted, and somebody keeps it.
+    Finalizers {
+        /// Whose finalizers.
+        finalizers: Vec<String>,
+    },
+    /// It is about to be deleted.
+    Due,
+    /// The rule leaves its deletion to somebody else.
+    AwaitsOthers,
+    /// It lives in a protected namespace.
+    Protected,
+    /// Its deletion was refused.
+    Refused {
+        /// The server's words.
+        message: String,
+    },
+    /// The server no longer has the kind.
+    NotServed,
+    /// The kind cannot be listed, for want of a right.
+    Forbidden {
+        /// The server's words.
+        message: String,
+    },
+    /// The kind cannot be listed.
+    Unlisted {
+        /// Why.
+        message: String,
+    },
+}
+
+impl Cause {
+    /// The word for it, from a fixed set.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Terminating => "Terminating",
+            Self::Cascading { .. } => "Cascading",
+            Self::Finalizers { .. } => "Finalizers",
+            Self::Due => "Due",
+            Self::AwaitsOthers => "AwaitsOthers",
+            Self::Protected => "Protected",
+            Self::Refused { .. } => "Refused",
+            Self::NotServed => "KindNotServed",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::Unlisted { .. } => "Unlisted",
+        }
+    }
+
+    /// Whether it ends by itself, as far as can be seen.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Terminating | Self::Cascading { .. } | Self::Due)
+    }
+
+    /// Why a dependent that is being deleted is still there.
+    pub(crate) fn of_terminating(dependent: &Dependent) -> Self {
+        let finalizers = dependent.finalizers.clone();
+        match () {
+            () if finalizers.is_empty() => Self::Terminating,
+            () if finalizers.iter().all(|finalizer| is_finalizer(finalizer)) => {
+                Self::Cascading { finalizers }
+            }
+            () => Self::Finalizers { finalizers },
+        }
+    }
+
+    pub(crate) fn of_unlisted(unlisted: &Unlisted) -> Self {
+        match unlisted {
+            Unlisted::NotServed => Self::NotServed,
+            Unlisted::Forbidden { message } => Self::Forbidden { message: message.clone() },
+            Unlisted::Failed { message } => Self::Unlisted { message: message.clone() },
+            Unlisted::Unclear(unclear) => Self::Unlisted { message: unclear.to_string() },
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Terminating => f.write_str("being deleted"),
+            Self::Cascading { finalizers } => {
+                write!(f, "being deleted, with dependents of its own ({})", finalizers.join(", "))
+            }
+            Self::Finalizers { finalizers } => write!(f, "kept by the finalizer {}", finalizers.join(", ")),
+            Self::Due => f.write_str("about to be deleted"),
+            Self::AwaitsOthers => f.write_str("left to somebody else by action: Wait"),
+            Self::Protected => f.write_str("in a protected namespace; never deleted"),
+            Self::Refused { message } => write!(f, "refused: {message}"),
+            Self::NotServed => f.write_str(
+                "not served; bring the kind back, or drop it from the rule before a deletion begins",
+            ),
+            Self::Forbidden { message } => write!(f, "cannot be listed: {message}"),
+            Self::Unlisted { message } => write!(f, "cannot be listed: {message}"),
+        }
+    }
+}
+
+/// Groups dependents by kind and cause.
+pub(crate) fn group<'a>(dependents: impl IntoIterator<Item = (&'a Dependent, Cause)>) -> Vec<Wait> {
+    let mut groups: BTreeMap<(Kind, Cause), Wait> = BTreeMap::new();
+    for (dependent, cause) in dependents {
+        let key = (dependent.id.kind.clone(), cause);
+        let wait = groups.entry(key.clone()).or_insert_with(|| Wait {
+            kind: key.0,
+            cause: key.1,
+            count: 0,
+            since: None,
+            examples: Vec::new(),
+        });
+        wait.count += 1;
+        wait.since = [wait.since, dependent.deleting].into_iter().flatten().min();
+        if wait.examples.len() < EXAMPLES {
+            wait.examples.push(dependent.id.clone());
+        }
+    }
+    groups.into_values().collect()
+}
+
+impl From<&Wait> for Remaining {
+    fn from(wait: &Wait) -> Self {
+        let name = |id: &ResourceId| match &id.namespace {
+            Some(namespace) => format!("{namespace}/{}", id.name),
+            None => id.name.to_string(),
+        };
+        Self {
+            kind: wait.kind.to_string(),
+            count: wait.count,
+            cause: wait.cause.as_str().to_owned(),
+            message: wait.cause.to_string(),
+            since: wait.since,
+            examples: wait.examples.iter().map(name).collect(),
+        }
+    }
+}
+
+/// `3 Cluster.compute.example.com kept by the finalizer x/y (team-a/web, …)`, or `Cluster.compute.example.com: cannot
+/// be listed: …` of a kind as a whole.
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remaining = Remaining::from(self);
+        match self.count {
+            0 => write!(f, "{}: {}", remaining.kind, remaining.message)?,
+            count => write!(f, "{count} {} {}", remaining.kind, remaining.message)?,
+        }
+        if !self.examples.is_empty() {
+            let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
+            write!(f, " ({}{more})", remaining.examples.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{dependent, time};
+
+    #[test]
+    fn what_is_left_is_said_once_for_each_kind_and_cause() {
+        let deleting = |uid: &str, finalizers: &[&str]| Dependent {
+            deleting: Some(time(uid.len() as i64)),
+            finalizers: finalizers.iter().map(ToString::to_string).collect(),
+            ..dependent(uid)
+        };
+        let dependents = [
+            deleting("a", &["x/y"]),
+            deleting("bb", &["x/y"]),
+            deleting("c", &["x/y"]),
+            deleting("d", &["x/y"]),
+            deleting("e", &[]),
+            deleting("f", &["cascade.rewitness.dev/sub"]),
+            deleting("g", &["cascade.rewitness.dev/sub", "x/y"]),
+        ];
+        let waits = group(dependents.iter().map(|one| (one, Cause::of_terminating(one))));
+        let said: Vec<_> = waits.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "1 Cluster.example.com being deleted (team-a/e)",
+                "1 Cluster.example.com being deleted, with dependents of its own (cascade.rewitness.dev/sub) (team-a/f)",
+                "1 Cluster.example.com kept by the finalizer cascade.rewitness.dev/sub, x/y (team-a/g)",
+                "4 Cluster.example.com kept by the finalizer x/y (team-a/a, team-a/bb, team-a/c, …)",
+            ]
+        );
+        assert_eq!(waits[3].since, Some(time(1)));
+    }
+}

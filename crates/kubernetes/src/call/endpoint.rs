@@ -1,0 +1,293 @@
+use std::fmt;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request};
+use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
+use rewitness_messaging::{Kind, Uid};
+use serde_json::{Value, json};
+
+/// Plain JSON is the second choice, for aggregated API servers that cannot reduce to metadata.
+const LIST: HeaderValue = HeaderValue::from_static(
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+);
+const OBJECT: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON_PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
+const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+
+/// By which path a kind is served, and whether its objects live in namespaces.
+///
+/// ```
+/// use rewitness_kubernetes::call::Endpoint;
+/// use rewitness_messaging::Kind;
+///
+/// let widgets = Endpoint::of(&Kind::new("example.com", "Widget"), "v1", "widgets", true);
+/// assert_eq!(widgets.to_string(), "widgets.example.com");
+/// let request = widgets.get(Some("team-a"), "web");
+/// assert_eq!(request.uri(), "/apis/example.com/v1/namespaces/team-a/widgets/web");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// The group; empty for the core one.
+    pub group: String,
+    /// The version.
+    pub version: String,
+    /// The plural, as it stands in the path.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// Answers are the metadata alone, unless something else is said.
+impl Endpoint {
+    /// Where a version of its group serves a kind.
+    pub fn of(kind: &Kind, version: &str, plural: &str, namespaced: bool) -> Self {
+        Self {
+            group: kind.group.to_string(),
+            version: version.to_owned(),
+            plural: plural.to_owned(),
+            namespaced,
+        }
+    }
+
+    /// A page of a consistent list, in a namespace or everywhere: no `resourceVersion`, so that it is
+    /// at least as new as anything that was committed before the call. An empty selector selects
+    /// everything, and an empty token is the first page.
+    pub fn list(
+        &self,
+        namespace: Option<&str>,
+        selector: &str,
+        limit: u32,
+        continue_token: &str,
+    ) -> Request<Vec<u8>> {
+        let mut uri = Uri::new(self.collection(namespace));
+        uri.parameter("limit", limit);
+        if !continue_token.is_empty() {
+            uri.parameter("continue", continue_token);
+        }
+        uri.selector(selector);
+        get(uri.0, LIST)
+    }
+
+    /// A watch from a version on. The server ends it after `timeout`.
+    pub fn watch(
+        &self,
+        namespace: Option<&str>,
+        selector: &str,
+        version: &str,
+        timeout: Duration,
+    ) -> Request<Vec<u8>> {
+        let mut uri = Uri::new(self.collection(namespace));
+        uri.parameter("watch", true);
+        uri.parameter("allowWatchBookmarks", true);
+        uri.parameter("resourceVersion", version);
+        uri.parameter("timeoutSeconds", timeout.as_secs().max(1));
+        uri.selector(selector);
+        let mut request = get(uri.0, OBJECT);
+        // Kubernetes 1.37 compresses watches, one gzip member an event, which decoders of whole
+        // bodies do not follow.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        request
+    }
+
+    /// One object, as it is now.
+    pub fn get(&self, namespace: Option<&str>, name: &str) -> Request<Vec<u8>> {
+        get(self.object(namespace, name), OBJECT)
+    }
+
+    /// One object, whole.
+    pub fn get_whole(&self, namespace: Option<&str>, name: &str) -> Request<Vec<u8>> {
+        get(self.object(namespace, name), JSON)
+    }
+
+    /// A deletion that does nothing unless the object is exactly this one, in exactly this version.
+    pub fn delete(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        uid: &Uid,
+        version: &str,
+        propagation: PropagationPolicy,
+    ) -> Request<Vec<u8>> {
+        let preconditions =
+            Preconditions { uid: Some(uid.to_string()), resource_version: Some(version.to_owned()) };
+        let params = DeleteParams {
+            propagation_policy: Some(propagation),
+            preconditions: Some(preconditions),
+            ..DeleteParams::default()
+        };
+        let mut body = json!(params);
+        // Without them an API server of another group would have to guess.
+        body["apiVersion"] = "v1".into();
+        body["kind"] = "DeleteOptions".into();
+        with_body(Method::DELETE, self.object(namespace, name), JSON, &body)
+    }
+
+    /// A JSON patch (RFC 6902) of one object.
+    pub fn json_patch(&self, namespace: Option<&str>, name: &str, patch: &Value) -> Request<Vec<u8>> {
+        with_body(Method::PATCH, self.object(namespace, name), JSON_PATCH, patch)
+    }
+
+    /// A merge patch (RFC 7386) of one object.
+    pub fn merge_patch(&self, namespace: Option<&str>, name: &str, patch: &Value) -> Request<Vec<u8>> {
+        with_body(Method::PATCH, self.object(namespace, name), MERGE_PATCH, patch)
+    }
+
+    fn collection(&self, namespace: Option<&str>) -> String {
+        let (root, plural) = (root(&self.group, &self.version), &self.plural);
+        match namespace {
+            Some(namespace) if self.namespaced => {
+                format!("{root}/namespaces/{}/{plural}", encoded(namespace))
+            }
+            _ => format!("{root}/{plural}"),
+        }
+    }
+
+    fn object(&self, namespace: Option<&str>, name: &str) -> String {
+        format!("{}/{}", self.collection(namespace), encoded(name))
+    }
+}
+
+/// The plural with its group, as `kubectl auth can-i` and RBAC know it: `widgets.example.com`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.group {
+            "" => f.write_str(&self.plural),
+            group => write!(f, "{}.{group}", self.plural),
+        }
+    }
+}
+
+/// The path where a version of a group is served.
+pub fn root(group: &str, version: &str) -> String {
+    match group {
+        "" => format!("/api/{version}"),
+        group => format!("/apis/{group}/{version}"),
+    }
+}
+
+/// Whatever is at a path, in the form that is asked for.
+pub fn get(path: String, accept: HeaderValue) -> Request<Vec<u8>> {
+    request(Method::GET, path, accept, Vec::new())
+}
+
+/// Any document of the server, as JSON.
+pub fn get_document(path: String) -> Request<Vec<u8>> {
+    get(path, JSON)
+}
+
+/// A document that is posted, as a review is.
+pub fn post_document(path: &str, document: &Value) -> Request<Vec<u8>> {
+    with_body(Method::POST, path.to_owned(), JSON, document)
+}
+
+fn with_body(method: Method, uri: String, content: HeaderValue, body: &Value) -> Request<Vec<u8>> {
+    let accept = if method == Method::PATCH { OBJECT } else { JSON };
+    let mut request = request(method, uri, accept, body.to_string().into_bytes());
+    request.headers_mut().insert(CONTENT_TYPE, content);
+    request
+}
+
+fn request(method: Method, uri: String, accept: HeaderValue, body: Vec<u8>) -> Request<Vec<u8>> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    // Every part that comes from outside is percent-encoded, so this is a URI. Were it none after
+    // all, the request would go to the root path, and be refused there.
+    *request.uri_mut() = uri.parse().unwrap_or_default();
+    request.headers_mut().insert(ACCEPT, accept);
+    request
+}
+
+struct Uri(String);
+
+impl Uri {
+    fn new(path: String) -> Self {
+        Self(path)
+    }
+
+    fn parameter(&mut self, key: &str, value: impl fmt::Display) {
+        self.0.push(if self.0.contains('?') { '&' } else { '?' });
+        self.0.push_str(key);
+        self.0.push('=');
+        self.0.push_str(&encoded(&value.to_string()));
+    }
+
+    fn selector(&mut self, selector: &str) {
+        if !selector.is_empty() {
+            self.parameter("labelSelector", selector);
+        }
+    }
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986, and the colon that names of
+/// RBAC objects have.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
+                encoded.push(byte.into())
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn widgets() -> Endpoint {
+        Endpoint::of(&Kind::new("example.com", "Widget"), "v1", "widgets", true)
+    }
+
+    #[test]
+    fn a_list_is_consistent_paged_and_metadata_only() {
+        let request = widgets().list(Some("team"), "app=web,tier in (a,b)", 500, "a+b=");
+        assert_eq!(
+            request.uri(),
+            "/apis/example.com/v1/namespaces/team/widgets?limit=500&continue=a%2Bb%3D\
+             &labelSelector=app%3Dweb%2Ctier%20in%20%28a%2Cb%29"
+        );
+        assert!(!request.uri().to_string().contains("resourceVersion"));
+        assert!(request.headers()[ACCEPT].to_str().unwrap().contains("as=PartialObjectMetadataList"));
+    }
+
+    #[test]
+    fn a_watch_has_bookmarks_and_is_not_compressed() {
+        let request = widgets().watch(None, "", "17", Duration::from_secs(290));
+        assert_eq!(
+            request.uri(),
+            "/apis/example.com/v1/widgets?watch=true&allowWatchBookmarks=true&resourceVersion=17&timeoutSeconds=290"
+        );
+        assert_eq!(request.headers()[ACCEPT_ENCODING], "identity");
+    }
+
+    #[test]
+    fn names_cannot_leave_their_place_in_the_path() {
+        let core = Endpoint::of(&Kind::new("", "Node"), "v1", "nodes", false);
+        assert_eq!(core.get(Some("ignored"), "a/../b?c#d").uri(), "/api/v1/nodes/a%2F..%2Fb%3Fc%23d");
+        assert_eq!(core.get(None, "system:node").uri(), "/api/v1/nodes/system:node");
+    }
+
+    #[test]
+    fn a_deletion_names_the_uid_and_the_version() {
+        let request =
+            widgets().delete(Some("a"), "web/../x", &"u1".into(), "17", PropagationPolicy::Background);
+        assert_eq!(request.method(), Method::DELETE);
+        assert_eq!(request.uri(), "/apis/example.com/v1/namespaces/a/widgets/web%2F..%2Fx");
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": { "uid": "u1", "resourceVersion": "17" },
+            })
+        );
+    }
+}

@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Request};
+use kube::client::Body;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::Refusal;
+
+/// The API server. Every call ends in time, and none is repeated behind the caller's back.
+///
+/// # Assumptions
+///
+/// The client makes no retries of its own (`kube::Config::default_retry` is off), and reading has no
+/// timeout, which would cut a watch that is quiet.
+#[derive(Clone)]
+pub struct Server {
+    client: kube::Client,
+    timeout: Duration,
+}
+
+impl Server {
+    /// A server whose calls may take so long each.
+    pub fn new(client: kube::Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Makes a call, and reads what is of interest in its answer.
+    ///
+    /// # Errors
+    ///
+    /// What the server says, or what kept it from saying anything; [`Refusal::Unreadable`] if the
+    /// answer is no `T`.
+    pub async fn call<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Refusal> {
+        let body = self.bytes(request).await?;
+        serde_json::from_slice(&body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })
+    }
+
+    /// Makes a call, and has its whole answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::call`].
+    pub async fn bytes(&self, request: Request<Vec<u8>>) -> Result<Bytes, Refusal> {
+        self.in_time(async {
+            let body = self.send(request).await?;
+            body.collect_bytes().await.map_err(|error| Refusal::from_client(&error))
+        })
+        .await
+    }
+
+    /// Makes a call whose answer goes on; its beginning must come in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::call`].
+    pub async fn open(&self, request: Request<Vec<u8>>) -> Result<Body, Refusal> {
+        self.in_time(self.send(request)).await
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+        timeout(self.timeout, call).await.unwrap_or(Err(Refusal::Timeout { after: self.timeout }))
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Body, Refusal> {
+        let answer = self.client.send(request.map(Body::from)).await;
+        let answer = answer.map_err(|error| Refusal::from_client(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let retry_after = retry_after(answer.headers());
+        let body = answer.into_body().collect_bytes().await.unwrap_or_default();
+        Err(Refusal::from_answer(status, retry_after, &body))
+    }
+}
+
+/// Only whole seconds: the form with a date (RFC 9110, 10.2.3) is never sent by API servers, and
+/// would need clocks that agree.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
