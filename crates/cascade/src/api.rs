@@ -6,5 +6,5 @@ mod object;
 
 pub(crate) use kinds::{KindRef, Kinds, Served};
 pub(crate) use object::{LivePage, Metadata, Object};
-pub use rewitness_kubernetes::call::Refusal;
+pub use rewitness_kubernetes::call::ApiError;
 pub(crate) use rewitness_kubernetes::call::{Endpoint, Server, post_document};

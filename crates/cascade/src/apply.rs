@@ -9,15 +9,15 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::dependent::{Dependent, LiveParent};
+use super::limiter::Limiter;
 use super::load::{Loader, as_parent};
-use super::pace::Pace;
 use super::parent_record::ParentRecord;
 use super::plan::Target;
 use super::reference::{Lookup, Scope, lookup};
 use super::rule::{Revision, Rule};
 use super::wait_graph::Member;
 use crate::Error;
-use crate::api::{Endpoint, Object, Refusal};
+use crate::api::{ApiError, Endpoint, Object};
 
 /// How often one object is asked about again because others keep changing it.
 const CONTENTIONS: usize = 8;
@@ -28,7 +28,7 @@ const OVERLOADS: usize = 5;
 /// Does what a plan says.
 pub(crate) struct Applier {
     pub(crate) loader: Arc<Loader>,
-    pub(crate) pace: Pace,
+    pub(crate) limiter: Limiter,
     /// The most deletes in flight.
     pub(crate) concurrency: usize,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Applier {
 pub(crate) struct FanOut {
     /// How many were deleted, by stage.
     pub(crate) deleted: BTreeMap<usize, u64>,
-    pub(crate) failed: Vec<(Dependent, Refusal)>,
+    pub(crate) failed: Vec<(Dependent, ApiError)>,
     /// Whether others wrote to one of them so often that it is to be listed again.
     pub(crate) contended: bool,
 }
@@ -92,20 +92,20 @@ impl Applier {
         parent: &ResourceId,
         target: &Target,
         goes_on: &impl Fn() -> bool,
-    ) -> Result<Fate, Refusal> {
+    ) -> Result<Fate, ApiError> {
         let declared = &revision.stages[target.place.0].dependents[target.place.1];
         let id = &target.dependent.id;
         let endpoint = match self.loader.endpoint(&declared.kind, id).await {
             Ok(endpoint) => endpoint,
             Err(Error::Discover { refusal, .. }) => return Err(refusal),
-            Err(_) => return Err(Refusal::NoPath),
+            Err(_) => return Err(ApiError::NoPath),
         };
         let Ok(Some(wanted)) = lookup(declared, parent, Scope::of(endpoint.namespaced)) else {
             return Ok(Fate::Relabelled);
         };
         let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
         loop {
-            let pass = self.pace.enter().await;
+            let pass = self.limiter.enter().await;
             if !goes_on() {
                 return Ok(Fate::Stopped);
             }
@@ -121,17 +121,17 @@ impl Applier {
                     pass.taken();
                     return Ok(Fate::Deleted);
                 }
-                Err(Refusal::NoObject) => return Ok(Fate::Going),
-                Err(Refusal::Overloaded { after }) if overloads < OVERLOADS => {
+                Err(ApiError::NoObject) => return Ok(Fate::Going),
+                Err(ApiError::Overloaded { after }) if overloads < OVERLOADS => {
                     pass.overloaded(after);
                     overloads += 1;
                 }
-                Err(Refusal::Conflict) => {
+                Err(ApiError::Conflict) => {
                     contentions += 1;
                     match self.look_again(&endpoint, id, declared.label.as_str(), &wanted).await? {
                         Again::Fate(fate) => return Ok(fate),
                         // Nobody has changed it, so that it is not this that the server refuses.
-                        Again::Version(same) if same == version => return Err(Refusal::Conflict),
+                        Again::Version(same) if same == version => return Err(ApiError::Conflict),
                         Again::Version(_) if contentions > CONTENTIONS => return Ok(Fate::Contended),
                         Again::Version(newer) => version = newer,
                     }
@@ -148,11 +148,11 @@ impl Applier {
         id: &ResourceId,
         label: &str,
         wanted: &Lookup,
-    ) -> Result<Again, Refusal> {
+    ) -> Result<Again, ApiError> {
         let request = endpoint.get(id.namespace.as_deref(), &id.name);
         let metadata = match self.loader.server.call::<Object>(request).await {
             Ok(object) => object.metadata,
-            Err(Refusal::NoObject) => return Ok(Again::Fate(Fate::Going)),
+            Err(ApiError::NoObject) => return Ok(Again::Fate(Fate::Going)),
             Err(refusal) => return Err(refusal),
         };
         Ok(match () {
@@ -178,17 +178,17 @@ impl Applier {
         let failed = |refusal| Error::Record { resource: id.clone(), refusal };
         let endpoint = self.loader.endpoint(&rule.parent, id).await?;
         let text = serde_json::to_string(record)
-            .map_err(|error| failed(Refusal::Unreadable { reason: error.to_string() }))?;
+            .map_err(|error| failed(ApiError::Unreadable { reason: error.to_string() }))?;
         let patch = json!({
             "metadata": { "uid": id.uid, "annotations": { record_annotation(&rule.name): text } },
         });
         let request = endpoint.merge_patch(id.namespace.as_deref(), &id.name, &patch);
         match self.loader.server.call::<Object>(request).await {
             Ok(object) => Ok(Some(as_parent(object.metadata, &id.kind))),
-            Err(Refusal::NoObject | Refusal::Conflict) => Ok(None),
+            Err(ApiError::NoObject | ApiError::Conflict) => Ok(None),
             // The uid cannot be changed; or the object is invalid by new rules of its schema, which
             // the next read tells apart.
-            Err(refusal @ Refusal::Unprocessable { .. }) => {
+            Err(refusal @ ApiError::Unprocessable { .. }) => {
                 match self.loader.parent(&rule.parent, id).await? {
                     Some(live) if live.id.uid == id.uid => Err(failed(refusal)),
                     _ => Ok(None),
@@ -209,17 +209,18 @@ impl Applier {
         let endpoint = self.loader.endpoint(&rule.parent, id).await?;
         let request = endpoint.json_patch(id.namespace.as_deref(), &id.name, &patch);
         match self.loader.server.call::<IgnoredAny>(request).await {
-            Ok(IgnoredAny) | Err(Refusal::NoObject) => Ok(true),
-            Err(Refusal::Conflict) => Ok(false),
+            Ok(IgnoredAny) | Err(ApiError::NoObject) => Ok(true),
+            Err(ApiError::Conflict) => Ok(false),
             // A test has failed: somebody has changed the parent, or it is another. Or nobody has,
             // and it is the parent itself that is invalid by new rules of its schema.
-            Err(refusal @ Refusal::Unprocessable { .. }) => match self.loader.parent(&rule.parent, id).await?
-            {
-                Some(live) if live.id.uid == id.uid && live.version == parent.version => {
-                    Err(Error::Release { resource: id.clone(), refusal })
+            Err(refusal @ ApiError::Unprocessable { .. }) => {
+                match self.loader.parent(&rule.parent, id).await? {
+                    Some(live) if live.id.uid == id.uid && live.version == parent.version => {
+                        Err(Error::Release { resource: id.clone(), refusal })
+                    }
+                    _ => Ok(false),
                 }
-                _ => Ok(false),
-            },
+            }
             Err(refusal) => Err(Error::Release { resource: id.clone(), refusal }),
         }
     }

@@ -8,8 +8,8 @@ use super::check::{RuleCheck, RuleNeeds};
 use super::consumer::CascadeConsumer;
 use super::handle::RuleHandle;
 use super::hour::HourWindow;
+use super::limiter::Limiter;
 use super::load::Loader;
-use super::pace::Pace;
 use super::preview::Preview;
 use super::protection::Protection;
 use super::records::Records;
@@ -43,7 +43,7 @@ impl Default for Config {
     }
 }
 
-/// What all Cascades of a process share: the way to the API server, its pace, and who waits for
+/// What all Cascades of a process share: the way to the API server, its limiter, and who waits for
 /// whom. Make one.
 #[derive(Clone)]
 pub struct Cascades(Arc<Shared>);
@@ -68,7 +68,7 @@ impl Cascades {
         let loader = Arc::new(Loader { kinds: Kinds::new(server.clone()), server });
         let applier = Applier {
             loader: loader.clone(),
-            pace: Pace::new(config.concurrency),
+            limiter: Limiter::new(config.concurrency),
             concurrency: config.concurrency.max(1),
         };
         Self(Arc::new(Shared { loader, applier, config, graph: Mutex::default() }))

@@ -20,7 +20,7 @@ use super::rule::{Revision, Rule, Stage};
 use super::wait_graph::Member;
 use super::waits::{Cause, Wait, group};
 use crate::Error;
-use crate::api::Refusal;
+use crate::api::ApiError;
 
 /// Follows one rule: deletes the dependents of each parent that is being deleted, stage by stage,
 /// and takes the rule's finalizer off when all of them are gone.
@@ -387,6 +387,6 @@ fn revision(rule: &Rule, record: Option<ParentRecord>) -> Result<Arc<Revision>, 
     }
 }
 
-fn refused(refusal: &Refusal) -> Cause {
+fn refused(refusal: &ApiError) -> Cause {
     Cause::Refused { message: refusal.to_string() }
 }

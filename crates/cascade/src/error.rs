@@ -3,7 +3,7 @@ use std::time::Duration;
 use rewitness_messaging::{Failure, Kind, ResourceId, Retry};
 use thiserror::Error;
 
-use crate::api::Refusal;
+use crate::api::ApiError;
 
 /// How soon a parent is looked at again that could not be read for want of a right.
 const DENIED: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ pub enum Error {
         /// Which.
         kind: Kind,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// The kind of a parent is not served.
     #[error("read {resource}: the server does not serve {}", .resource.kind)]
@@ -32,7 +32,7 @@ pub enum Error {
         /// Which.
         resource: ResourceId,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// The parents of a rule could not be listed.
     #[error("list {kind}: {refusal}")]
@@ -40,7 +40,7 @@ pub enum Error {
         /// Their kind.
         kind: Kind,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// A read showed a state from before the delivery: this API server lags behind.
     #[error("read {resource}: the answer is older than what was delivered")]
@@ -54,13 +54,13 @@ pub enum Error {
         /// Of which kind.
         kind: Kind,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// Whether a right is there could not be found out.
     #[error("review rights: {refusal}")]
     Review {
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// That a deletion begins could not be counted.
     #[error("count the deletion of {resource}: {failure}")]
@@ -76,7 +76,7 @@ pub enum Error {
         /// Whose.
         resource: ResourceId,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// Some dependents could not be deleted; the others were.
     #[error("delete dependents of {resource}: {} of {of} failed: {}", .failed.len(), first_of(.failed))]
@@ -86,7 +86,7 @@ pub enum Error {
         /// Of how many.
         of: usize,
         /// Which, and the server's answers.
-        failed: Vec<(ResourceId, Refusal)>,
+        failed: Vec<(ResourceId, ApiError)>,
     },
     /// The finalizer could not be taken off.
     #[error("release {resource}: {refusal}")]
@@ -94,7 +94,7 @@ pub enum Error {
         /// Whose.
         resource: ResourceId,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
 }
 
@@ -129,7 +129,7 @@ impl Error {
 
     /// What the server denies until a person changes something, a right or a policy of admission:
     /// its words, where a parent that is known could not be written to, or dependents not deleted.
-    pub(crate) fn denial(&self) -> Option<&Refusal> {
+    pub(crate) fn denial(&self) -> Option<&ApiError> {
         match self {
             Self::Record { refusal, .. } | Self::Release { refusal, .. } => Some(refusal),
             Self::Delete { failed, .. } => {
@@ -151,15 +151,15 @@ impl Error {
 }
 
 /// Whether trying again sooner than somebody acts is of no use.
-fn is_denial(refusal: &Refusal) -> bool {
+fn is_denial(refusal: &ApiError) -> bool {
     match refusal {
-        Refusal::Forbidden { .. } | Refusal::Conflict | Refusal::Unprocessable { .. } => true,
-        Refusal::Status { status, .. } => (400..500).contains(status) && *status != 408,
+        ApiError::Forbidden { .. } | ApiError::Conflict | ApiError::Unprocessable { .. } => true,
+        ApiError::Status { status, .. } => (400..500).contains(status) && *status != 408,
         _ => false,
     }
 }
 
-fn first_of(failed: &[(ResourceId, Refusal)]) -> String {
+fn first_of(failed: &[(ResourceId, ApiError)]) -> String {
     failed.first().map(|(resource, refusal)| format!("{resource}: {refusal}")).unwrap_or_default()
 }
 
@@ -175,16 +175,16 @@ mod tests {
             name: "web".into(),
             uid: "web".into(),
         };
-        let forbidden = Refusal::Forbidden { message: "cannot".to_owned() };
-        let status = |status| Refusal::Status { status, message: "ask the team".to_owned() };
+        let forbidden = ApiError::Forbidden { message: "cannot".to_owned() };
+        let status = |status| ApiError::Status { status, message: "ask the team".to_owned() };
         for (refusal, denied) in [
             (forbidden.clone(), true),
             (status(403), true),
             (status(408), false),
             (status(500), false),
-            (Refusal::Overloaded { after: None }, false),
-            (Refusal::Unauthorized, false),
-            (Refusal::Unreachable { reason: "reset".to_owned() }, false),
+            (ApiError::Overloaded { after: None }, false),
+            (ApiError::Unauthorized, false),
+            (ApiError::Unreachable { reason: "reset".to_owned() }, false),
         ] {
             let failed = vec![(resource(), status(500)), (resource(), refusal.clone())];
             let delete = Error::Delete { resource: resource(), of: 3, failed };

@@ -7,7 +7,7 @@ use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::reference::{Lookup, Scope, lookup};
 use super::rule::{DependentKind, Revision};
 use crate::Error;
-use crate::api::{Endpoint, KindRef, Kinds, LivePage, Metadata, Object, Refusal, Served, Server};
+use crate::api::{ApiError, Endpoint, KindRef, Kinds, LivePage, Metadata, Object, Served, Server};
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
@@ -63,7 +63,7 @@ impl Loader {
             };
             match self.list_places(&endpoint, declared, &wanted, within).await {
                 // What was found out earlier is no longer so; look where it is served now.
-                Err(Refusal::NoPath) if !last => self.kinds.forget(&declared.kind),
+                Err(ApiError::NoPath) if !last => self.kinds.forget(&declared.kind),
                 Err(refusal) => return Err(unlisted(refusal)),
                 Ok(objects) => {
                     return objects.into_iter().map(|one| as_dependent(one, declared, &wanted)).collect();
@@ -80,7 +80,7 @@ impl Loader {
         declared: &DependentKind,
         wanted: &Lookup,
         within: Option<&[String]>,
-    ) -> Result<Vec<Object>, Refusal> {
+    ) -> Result<Vec<Object>, ApiError> {
         let selector = wanted.selector(declared);
         let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
             return self.list(endpoint, wanted.namespace.as_deref(), &selector).await;
@@ -99,12 +99,12 @@ impl Loader {
         endpoint: &Endpoint,
         namespace: Option<&str>,
         selector: &str,
-    ) -> Result<Vec<Object>, Refusal> {
+    ) -> Result<Vec<Object>, ApiError> {
         let (mut objects, mut token, mut expiries) = (Vec::new(), String::new(), 0);
         loop {
             let request = endpoint.list(namespace, selector, PAGE, &token);
             match self.server.call::<LivePage<Object>>(request).await {
-                Err(Refusal::Expired) if !token.is_empty() && expiries < EXPIRIES => {
+                Err(ApiError::Expired) if !token.is_empty() && expiries < EXPIRIES => {
                     (objects, token) = (Vec::new(), String::new());
                     expiries += 1;
                     continue;
@@ -140,9 +140,9 @@ impl Loader {
         match self.server.call::<Object>(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await
         {
             Ok(object) => Ok(Some(as_parent(object.metadata, &delivered.kind))),
-            Err(Refusal::NoObject) => Ok(None),
+            Err(ApiError::NoObject) => Ok(None),
             Err(refusal) => {
-                if refusal == Refusal::NoPath {
+                if refusal == ApiError::NoPath {
                     self.kinds.forget(kind);
                 }
                 Err(Error::Read { resource: delivered.clone(), refusal })
@@ -168,15 +168,15 @@ impl Loader {
         match self.server.call::<Object>(definitions.get(None, &name)).await {
             Ok(definition) => Ok(definition.metadata.deletion_timestamp.is_some()),
             // Served by something else than a definition, or gone with all of its objects.
-            Err(Refusal::NoObject | Refusal::NoPath) => Ok(false),
+            Err(ApiError::NoObject | ApiError::NoPath) => Ok(false),
             Err(refusal) => Err(Error::ReadDefinition { kind: kind.kind.clone(), refusal }),
         }
     }
 }
 
-pub(super) fn unlisted(refusal: Refusal) -> Unlisted {
+pub(super) fn unlisted(refusal: ApiError) -> Unlisted {
     match refusal {
-        Refusal::Forbidden { message } => Unlisted::Forbidden { message },
+        ApiError::Forbidden { message } => Unlisted::Forbidden { message },
         other => Unlisted::Failed { message: other.to_string() },
     }
 }

@@ -259,7 +259,7 @@ impl<'a> Round<'a> {
     }
 
     fn next(&self) -> Next {
-        let (mut waits, mut knot) = (BTreeSet::new(), Vec::new());
+        let (mut waits, mut cycle) = (BTreeSet::new(), Vec::new());
         for (index, stage) in self.stages.iter().enumerate() {
             waits.extend(stage.left.iter().map(|left| left.dependent.id.uid.clone()));
             if stage.unlisted.is_empty() && stage.left.is_empty() {
@@ -267,14 +267,14 @@ impl<'a> Round<'a> {
             }
             // What is left may wait for this very parent. It is no reason to wait for it in turn.
             let situation = self.situation;
-            match situation.graph.knot(self.parent, &situation.rule.finalizer, &waits) {
-                Some(members) if stage.unlisted.is_empty() => knot = members,
+            match situation.graph.cycle(self.parent, &situation.rule.finalizer, &waits) {
+                Some(members) if stage.unlisted.is_empty() => cycle = members,
                 _ => return self.at_stage(index, waits),
             }
         }
         match self.situation.empty_rounds {
             0 => Next::LookAgain,
-            _ => Next::Release(knot),
+            _ => Next::Release(cycle),
         }
     }
 

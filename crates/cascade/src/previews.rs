@@ -11,7 +11,7 @@ use super::preview::Preview;
 use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
 use crate::Error;
-use crate::api::{Refusal, Served};
+use crate::api::{ApiError, Served};
 
 /// Everything of one kind that refers to any parent by one label.
 struct Referring {
@@ -70,7 +70,7 @@ impl Loader {
         let kind = &rule.parent.kind;
         let failed = |refusal| Error::ListParents { kind: kind.clone(), refusal };
         let Served::By(endpoint) = self.kinds.find(&rule.parent).await.map_err(failed)? else {
-            return Err(failed(Refusal::NoPath));
+            return Err(failed(ApiError::NoPath));
         };
         let selector = rule.selector.to_string();
         let places = match rule.parent_namespaces() {
@@ -105,7 +105,7 @@ impl Loader {
         };
         let key = declared.label.as_str();
         let objects = match self.list(&endpoint, None, key).await {
-            Err(Refusal::NoPath) => return Err(Unlisted::NotServed),
+            Err(ApiError::NoPath) => return Err(Unlisted::NotServed),
             listed => listed.map_err(unlisted)?,
         };
         let mut by_value: HashMap<String, Vec<Dependent>> = HashMap::new();

@@ -5,7 +5,7 @@ use rewitness_crds::cascade::Action;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::api::{Endpoint, Refusal, Server, post_document};
+use crate::api::{ApiError, Endpoint, Server, post_document};
 
 /// How many missing rights, or rules that grant them, one message names.
 const NAMED: usize = 12;
@@ -212,7 +212,7 @@ struct ReviewStatus {
 }
 
 /// Whether the caller has a right, by a SelfSubjectAccessReview.
-pub(crate) async fn has(server: &Server, right: &Right) -> Result<bool, Refusal> {
+pub(crate) async fn has(server: &Server, right: &Right) -> Result<bool, ApiError> {
     let (plural, subresource) = right.parts();
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",

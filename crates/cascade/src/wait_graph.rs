@@ -9,9 +9,9 @@ use crate::api::KindRef;
 /// Who waits for whom, among the parents whose deletion is under way; one graph for all Cascades of
 /// a process.
 ///
-/// Deletions that wait for each other would wait for ever. A *knot* is a set of parents that wait
+/// Deletions that wait for each other would wait for ever. A *cycle* is a set of parents that wait
 /// for nothing outside of it, in which each waits for each other by some way, and on which there
-/// are no finalizers but those by which they wait. It is untied at the parent with the smallest uid.
+/// are no finalizers but those by which they wait. It is broken at the parent with the smallest uid.
 #[derive(Debug, Default)]
 pub(crate) struct WaitGraph {
     nodes: HashMap<Uid, Node>,
@@ -26,7 +26,7 @@ struct Node {
     waits: BTreeMap<Arc<str>, BTreeSet<Uid>>,
 }
 
-/// One parent of a knot, as the graph knows it; to be read again before the knot is untied.
+/// One parent of a cycle, as the graph knows it; to be read again before the cycle is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) id: ResourceId,
@@ -76,9 +76,9 @@ impl WaitGraph {
         self.nodes.is_empty()
     }
 
-    /// The knot that `parent` is to be released from, if by `finalizer` it waited for exactly
-    /// `waits`: `None` if there is no knot, or another is to be released first.
-    pub(crate) fn knot(
+    /// The cycle that `parent` is to be released from, if by `finalizer` it waited for exactly
+    /// `waits`: `None` if there is no cycle, or another is to be released first.
+    pub(crate) fn cycle(
         &self,
         parent: &LiveParent,
         finalizer: &str,
@@ -194,23 +194,23 @@ mod tests {
 
     fn released(graph: &WaitGraph, uid: &str) -> bool {
         let waits = graph.nodes.get(&uid.into()).map(|node| node.waits[RULE].clone()).unwrap_or_default();
-        graph.knot(&parent(uid), RULE, &waits).is_some()
+        graph.cycle(&parent(uid), RULE, &waits).is_some()
     }
 
     #[test]
-    fn a_knot_is_untied_at_the_smallest_uid_alone() {
+    fn a_cycle_is_broken_at_the_smallest_uid_alone() {
         for (edges, expected) in [
             (&["a b", "b a"][..], "a"),
             (&["a b", "b c", "c a"], "a"),
-            // A diamond waits for its end, and is no knot.
+            // A diamond waits for its end, and is no cycle.
             (&["a b", "a c", "b d", "c d"], ""),
-            // Two knots that share nothing.
+            // Two cycles that share nothing.
             (&["a b", "b a", "c d", "d c"], "ac"),
-            // `a` waits for a knot that will be untied without it.
+            // `a` waits for a cycle that will be broken without it.
             (&["a b", "b c", "c b"], "b"),
             // One of the two waits for something that is not waiting.
             (&["a b", "b a", "b x"], ""),
-            // A knot with a chord.
+            // A cycle with a chord.
             (&["a b", "b c", "c a", "c b"], "a"),
         ] {
             let graph = graph(edges);
@@ -220,13 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_finalizer_that_is_not_a_wait_keeps_the_knot_tied() {
+    fn a_finalizer_that_is_not_a_wait_keeps_the_cycle_tied() {
         let mut graph = graph(&["a b", "b a"]);
         let mut held = parent("b");
         held.finalizers.push("other.example.com/x".to_owned());
         graph.wait(&held, &kind(), &RULE.into(), BTreeSet::from(["a".into()]));
         assert!(!released(&graph, "a"));
-        // Once the other finalizer is a wait as well, and for nothing outside, it is a knot again.
+        // Once the other finalizer is a wait as well, and for nothing outside, it is a cycle again.
         graph.wait(&held, &kind(), &"other.example.com/x".into(), BTreeSet::from(["a".into()]));
         assert!(released(&graph, "a"));
         graph.forget(&"b".into(), "other.example.com/x");
@@ -235,7 +235,7 @@ mod tests {
 
     /// A rule was left: its finalizer is off, and its waits are still known.
     #[test]
-    fn c9_a_wait_without_its_finalizer_keeps_no_knot_tied() {
+    fn c9_a_wait_without_its_finalizer_keeps_no_cycle_tied() {
         let mut graph = graph(&["a b", "b a"]);
         let left = "cascade.rewitness.dev/left";
         for uid in ["a", "b"] {
@@ -258,6 +258,6 @@ mod tests {
     fn the_question_can_be_what_if() {
         let graph = graph(&["a x", "b a"]);
         assert!(!released(&graph, "a"));
-        assert!(graph.knot(&parent("a"), RULE, &BTreeSet::from(["b".into()])).is_some());
+        assert!(graph.cycle(&parent("a"), RULE, &BTreeSet::from(["b".into()])).is_some());
     }
 }

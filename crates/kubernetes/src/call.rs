@@ -2,25 +2,25 @@
 //!
 //! An [`Endpoint`] says by which path a kind is served, and makes requests for it. A [`Server`] sends
 //! them: every call ends in time, and none is repeated behind the caller's back. What did not
-//! succeed is a [`Refusal`], which is decided here once, so that all of Rewitness takes the same
+//! succeed is a [`ApiError`], which is decided here once, so that all of Rewitness takes the same
 //! answer for the same thing.
 //!
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use rewitness_kubernetes::call::{Refusal, Server};
+//! use rewitness_kubernetes::call::{ApiError, Server};
 //! use rewitness_messaging::Kind;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Anything {}
 //!
-//! # async fn example(client: kube::Client) -> Result<(), Refusal> {
+//! # async fn example(client: kube::Client) -> Result<(), ApiError> {
 //! let server = Server::new(client, Duration::from_secs(30));
 //! let widgets = server.find(&Kind::new("example.com", "Widget"), "v1", &["get"]).await?;
-//! let widgets = widgets.ok_or(Refusal::NoPath)?;
+//! let widgets = widgets.ok_or(ApiError::NoPath)?;
 //! match server.call::<Anything>(widgets.get(Some("team-a"), "web")).await {
 //!     Ok(_) => println!("it is there"),
-//!     Err(Refusal::NoObject) => println!("it is not there"),
+//!     Err(ApiError::NoObject) => println!("it is not there"),
 //!     Err(refusal) => return Err(refusal),
 //! }
 //! # Ok(())
@@ -34,9 +34,9 @@
 
 mod discovery;
 mod endpoint;
-mod refusal;
+mod error;
 mod server;
 
 pub use endpoint::{Endpoint, get, get_document, post_document, root};
-pub use refusal::Refusal;
+pub use error::ApiError;
 pub use server::Server;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::{Failure, Kind, ResourceId, Retry};
 use thiserror::Error;
 
@@ -20,7 +20,7 @@ pub enum Error {
     #[error("discover what the server serves: {refusal}")]
     Discover {
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// The server serves no such kind.
     #[error("the server does not serve {kind}")]
@@ -42,7 +42,7 @@ pub enum Error {
         /// The kind's plural with its group.
         plural: String,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// A resource could not be read.
     #[error("read {resource}: {refusal}")]
@@ -50,7 +50,7 @@ pub enum Error {
         /// Which.
         resource: Box<ResourceId>,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// A finalizer could not be put on or taken off.
     #[error("change the finalizers of {resource}: {refusal}")]
@@ -58,7 +58,7 @@ pub enum Error {
         /// Whose.
         resource: Box<ResourceId>,
         /// The server's answer.
-        refusal: Refusal,
+        refusal: ApiError,
     },
     /// Others kept changing the finalizers of a resource while ours was to be changed.
     #[error("change the finalizers of {resource}: they changed {tries} times meanwhile")]

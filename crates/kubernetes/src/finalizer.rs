@@ -23,7 +23,7 @@ mod release;
 
 use std::sync::Arc;
 
-use crate::call::{Endpoint, Refusal, Server};
+use crate::call::{ApiError, Endpoint, Server};
 use bytes::Bytes;
 use rewitness_messaging::{ResourceId, Uid};
 use serde_json::Value;
@@ -39,7 +39,7 @@ use patch::Seen;
 pub use protect::{is_protected_namespace, protected};
 
 /// How often a change of finalizers is tried while others change them too.
-const TRIES: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 /// Reads and changes finalizers.
 pub(crate) struct Finalizers {
@@ -56,14 +56,14 @@ struct Live {
 
 impl Finalizers {
     /// The resource now; `None` if it has gone, or its name is another's.
-    async fn read(&self, endpoint: &Endpoint, resource: &ResourceId) -> Result<Option<Live>, Refusal> {
+    async fn read(&self, endpoint: &Endpoint, resource: &ResourceId) -> Result<Option<Live>, ApiError> {
         let request = endpoint.get(resource.namespace.as_deref(), &resource.name);
         let body = match self.server.bytes(request).await {
             Ok(body) => body,
-            Err(Refusal::NoObject) => return Ok(None),
+            Err(ApiError::NoObject) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
-        let seen = Seen::parse(&body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })?;
+        let seen = Seen::parse(&body).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
         Ok((Uid::new(&seen.uid) == resource.uid).then_some(Live { seen, body }))
     }
 
@@ -72,7 +72,7 @@ impl Finalizers {
         endpoint: &Endpoint,
         resource: &ResourceId,
         patch: Value,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Bytes, ApiError> {
         let request = endpoint.json_patch(resource.namespace.as_deref(), &resource.name, &patch);
         self.server.bytes(request).await
     }

@@ -3,9 +3,9 @@
 //! One task per source, so that each starts, fails and recovers alone. What a task does next is
 //! decided by a [`plan`], which is pure; [`source`] does it; [`feed`] hands the outcome over.
 
+mod backoff;
 mod feed;
 mod lines;
-mod pace;
 mod plan;
 mod source;
 
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::call::Server;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
@@ -22,7 +22,7 @@ use crate::Config;
 use crate::discovery::Catalog;
 use crate::tasks::Tasks;
 use source::SourceTask;
-pub(crate) use source::dice;
+pub(crate) use source::random_seed;
 
 /// What all sources share.
 pub(crate) struct Context {
@@ -47,25 +47,30 @@ struct Open {
 
 /// The sources of one run, each in a task of its own.
 pub(crate) struct Sources {
-    desk: Desk,
+    dispatcher: Dispatcher,
     context: Arc<Context>,
     tasks: Tasks,
     open: HashMap<SourceId, Open>,
 }
 
 impl Sources {
-    pub(crate) fn new(desk: Desk, context: Arc<Context>) -> Self {
-        Self { desk, context, tasks: Tasks::default(), open: HashMap::new() }
+    pub(crate) fn new(dispatcher: Dispatcher, context: Arc<Context>) -> Self {
+        Self { dispatcher, context, tasks: Tasks::default(), open: HashMap::new() }
     }
 
-    /// Opens, lists anew and closes what the desk says.
+    /// Opens, lists anew and closes what the dispatcher says.
     pub(crate) fn follow_changes(&mut self) {
-        for change in self.desk.source_changes() {
+        for change in self.dispatcher.source_changes() {
             match change {
                 SourceChange::Open { id, source } => {
                     let relist = Arc::new(Notify::new());
-                    let task =
-                        SourceTask::new(id, source, self.desk.clone(), self.context.clone(), relist.clone());
+                    let task = SourceTask::new(
+                        id,
+                        source,
+                        self.dispatcher.clone(),
+                        self.context.clone(),
+                        relist.clone(),
+                    );
                     let task = self.tasks.spawn(task.run());
                     self.open.insert(id, Open { task, relist });
                 }

@@ -45,7 +45,7 @@ mod reconciler;
 mod tasks;
 mod wire;
 
-pub use crate::call::Refusal;
+pub use crate::call::ApiError;
 pub use client::client;
 pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewitness_messaging::Stopped;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use tokio::time::{Instant, sleep_until};
 
 use crate::finalizer::{AdoptionLane, Finalizers};
@@ -10,38 +10,39 @@ use crate::intake::{Context, Sources};
 use crate::reconcile::Reconciles;
 
 /// How often a full adoption lane is looked at beside its own ends. What is due then is a timer
-/// that has rung already, and that waits for room.
+/// that has notified already, and that waits for room.
 const FULL_LANE: Duration = Duration::from_millis(50);
 
-/// One run of the queue, which has begun: opens sources, begins adoptions and deliveries as the desk says, until
+/// One run of the queue, which has begun: opens sources, begins adoptions and deliveries as the dispatcher says, until
 /// `stop` completes.
 ///
-/// It is one loop for all three, because whatever happens rings the desk's one bell.
+/// It is one loop for all three, because whatever happens rings the dispatcher's one notify.
 pub(crate) async fn run(
-    desk: Desk,
+    dispatcher: Dispatcher,
     intake: Arc<Context>,
     finalizers: Arc<Finalizers>,
     stop: impl Future<Output = ()>,
 ) -> Stopped {
     let grace = intake.config.grace;
-    let mut lane = AdoptionLane::new(desk.clone(), finalizers.clone(), intake.config.concurrent_adoptions);
-    let mut sources = Sources::new(desk.clone(), intake);
-    let mut reconciles = Reconciles::new(desk.clone(), finalizers);
+    let mut lane =
+        AdoptionLane::new(dispatcher.clone(), finalizers.clone(), intake.config.concurrent_adoptions);
+    let mut sources = Sources::new(dispatcher.clone(), intake);
+    let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers);
     let mut stop = std::pin::pin!(stop);
     loop {
         // Registered first, so that what happens from here on is heard.
-        let rung = desk.rung();
+        let notified = dispatcher.notified();
         let now = Instant::now();
         sources.follow_changes();
         lane.begin_due(now.into());
         reconciles.begin_due(now.into());
         let earliest = if lane.is_full() { now + FULL_LANE } else { now };
-        let timer = desk.next_timer(now.into()).map(|at| Instant::from(at).max(earliest));
+        let timer = dispatcher.next_timer(now.into()).map(|at| Instant::from(at).max(earliest));
         tokio::select! {
             biased;
             () = &mut stop => break,
             () = reconciles.completed() => {}
-            () = rung => {}
+            () = notified => {}
             () = sleep_until(timer.unwrap_or(now)), if timer.is_some() => {}
             () = lane.ended() => {}
             () = sources.ended() => {}

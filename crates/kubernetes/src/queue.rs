@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
 use crate::call::Server;
-use rewitness_messaging::desk::{Desk, DeskConfig};
+use rewitness_messaging::dispatcher::Dispatcher;
+use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
 };
 
 use crate::discovery::Catalog;
 use crate::finalizer::{self, Finalizers, Marking, is_protected_namespace};
-use crate::intake::{Context, dice};
+use crate::intake::{Context, random_seed};
 use crate::{Config, pump};
 
 /// The queue on a Kubernetes API server.
@@ -58,7 +59,7 @@ use crate::{Config, pump};
 pub struct KubernetesQueue(Arc<Shared>);
 
 struct Shared {
-    desk: Desk,
+    dispatcher: Dispatcher,
     intake: Arc<Context>,
     finalizers: Arc<Finalizers>,
 }
@@ -68,10 +69,10 @@ impl KubernetesQueue {
     pub fn new(client: kube::Client, config: Config) -> Self {
         let exempt_from_holds =
             if config.allow_protected { |_: Option<&str>| false } else { is_protected_namespace };
-        let desk = Desk::new(DeskConfig {
+        let dispatcher = Dispatcher::new(ScheduleConfig {
             adoptions_per_second: config.adoptions_per_second,
             exempt_from_holds,
-            seed: dice(),
+            seed: random_seed(),
         });
         let server = Server::new(client, config.call_timeout);
         let catalog = Arc::new(Catalog::new(server.clone()));
@@ -81,7 +82,7 @@ impl KubernetesQueue {
             marking: Marking::default(),
         });
         let intake = Arc::new(Context::new(server, catalog, config));
-        Self(Arc::new(Shared { desk, intake, finalizers }))
+        Self(Arc::new(Shared { dispatcher, intake, finalizers }))
     }
 
     /// Waits until no call is under way that puts this hold on a resource. Once the subscription of
@@ -118,20 +119,20 @@ impl Queue for KubernetesQueue {
 
     fn subscribe(&self, subscription: Subscription, consumer: impl Consumer) -> Result<Handle, Error> {
         self.check_hold(&subscription)?;
-        self.0.desk.subscribe(subscription, consumer)
+        self.0.dispatcher.subscribe(subscription, consumer)
     }
 
     fn wake(&self, key: &WakeKey) {
-        self.0.desk.wake(key);
+        self.0.dispatcher.wake(key);
     }
 
     fn pause(&self, pause: Pause) {
-        self.0.desk.pause(pause);
+        self.0.dispatcher.pause(pause);
     }
 
     async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
-        let Shared { desk, intake, finalizers } = &*self.0;
-        let _running = desk.start()?;
-        Ok(pump::run(desk.clone(), intake.clone(), finalizers.clone(), stop).await)
+        let Shared { dispatcher, intake, finalizers } = &*self.0;
+        let _running = dispatcher.start()?;
+        Ok(pump::run(dispatcher.clone(), intake.clone(), finalizers.clone(), stop).await)
     }
 }

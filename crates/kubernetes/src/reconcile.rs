@@ -3,7 +3,7 @@
 //!
 //! The applier's own scheduler never holds more than the window: it hands out what is pending in
 //! hash order, and slows down with its number. Which delivery is next, when a failed one comes
-//! back, and that a resource has one at a time, is decided by the desk alone; so every reconcile
+//! back, and that a resource has one at a time, is decided by the dispatcher alone; so every reconcile
 //! ends with [`Action::await_change`].
 
 mod context;
@@ -20,7 +20,7 @@ use futures::{FutureExt, StreamExt};
 use kube::runtime::applier;
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::ObjectRef;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use tokio::time::timeout;
 
 use crate::finalizer::Finalizers;
@@ -34,28 +34,28 @@ type Completion = Result<(ObjectRef<Slot>, Action), controller::Error<Undone, In
 
 /// The deliveries of one run.
 pub(crate) struct Reconciles {
-    desk: Desk,
+    dispatcher: Dispatcher,
     context: Arc<Context>,
     window: Window,
     completions: BoxStream<'static, Completion>,
 }
 
 impl Reconciles {
-    pub(crate) fn new(desk: Desk, finalizers: Arc<Finalizers>) -> Self {
-        let context = Arc::new(Context::new(desk.clone(), finalizers));
+    pub(crate) fn new(dispatcher: Dispatcher, finalizers: Arc<Finalizers>) -> Self {
+        let context = Arc::new(Context::new(dispatcher.clone(), finalizers));
         let (window, mut requests) = Window::new(context.clone());
         let requests = stream::poll_fn(move |task| requests.poll_recv(task)).map(Ok::<_, Infallible>);
         // The window bounds how many run at a time.
         let unbounded = controller::Config::default().concurrency(0);
         let completions =
             applier(reconcile, error_policy, context.clone(), window.store(), requests, unbounded);
-        Self { desk, context, window, completions: completions.boxed() }
+        Self { dispatcher, context, window, completions: completions.boxed() }
     }
 
     /// Begins what is due, as far as the subscriptions' concurrency has room.
     pub(crate) fn begin_due(&mut self, now: Instant) {
         while self.window.has_room()
-            && let Some(admission) = self.desk.admit(now)
+            && let Some(admission) = self.dispatcher.admit(now)
         {
             self.window.give(admission);
         }
@@ -82,7 +82,7 @@ impl Reconciles {
     /// Lets what runs go on for `grace`, and cuts off the rest (Q10). Nothing begins any more.
     /// Returns how many were cut off.
     pub(crate) async fn finish(mut self, grace: Duration) -> usize {
-        self.desk.drain();
+        self.dispatcher.drain();
         self.context.stop();
         let finished = async {
             while self.window.is_busy() {

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Endpoint, Refusal, Server};
+use crate::call::{ApiError, Endpoint, Server};
 use kube::Resource;
 use rewitness_messaging::{Consumer, Delivery, Failure, Kind, Outcome, ResourceId, State, Uid};
 use serde::de::DeserializeOwned;
@@ -112,7 +112,7 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
         let request = self.endpoint.get_whole(resource.namespace.as_deref(), &resource.name);
         let body = match self.server.bytes(request).await {
             Ok(body) => body,
-            Err(Refusal::NoObject) => return Ok(None),
+            Err(ApiError::NoObject) => return Ok(None),
             Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),
         };
         let object: K = serde_json::from_slice(&body)

@@ -6,7 +6,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_messaging::desk::{Desk, DeskConfig};
+use rewitness_messaging::dispatcher::Dispatcher;
+use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
 };
@@ -30,13 +31,13 @@ pub struct Config {
     /// How many resources a page of a list has at most.
     pub page_size: usize,
     /// The pace of holds, and the seed of the jitter.
-    pub desk: DeskConfig,
+    pub dispatcher: ScheduleConfig,
 }
 
 impl Default for Config {
-    /// 30 s of grace, pages of 500, and the desk's own.
+    /// 30 s of grace, pages of 500, and the dispatcher's own.
     fn default() -> Self {
-        Self { grace: Duration::from_secs(30), page_size: 500, desk: DeskConfig::default() }
+        Self { grace: Duration::from_secs(30), page_size: 500, dispatcher: ScheduleConfig::default() }
     }
 }
 
@@ -68,7 +69,7 @@ pub struct MemoryQueue(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    desk: Desk,
+    dispatcher: Dispatcher,
     config: Config,
 }
 
@@ -80,8 +81,8 @@ impl MemoryQueue {
 
     /// A queue on this store.
     pub fn with_config(store: Store, config: Config) -> Self {
-        let desk = Desk::new(config.desk);
-        Self(Arc::new(Inner { store, desk, config }))
+        let dispatcher = Dispatcher::new(config.dispatcher);
+        Self(Arc::new(Inner { store, dispatcher, config }))
     }
 }
 
@@ -97,21 +98,21 @@ impl Queue for MemoryQueue {
         if subscription.hold.is_some() && !self.capabilities().holds_deletion {
             return Err(Error::CannotHold { name: subscription.name });
         }
-        self.0.desk.subscribe(subscription, consumer)
+        self.0.dispatcher.subscribe(subscription, consumer)
     }
 
     fn wake(&self, key: &WakeKey) {
-        self.0.desk.wake(key);
+        self.0.dispatcher.wake(key);
     }
 
     fn pause(&self, pause: Pause) {
-        self.0.desk.pause(pause);
+        self.0.dispatcher.pause(pause);
     }
 
     async fn run(&self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Stopped, Error> {
-        let Inner { store, desk, config } = &*self.0;
-        let _running = desk.start()?;
-        let mut run = Run::begin(store, desk, config);
+        let Inner { store, dispatcher, config } = &*self.0;
+        let _running = dispatcher.start()?;
+        let mut run = Run::begin(store, dispatcher, config);
         run.until(stop).await;
         Ok(run.drain().await)
     }
@@ -123,7 +124,7 @@ impl fmt::Debug for MemoryQueue {
     }
 }
 
-/// The desk's clock is tokio's, so that paused time is paused for both.
+/// The dispatcher's clock is tokio's, so that paused time is paused for both.
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }

@@ -24,12 +24,12 @@
 //! [`ResourceId`] and [`Envelope`] say *what*; [`Delivery`] says *how it is handed over*;
 //! [`Subscription`] and [`Consumer`] say *to whom*; [`Outcome`] and [`Failure`] are the answer;
 //! [`Queue`] is the trait that a backend implements. [`schedule`] holds the rules that every
-//! in-process backend shares, as pure functions of state and time, and [`desk`] is the thin,
+//! in-process backend shares, as pure functions of state and time, and [`dispatcher`] is the thin,
 //! runtime-free shell around them.
 
 mod consumer;
 mod delivery;
-pub mod desk;
+pub mod dispatcher;
 mod envelope;
 mod outcome;
 mod queue;

@@ -49,7 +49,7 @@ use crate::{
 };
 use adoption::Adoptions;
 use attachment::{Attachment, Wait};
-use backoff::Dice;
+use backoff::Jitter;
 use subscriber::Subscriber;
 use table::{Index, Table};
 use timers::Timers;
@@ -158,7 +158,7 @@ pub struct ScheduleConfig {
     pub adoptions_per_second: u32,
     /// Whether resources of this namespace are never held.
     pub exempt_from_holds: fn(Option<&str>) -> bool,
-    /// Where the jitter's dice start.
+    /// Where the jitter starts.
     pub seed: u64,
 }
 
@@ -180,7 +180,7 @@ pub struct Schedule {
     last_served: SubscriberId,
     timers: Timers<Due>,
     wakes: Wakes,
-    dice: Dice,
+    jitter: Jitter,
     adoptions: Adoptions,
     pause: Pause,
     draining: bool,
@@ -225,7 +225,7 @@ impl Schedule {
             last_served: SubscriberId(0),
             timers: Timers::default(),
             wakes: Wakes::default(),
-            dice: Dice::new(config.seed),
+            jitter: Jitter::new(config.seed),
             adoptions: Adoptions::new(config.adoptions_per_second),
             pause: Pause::default(),
             draining: false,

@@ -26,7 +26,7 @@ use crate::signals::Signals;
 use crate::text::{counted, shell_word};
 
 /// How often it is written while others change the parent, too.
-const TRIES: usize = 5;
+const ATTEMPTS: usize = 5;
 
 /// What became of it.
 #[derive(Debug, Serialize)]
@@ -161,7 +161,7 @@ impl Confirm<'_> {
 
     /// Writes the annotation for exactly what was shown, if it is still that.
     async fn write(&self, shown: &Look) -> anyhow::Result<()> {
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let subject = Subject::of_cluster(self.link, &self.args.cascade).await?;
             let now = self.look(subject).await?;
             shown.require_unchanged(&now)?;
@@ -182,7 +182,7 @@ impl Confirm<'_> {
                 }
             }
         }
-        anyhow::bail!("others change the parent all the time: it was tried {TRIES} times; run it again")
+        anyhow::bail!("others change the parent all the time: it was tried {ATTEMPTS} times; run it again")
     }
 }
 

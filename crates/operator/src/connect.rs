@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rewitness_kubernetes::Refusal;
+use rewitness_kubernetes::ApiError;
 
 use crate::args::GlobalArgs;
 use crate::exit::wrong_use;
@@ -102,35 +102,35 @@ impl Link {
     pub(crate) fn explain_call(&self, what: &str, error: kube::Error) -> anyhow::Error {
         let refusal = match error {
             kube::Error::Api(status) => match status.code {
-                401 => Refusal::Unauthorized,
-                403 if status.is_forbidden() => Refusal::Forbidden { message: status.message.clone() },
-                code => Refusal::Status { status: code, message: status.message.clone() },
+                401 => ApiError::Unauthorized,
+                403 if status.is_forbidden() => ApiError::Forbidden { message: status.message.clone() },
+                code => ApiError::Status { status: code, message: status.message.clone() },
             },
-            other => Refusal::Unreachable { reason: crate::exit::chain(&other) },
+            other => ApiError::Unreachable { reason: crate::exit::chain(&other) },
         };
         self.explain_refusal(what, &refusal)
     }
 
-    fn explain_refusal(&self, what: &str, refusal: &Refusal) -> anyhow::Error {
+    fn explain_refusal(&self, what: &str, refusal: &ApiError) -> anyhow::Error {
         let place = self.place();
         anyhow::Error::msg(match refusal {
-            Refusal::Unreachable { reason } if reason.contains("certificate") => format!(
+            ApiError::Unreachable { reason } if reason.contains("certificate") => format!(
                 "cannot trust the API server {place}: {reason}\n\
                  its certificate is not signed by the kubeconfig's certificate-authority"
             ),
-            Refusal::NoConnection => {
-                return self.explain_refusal(what, &Refusal::Timeout { after: CONNECT_TIMEOUT });
+            ApiError::NoConnection => {
+                return self.explain_refusal(what, &ApiError::Timeout { after: CONNECT_TIMEOUT });
             }
-            Refusal::Unreachable { reason } => format!(
+            ApiError::Unreachable { reason } => format!(
                 "cannot reach the API server {place}: {reason}\n\
                  is it running, and is this the cluster you mean? `kubectl config get-contexts` lists the others"
             ),
-            Refusal::Timeout { after } => format!(
+            ApiError::Timeout { after } => format!(
                 "cannot reach the API server {place}: no answer within {} s\n\
                  is it the cluster you mean, and does a firewall or a proxy stand between?",
                 after.as_secs()
             ),
-            Refusal::Unauthorized => format!(
+            ApiError::Unauthorized => format!(
                 "the API server {place} does not accept the credentials\n\
                  log in again, or choose another context with --context NAME"
             ),

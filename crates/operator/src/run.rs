@@ -4,7 +4,7 @@
 //! [`controller`] watches the Cascades and takes each in; [`course`] decides what is to be done
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
 //! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
-//! [`scribe`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
+//! [`status_writer`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
 //! many dependents there are; [`warning`] is for whoever deletes a parent; [`own_rights`] is what all of this needs beside its rules. Each call
 //! that is made here ends by [`call`].
 
@@ -23,7 +23,7 @@ mod parents;
 mod records;
 mod release;
 mod rules;
-mod scribe;
+mod status_writer;
 mod warning;
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ use rules::Rules;
 
 pub(crate) use definition::{WAY_OUT, is_served};
 pub(crate) use own_rights::own_rights;
-pub(crate) use scribe::FIELD_MANAGER;
+pub(crate) use status_writer::FIELD_MANAGER;
 pub(crate) use warning::warning_rights;
 
 /// How long what runs may go on after the first Ctrl-C.
@@ -121,7 +121,7 @@ fn rules(
         recheck: Arc::new(Notify::new()),
         taking_in: AtomicUsize::new(0),
         followed: Mutex::new(BTreeMap::new()),
-        scribes: Mutex::new(JoinSet::new()),
+        status_writers: Mutex::new(JoinSet::new()),
     }
 }
 
@@ -215,8 +215,9 @@ impl Operator {
     /// Writes what is still to be written.
     async fn last_words(&self) {
         self.rules.all().iter().for_each(|followed| followed.end());
-        let scribes = std::mem::take(&mut *self.rules.scribes.lock().unwrap_or_else(PoisonError::into_inner));
-        if timeout(LAST_WORDS, scribes.join_all()).await.is_err() {
+        let status_writers =
+            std::mem::take(&mut *self.rules.status_writers.lock().unwrap_or_else(PoisonError::into_inner));
+        if timeout(LAST_WORDS, status_writers.join_all()).await.is_err() {
             tracing::warn!("not every status could be written");
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rewitness_kubernetes::finalizer::Holds;
-use rewitness_kubernetes::{Config, Error, KubernetesQueue, Refusal, ResolvedKind};
+use rewitness_kubernetes::{ApiError, Config, Error, KubernetesQueue, ResolvedKind};
 use rewitness_messaging::{Hold, Kind, Queue, Stopped, Subscription};
 use tokio::sync::Notify;
 
@@ -248,7 +248,7 @@ impl Probe for &Session<'_> {
         let survey = Holds::new(self.link.client.clone()).survey(kind, namespace, &nothing, "").await;
         match survey {
             Err(Error::List {
-                refusal: Refusal::Forbidden { .. } | Refusal::NoPath | Refusal::Unauthorized,
+                refusal: ApiError::Forbidden { .. } | ApiError::NoPath | ApiError::Unauthorized,
                 ..
             }) => survey.err().map(|error| describe(&self.link.explain(error))),
             _ => None,

@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 /// down.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
-const TRIES: usize = 200;
+const ATTEMPTS: usize = 200;
 
 /// Different ports, each of them free a moment ago. Another process may still come first: its server's start
 /// then fails, and the caller chooses anew.
 pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
     let mut held: Vec<(u16, TcpListener)> = Vec::with_capacity(N);
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         if held.len() == N {
             break;
         }

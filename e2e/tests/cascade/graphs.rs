@@ -9,7 +9,7 @@ use rewitness_controlplane::until;
 use rewitness_crds::Cascade;
 use serde_json::json;
 
-use self::model::{Dice, Node, closure, random_cascade, reference};
+use self::model::{Node, Random, closure, random_cascade, reference};
 use crate::lab::{FOREIGN, Lab, Operator, SOON, soon};
 
 #[expect(clippy::unwrap_used, reason = "what it makes is a Cascade, or the test is wrong")]
@@ -22,7 +22,7 @@ const GRAPHS: u64 = 8;
 /// A graph on the server, and what is known of it.
 struct Graph {
     lab: Lab,
-    dice: Dice,
+    random: Random,
     namespaces: [String; 2],
     cascades: Vec<Cascade>,
     nodes: Vec<Node>,
@@ -32,27 +32,27 @@ struct Graph {
 impl Graph {
     async fn new(seed: u64) -> Result<Self> {
         let lab = Lab::new().await?;
-        let mut dice = Dice(seed);
+        let mut random = Random(seed);
         let random = |index| {
-            let mut cascade = random_cascade(&mut dice, index, &lab.group, KINDS);
+            let mut cascade = random_cascade(&mut random, index, &lab.group, KINDS);
             // Confirmations have tests of their own.
             cascade.spec.limits.max_dependents = 100;
             cascade
         };
-        let count = 1 + Dice(seed ^ 0xc0).below(4);
+        let count = 1 + Random(seed ^ 0xc0).below(4);
         let cascades = (0..count).map(random).collect();
         let namespaces = [lab.ns.clone(), lab.plane.namespace("cascade").await?];
         let (nodes, places) = (Vec::new(), BTreeMap::new());
-        let mut graph = Self { lab, dice, namespaces, cascades, nodes, places };
-        for serial in 0..8 + graph.dice.below(12) {
+        let mut graph = Self { lab, random, namespaces, cascades, nodes, places };
+        for serial in 0..8 + graph.random.below(12) {
             graph.create(serial).await?;
         }
         Ok(graph)
     }
 
     async fn create(&mut self, serial: usize) -> Result<()> {
-        let kind = KINDS[self.dice.below(4)];
-        let ns = self.namespaces[self.dice.below(2)].clone();
+        let kind = KINDS[self.random.below(4)];
+        let ns = self.namespaces[self.random.below(2)].clone();
         let name = format!("n{serial}");
         let made = self.lab.create_in(kind, &ns, &name, None).await?;
         let uid = made.metadata.uid.context("an object has a uid")?;
@@ -78,15 +78,15 @@ impl Graph {
     fn any(&mut self, kind: &str, doomed: &BTreeSet<String>) -> Option<usize> {
         let fits = |node: &Node| node.kind == kind && !doomed.contains(&node.uid);
         let found: Vec<usize> = (0..self.nodes.len()).filter(|index| fits(&self.nodes[*index])).collect();
-        (!found.is_empty()).then(|| found[self.dice.below(found.len())])
+        (!found.is_empty()).then(|| found[self.random.below(found.len())])
     }
 
     /// Lets something refer to something, as a Cascade would have it: trees, diamonds, cycles, oneself. None
     /// of both is doomed.
     fn relabel(&mut self, doomed: &BTreeSet<String>) -> Option<usize> {
-        let spec = self.cascades[self.dice.below(self.cascades.len())].spec.clone();
-        let stage = &spec.stages[self.dice.below(spec.stages.len())];
-        let declared = &stage.dependents[self.dice.below(stage.dependents.len())];
+        let spec = self.cascades[self.random.below(self.cascades.len())].spec.clone();
+        let stage = &spec.stages[self.random.below(spec.stages.len())];
+        let declared = &stage.dependents[self.random.below(stage.dependents.len())];
         let from = self.any(&declared.kind, doomed)?;
         let to = self.any(&spec.parent.kind, doomed)?;
         let (label, value) = reference(declared, &self.nodes[to]);
@@ -118,14 +118,14 @@ impl Graph {
 
     /// What other people do meanwhile; what is doomed stays so, and nothing else becomes it.
     async fn edit(&mut self, doomed: &BTreeSet<String>) -> Result<()> {
-        match self.dice.below(4) {
+        match self.random.below(4) {
             0 => self.create(self.nodes.len() + 100).await,
             1 | 2 => match self.relabel(doomed) {
                 Some(node) => self.write_labels(node).await,
                 None => Ok(()),
             },
             _ => {
-                let (node, tick) = (self.dice.below(self.nodes.len()), self.dice.below(1000));
+                let (node, tick) = (self.random.below(self.nodes.len()), self.random.below(1000));
                 self.patch(&self.nodes[node], json!({ "annotations": { "tick": tick.to_string() } })).await
             }
         }
@@ -159,14 +159,14 @@ async fn what_is_deleted_is_what_the_model_says(seed: u64) -> Result<usize> {
     graph.held().await?;
     let root = graph.cascades[0].spec.parent.kind.clone();
     let roots: BTreeSet<usize> =
-        (0..=graph.dice.below(2)).filter_map(|_| graph.any(&root, &BTreeSet::new())).collect();
+        (0..=graph.random.below(2)).filter_map(|_| graph.any(&root, &BTreeSet::new())).collect();
     let uids = roots.iter().map(|root| graph.nodes[*root].uid.clone()).collect();
     let doomed = closure(&graph.nodes, &graph.cascades, uids);
     let mut kept = Vec::new();
     for index in 0..graph.nodes.len() {
         // Parents have finalizers that a merge patch would take off.
         let is_parent = graph.cascades.iter().any(|one| one.spec.parent.kind == graph.nodes[index].kind);
-        if !is_parent && graph.dice.chance(20) {
+        if !is_parent && graph.random.chance(20) {
             graph.patch(&graph.nodes[index], json!({ "finalizers": [FOREIGN] })).await?;
             kept.push(index);
         }

@@ -13,9 +13,9 @@ use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
 use crate::night::{Night, operator_as};
+use crate::session::Session;
 
 /// The command that takes a finalizer off, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {
@@ -28,19 +28,19 @@ fn patch(object: &str, finalizer: &str) -> String {
 #[tokio::test]
 async fn incident_01_somebody_elses_finalizers() -> Result<()> {
     let night = Night::begin().await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     // The server notes who wrote a field of what was applied once.
     let disk = json!({
         "apiVersion": format!("{}/v1", lab.group), "kind": "Disk",
         "metadata": { "name": "data", "namespace": lab.ns, "finalizers": ["keep/first"] },
     });
     let apply = "kubectl apply --server-side --field-manager=backup-operator -f -";
-    night.desk.types(&format!("echo '{disk}' | {apply}")).await?;
+    night.session.types(&format!("echo '{disk}' | {apply}")).await?;
     lab.patch("Disk", "data", json!({ "finalizers": ["keep/first", FOREIGN] })).await?;
     lab.delete("Disk", "data").await?;
 
-    let disk = format!("{}/data", night.desk.kind("disks"));
-    let answer = night.desk.golden(&disk, "foreign-finalizer").await?;
+    let disk = format!("{}/data", night.session.kind("disks"));
+    let answer = night.session.golden(&disk, "foreign-finalizer").await?;
     assert_eq!(answer.status, Some(0));
     let (describe, disk_in) = ("kubectl describe disks.GROUP data -n NS", "disks.GROUP data -n NS");
     assert_eq!(
@@ -54,18 +54,18 @@ async fn incident_01_somebody_elses_finalizers() -> Result<()> {
 #[tokio::test]
 async fn incident_02_a_right_that_the_operator_lacks() -> Result<()> {
     let mut night = Night::begin().await?;
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], json!({})).await?;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], json!({})).await?;
     // It was installed with the rights that were needed then.
-    night.desk.types("rewitness rbac --all | kubectl apply -f -").await?;
-    let (desk, lab) = (&night.desk, &night.desk.lab);
+    night.session.types("rewitness rbac --all | kubectl apply -f -").await?;
+    let (session, lab) = (&night.session, &night.session.lab);
     let account = lab.plane.service_account(&lab.ns, "operator", Vec::new()).await?;
-    bind(desk).await?;
+    bind(session).await?;
     // The rule has grown since.
     let stage = json!([{ "op": "add", "path": "/spec/stages/-", "value": {
         "name": "stage-1", "dependents": [lab.dependents("Disk")],
     } }]);
-    desk.types(&format!("kubectl patch cascade {cascade} --type=json -p '{stage}'")).await?;
-    let _operator = operator_as(desk.rewitness(&["run"])?, &account)?;
+    session.types(&format!("kubectl patch cascade {cascade} --type=json -p '{stage}'")).await?;
+    let _operator = operator_as(session.rewitness(&["run"])?, &account)?;
     let project = night.family(&cascade).await?;
     lab.create("Disk", "data", Some("web")).await?;
     night.said(&cascade, |status| is(status, "Authorized", "False")).await?;
@@ -80,16 +80,16 @@ async fn incident_02_a_right_that_the_operator_lacks() -> Result<()> {
 }
 
 /// The role that `rewitness rbac` writes, to the operator's account; waits until it has its rights.
-async fn bind(desk: &Desk) -> Result<()> {
-    let bindings: Api<ClusterRoleBinding> = Api::all(desk.lab.client.clone());
+async fn bind(session: &Session) -> Result<()> {
+    let bindings: Api<ClusterRoleBinding> = Api::all(session.lab.client.clone());
     let binding = json!({
-        "metadata": { "name": desk.lab.ns },
+        "metadata": { "name": session.lab.ns },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "rewitness" },
-        "subjects": [{ "kind": "ServiceAccount", "namespace": desk.lab.ns, "name": "operator" }],
+        "subjects": [{ "kind": "ServiceAccount", "namespace": session.lab.ns, "name": "operator" }],
     });
     bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
-    let user = format!("system:serviceaccount:{}:operator", desk.lab.ns);
-    desk.lab.plane.is_granted(&user, &policy_rule(&desk.lab.group, "clusters", &["delete"]), true).await
+    let user = format!("system:serviceaccount:{}:operator", session.lab.ns);
+    session.lab.plane.is_granted(&user, &policy_rule(&session.lab.group, "clusters", &["delete"]), true).await
 }
 
 fn is(status: &CascadeStatus, kind: &str, value: &str) -> bool {
@@ -99,14 +99,14 @@ fn is(status: &CascadeStatus, kind: &str, value: &str) -> bool {
 #[tokio::test]
 async fn incident_03_a_webhook_that_refuses() -> Result<()> {
     let mut night = Night::begin().await?;
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], json!({})).await?;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], json!({})).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     lab.create("Cluster", "free", Some("web")).await?;
     let webhook =
         Webhook::start(|it| (it["name"] == "of-web").then(|| "the billing team needs it".to_owned()))?;
-    put_in_force(&night.desk, &webhook).await?;
+    put_in_force(&night.session, &webhook).await?;
     lab.delete("Project", "web").await?;
     lab.gone("Cluster", "free").await?;
     night.told(&project, "Refused").await?;
@@ -125,9 +125,9 @@ async fn incident_03_a_webhook_that_refuses() -> Result<()> {
 }
 
 /// A webhook that is asked about each deletion in the lab's group.
-async fn put_in_force(desk: &Desk, webhook: &Webhook) -> Result<()> {
-    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(desk.lab.client.clone());
-    let name = format!("keep.{}", desk.lab.group);
+async fn put_in_force(session: &Session, webhook: &Webhook) -> Result<()> {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(session.lab.client.clone());
+    let name = format!("keep.{}", session.lab.group);
     let configuration = json!({
         "metadata": { "name": name },
         "webhooks": [{
@@ -135,14 +135,14 @@ async fn put_in_force(desk: &Desk, webhook: &Webhook) -> Result<()> {
             "timeoutSeconds": 30,
             "clientConfig": webhook.client_config(),
             "rules": [{
-                "apiGroups": [desk.lab.group], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"],
+                "apiGroups": [session.lab.group], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"],
             }],
         }],
     });
     configurations.create(&PostParams::default(), &serde_json::from_value(configuration)?).await?;
     let dry = DeleteParams { dry_run: true, ..DeleteParams::default() };
     until("the webhook is in force", SOON, async || {
-        Ok(desk.lab.api("Cluster").delete("of-web", &dry).await.is_err().then_some(()))
+        Ok(session.lab.api("Cluster").delete("of-web", &dry).await.is_err().then_some(()))
     })
     .await
 }
@@ -151,15 +151,15 @@ async fn put_in_force(desk: &Desk, webhook: &Webhook) -> Result<()> {
 async fn incident_04_a_limit() -> Result<()> {
     let mut night = Night::begin().await?;
     let limits = json!({ "limits": { "maxDependents": 0 } });
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], limits).await?;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], limits).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    night.desk.lab.delete("Project", "web").await?;
+    night.session.lab.delete("Project", "web").await?;
     night.said(&cascade, |status| is(status, "LimitExceeded", "True")).await?;
 
     night.golden(&project, "limit").await?;
     assert_eq!(night.solve(&project).await?, ["rewitness confirm CASCADE projects.GROUP/web"]);
-    assert!(!night.desk.lab.exists("Cluster", "of-web").await?);
+    assert!(!night.session.lab.exists("Cluster", "of-web").await?);
     Ok(())
 }
 
@@ -167,15 +167,15 @@ async fn incident_04_a_limit() -> Result<()> {
 #[tokio::test]
 async fn incident_05_an_operator_that_is_not_there() -> Result<()> {
     let mut night = Night::begin().await?;
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], json!({})).await?;
-    let lab = &night.desk.lab;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], json!({})).await?;
+    let lab = &night.session.lab;
     lab.create("Project", "web", None).await?;
     lab.create("Cluster", "of-web", Some("web")).await?;
     lab.patch("Project", "web", json!({ "finalizers": [finalizer(&cascade)] })).await?;
     lab.delete("Project", "web").await?;
 
-    let project = format!("{}/web", night.desk.kind("projects"));
-    night.desk.golden(&project, "no-operator").await?;
+    let project = format!("{}/web", night.session.kind("projects"));
+    night.session.golden(&project, "no-operator").await?;
     let look = "kubectl get deployments -A -l app.kubernetes.io/name=rewitness";
     assert_eq!(night.solve(&project).await?, [look, "rewitness run --once"]);
     assert!(!lab.exists("Cluster", "of-web").await?);
@@ -184,8 +184,8 @@ async fn incident_05_an_operator_that_is_not_there() -> Result<()> {
 
 /// A Cascade whose second stage is of a kind that can be taken away.
 async fn with_gadgets(night: &mut Night) -> Result<String> {
-    night.desk.lab.add_kind("gadgets", "Gadget").await?;
-    let lab = &night.desk.lab;
+    night.session.lab.add_kind("gadgets", "Gadget").await?;
+    let lab = &night.session.lab;
     let stages = [&[lab.dependents("Cluster")][..], &[lab.dependents("Gadget")]];
     night.cascade(&stages, json!({})).await
 }
@@ -195,11 +195,11 @@ fn waits_for(status: &CascadeStatus, cause: &str) -> bool {
 }
 
 /// Takes it away.
-async fn without_gadgets(desk: &Desk) -> Result<()> {
-    desk.types(&format!("kubectl delete crd gadgets.{}", desk.lab.group)).await?;
-    let gadget = format!("{}/x", desk.kind("gadgets"));
+async fn without_gadgets(session: &Session) -> Result<()> {
+    session.types(&format!("kubectl delete crd gadgets.{}", session.lab.group)).await?;
+    let gadget = format!("{}/x", session.kind("gadgets"));
     until("the kind is not served", SOON, async || {
-        Ok(desk.why(&gadget).await?.finding("KindNotServed").map(|_| ()))
+        Ok(session.why(&gadget).await?.finding("KindNotServed").map(|_| ()))
     })
     .await
 }
@@ -210,15 +210,15 @@ async fn incident_06_a_definition_that_is_gone() -> Result<()> {
     let cascade = with_gadgets(&mut night).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    without_gadgets(&night.desk).await?;
-    night.desk.lab.delete("Project", "web").await?;
+    without_gadgets(&night.session).await?;
+    night.session.lab.delete("Project", "web").await?;
     night.said(&cascade, |status| waits_for(status, "KindNotServed")).await?;
 
     night.golden(&project, "kind-gone-parent").await?;
     let drop = r#"[{"op":"test","path":"/spec/stages/1/name","value":"stage-1"},{"op":"remove","path":"/spec/stages/1"}]"#;
     let drop = format!("kubectl patch cascades.rewitness.dev CASCADE --type=json -p '{drop}'");
     assert_eq!(night.solve(&project).await?, [drop]);
-    assert!(!night.desk.lab.exists("Cluster", "of-web").await?);
+    assert!(!night.session.lab.exists("Cluster", "of-web").await?);
     Ok(())
 }
 
@@ -229,14 +229,14 @@ async fn incident_06_a_definition_that_goes_in_the_middle() -> Result<()> {
     let cascade = with_gadgets(&mut night).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     lab.patch("Cluster", "of-web", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
     until("it has begun", SOON, async || {
-        Ok(night.desk.why(&project).await?.message("Held")?.contains("1 deleted").then_some(()))
+        Ok(night.session.why(&project).await?.message("Held")?.contains("1 deleted").then_some(()))
     })
     .await?;
-    without_gadgets(&night.desk).await?;
+    without_gadgets(&night.session).await?;
     lab.patch("Cluster", "of-web", json!({ "finalizers": null })).await?;
     lab.gone("Cluster", "of-web").await?;
     // Both are written as soon as the kind is gone, and again for the second stage.
@@ -247,7 +247,7 @@ async fn incident_06_a_definition_that_goes_in_the_middle() -> Result<()> {
         .await?;
     until("the second stage is told of", SOON, async || {
         Ok(night
-            .desk
+            .session
             .why(&project)
             .await?
             .message("Event")
@@ -264,22 +264,22 @@ async fn incident_06_a_definition_that_goes_in_the_middle() -> Result<()> {
 #[tokio::test]
 async fn incident_07_a_namespace_that_is_stuck() -> Result<()> {
     let night = Night::begin().await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     lab.plane.start_controller_manager().await?;
     for name in ["one", "two"] {
         lab.create("Disk", name, None).await?;
         lab.patch("Disk", name, json!({ "finalizers": [FOREIGN] })).await?;
     }
-    night.desk.types(&format!("kubectl delete namespace {} --wait=false", lab.ns)).await?;
+    night.session.types(&format!("kubectl delete namespace {} --wait=false", lab.ns)).await?;
     let namespace = format!("namespace/{}", lab.ns);
     until("Kubernetes says what it waits for", SOON, async || {
-        let answer = night.desk.why(&namespace).await?;
+        let answer = night.session.why(&namespace).await?;
         let only_disks = answer.verdict["findings"][0]["count"] == 2;
         Ok((answer.finding("FinalizersRemaining").is_some() && only_disks).then_some(()))
     })
     .await?;
 
-    night.desk.golden(&namespace, "namespace").await?;
+    night.session.golden(&namespace, "namespace").await?;
     let ask = |name: &str| format!("rewitness why disks.GROUP/{name} -n NS");
     let patch = |name: &str| patch(&format!("disks.GROUP {name} -n NS"), FOREIGN);
     assert_eq!(night.solve(&namespace).await?, [ask("one"), patch("one"), ask("two"), patch("two")]);
@@ -291,7 +291,7 @@ async fn incident_07_a_namespace_that_is_stuck() -> Result<()> {
 async fn incident_08_a_cycle_of_two_cascades() -> Result<()> {
     let mut night = Night::begin().await?;
     let (down, up) = cycle(&mut night).await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     let space = lab.create("Space", "home", Some("web")).await?;
     lab.create("Project", "web", None).await?;
     let label = json!({ lab.label.clone(): space.metadata.uid });
@@ -303,15 +303,15 @@ async fn incident_08_a_cycle_of_two_cascades() -> Result<()> {
     kept.push(FOREIGN.to_owned());
     lab.patch("Space", "home", json!({ "finalizers": kept })).await?;
     lab.delete("Project", "web").await?;
-    let project = format!("{}/web", night.desk.kind("projects"));
+    let project = format!("{}/web", night.session.kind("projects"));
     until("the cycle is seen", SOON, async || {
-        let answer = night.desk.why(&project).await?;
+        let answer = night.session.why(&project).await?;
         let is_recorded = answer.message("Held")?.contains("1 deleted");
         Ok((answer.finding("Cycle").is_some() && is_recorded).then_some(()))
     })
     .await?;
 
-    night.desk.golden(&project, "cycle").await?;
+    night.session.golden(&project, "cycle").await?;
     let off = patch("spaces.GROUP home -n NS", FOREIGN).replace("finalizers/0", "finalizers/1");
     let typed = night.solve(&project).await?;
     assert_eq!(typed, ["rewitness why spaces.GROUP/home -n NS".to_owned(), off]);
@@ -320,33 +320,33 @@ async fn incident_08_a_cycle_of_two_cascades() -> Result<()> {
 
 /// Spaces go with their Project, and Projects with their Space.
 async fn cycle(night: &mut Night) -> Result<(String, String)> {
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     let down = lab.cascade_of("Project", &[&[lab.dependents("Space")]], json!({}));
     let mut back = lab.dependents("Project");
     back["holds"] = "UID".into();
     let up = lab.cascade_of("Space", &[&[back]], json!({}));
-    Ok((night.desk.write(&down, "DOWN").await?, night.desk.write(&up, "UP").await?))
+    Ok((night.session.write(&down, "DOWN").await?, night.session.write(&up, "UP").await?))
 }
 
 #[tokio::test]
 async fn incident_09_a_parent_made_again_under_its_name() -> Result<()> {
     let mut night = Night::begin().await?;
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], json!({})).await?;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], json!({})).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    night.desk.lab.delete("Project", "web").await?;
-    night.desk.lab.gone("Project", "web").await?;
+    night.session.lab.delete("Project", "web").await?;
+    night.session.lab.gone("Project", "web").await?;
     night.said(&cascade, |status| !status.finished.is_empty()).await?;
     night.family(&cascade).await?;
 
-    let answer = night.desk.golden(&project, "recreated").await?;
+    let answer = night.session.golden(&project, "recreated").await?;
     assert_eq!((answer.status, answer.state()), (Some(0), "Live"));
     assert_eq!(
         night.solve(&project).await?,
         ["rewitness plan CASCADE projects.GROUP/web", "kubectl delete projects.GROUP web"]
     );
-    assert!(!night.desk.lab.exists("Cluster", "of-web").await?);
-    let answer = night.desk.why(&project).await?;
+    assert!(!night.session.lab.exists("Cluster", "of-web").await?);
+    let answer = night.session.why(&project).await?;
     assert_eq!(
         (answer.status, answer.finding("FormerOne").is_some()),
         (Some(1), true),
@@ -358,11 +358,11 @@ async fn incident_09_a_parent_made_again_under_its_name() -> Result<()> {
 #[tokio::test]
 async fn incident_10_an_object_that_nobody_holds() -> Result<()> {
     let night = Night::begin().await?;
-    night.desk.lab.create("Disk", "data", None).await?;
-    let disk = format!("{}/data", night.desk.kind("disks"));
-    assert_eq!(night.desk.golden(&disk, "live").await?.status, Some(0));
+    night.session.lab.create("Disk", "data", None).await?;
+    let disk = format!("{}/data", night.session.kind("disks"));
+    assert_eq!(night.session.golden(&disk, "live").await?.status, Some(0));
     assert_eq!(night.solve(&disk).await?, ["kubectl delete disks.GROUP data -n NS"]);
-    let answer = night.desk.golden(&disk, "not-there").await?;
+    let answer = night.session.golden(&disk, "not-there").await?;
     assert_eq!((answer.status, answer.state()), (Some(1), "NotFound"));
     Ok(())
 }
@@ -370,7 +370,7 @@ async fn incident_10_an_object_that_nobody_holds() -> Result<()> {
 #[tokio::test]
 async fn incident_11_a_cascade_that_is_paused() -> Result<()> {
     let mut night = Night::begin().await?;
-    let cascade = night.cascade(&[&[night.desk.lab.dependents("Cluster")]], json!({})).await?;
+    let cascade = night.cascade(&[&[night.session.lab.dependents("Cluster")]], json!({})).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
     for (field, golden, advice) in [
@@ -381,9 +381,9 @@ async fn incident_11_a_cascade_that_is_paused() -> Result<()> {
             night.family(&cascade).await?;
         }
         let patch = Patch::Merge(json!({ "spec": { field: true } }));
-        night.desk.cascades.patch(&cascade, &PatchParams::default(), &patch).await?;
+        night.session.cascades.patch(&cascade, &PatchParams::default(), &patch).await?;
         night.said(&cascade, |status| is(status, "Paused", "True")).await?;
-        night.desk.lab.delete("Project", "web").await?;
+        night.session.lab.delete("Project", "web").await?;
         night.said(&cascade, |status| !status.held_parents.is_empty()).await?;
         night.golden(&project, golden).await?;
         assert_eq!(night.solve(&project).await?, [advice]);
@@ -395,21 +395,21 @@ async fn incident_11_a_cascade_that_is_paused() -> Result<()> {
 #[tokio::test]
 async fn incident_12_a_dependent_that_somebody_else_keeps() -> Result<()> {
     let mut night = Night::begin().await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     let stages = [&[lab.dependents("Cluster")][..], &[lab.dependents("Disk")]];
     let cascade = night.cascade(&stages, json!({})).await?;
     let _operator = night.operator()?;
     let project = night.family(&cascade).await?;
-    let lab = &night.desk.lab;
+    let lab = &night.session.lab;
     lab.create("Disk", "later", Some("web")).await?;
     lab.patch("Cluster", "of-web", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
     until("that it was deleted is recorded", SOON, async || {
-        Ok(night.desk.why(&project).await?.message("Held")?.contains("1 deleted").then_some(()))
+        Ok(night.session.why(&project).await?.message("Held")?.contains("1 deleted").then_some(()))
     })
     .await?;
 
-    night.desk.golden(&project, "dependent-kept").await?;
+    night.session.golden(&project, "dependent-kept").await?;
     let off = patch("clusters.GROUP of-web -n NS", FOREIGN);
     let typed = night.solve(&project).await?;
     assert_eq!(typed, ["rewitness why clusters.GROUP/of-web -n NS".to_owned(), off]);

@@ -7,8 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::desk::{Answer, Desk};
 use crate::running::Running;
+use crate::session::{Answer, Session};
 
 const DEPENDENTS: usize = 5000;
 
@@ -18,22 +18,22 @@ const ENOUGH: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn five_thousand_dependents_are_counted_by_pages_of_metadata() -> Result<()> {
-    let mut desk = Desk::new().await?;
-    let stages = [&[desk.lab.dependents("Cluster")][..]];
-    let cascade = desk.lab.cascade_of("Project", &stages, json!({}));
-    let name = desk.write(&cascade, "CASCADE").await?;
-    desk.lab.create("Project", "web", None).await?;
-    let lab = &desk.lab;
+    let mut session = Session::new().await?;
+    let stages = [&[session.lab.dependents("Cluster")][..]];
+    let cascade = session.lab.cascade_of("Project", &stages, json!({}));
+    let name = session.write(&cascade, "CASCADE").await?;
+    session.lab.create("Project", "web", None).await?;
+    let lab = &session.lab;
     let creates = stream::iter(0..DEPENDENTS).map(|index| async move {
         lab.create("Cluster", &format!("of-web-{index}"), Some("web")).await.map(drop)
     });
     creates.buffer_unordered(48).try_collect::<()>().await?;
-    desk.lab.patch("Project", "web", json!({ "finalizers": [finalizer(&name)] })).await?;
-    desk.lab.delete("Project", "web").await?;
-    let proxy = desk.lab.proxy()?;
-    desk.kubeconfig = proxy.kubeconfig();
-    let project = format!("{}/web", desk.kind("projects"));
-    let (answer, took) = timed(&desk, &project).await?;
+    session.lab.patch("Project", "web", json!({ "finalizers": [finalizer(&name)] })).await?;
+    session.lab.delete("Project", "web").await?;
+    let proxy = session.lab.proxy()?;
+    session.kubeconfig = proxy.kubeconfig();
+    let project = format!("{}/web", session.kind("projects"));
+    let (answer, took) = timed(&session, &project).await?;
     assert_eq!(answer.finding("Due").map(|due| due["count"].clone()), Some(json!(DEPENDENTS)));
     let read = proxy.count(|call| call.path.ends_with("/clusters"));
     assert_eq!(read, DEPENDENTS / 500, "each page once");
@@ -42,9 +42,9 @@ async fn five_thousand_dependents_are_counted_by_pages_of_metadata() -> Result<(
 }
 
 /// What `why` says, and what that took of a processor, by the account of a shell that has run nothing else.
-async fn timed(desk: &Desk, what: &str) -> Result<(Answer, Duration)> {
-    let asked = format!("rewitness why {what} -n {} -o json && times >&2", desk.lab.ns);
-    let ended = Running::start(desk.shell(&asked)?)?.end().await?;
+async fn timed(session: &Session, what: &str) -> Result<(Answer, Duration)> {
+    let asked = format!("rewitness why {what} -n {} -o json && times >&2", session.lab.ns);
+    let ended = Running::start(session.shell(&asked)?)?.end().await?;
     let verdict = serde_json::from_str(&ended.stdout.join("\n")).with_context(|| format!("{ended:?}"))?;
     // `0m0.81s 0m0.05s`: in user and in system mode, of the children.
     let children = ended.stderr.last().with_context(|| format!("{ended:?}"))?;

@@ -9,7 +9,6 @@ mod answers;
 mod audit;
 mod cascades;
 mod definitions;
-mod desk;
 mod incidents;
 #[path = "../cascade/lab.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
@@ -25,6 +24,7 @@ mod rights;
 #[path = "../program/running.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod running;
+mod session;
 #[path = "../program/terminal.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod terminal;

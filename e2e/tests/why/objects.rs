@@ -8,48 +8,48 @@ use kube::api::PostParams;
 use rewitness_controlplane::until;
 use serde_json::json;
 
-use crate::desk::Desk;
 use crate::lab::{FOREIGN, SOON};
+use crate::session::Session;
 
 #[tokio::test]
 async fn a_well_known_finalizer_is_told_with_what_takes_it_off() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.create("Disk", "data", None).await?;
-    desk.lab.patch("Disk", "data", json!({ "finalizers": ["kubernetes.io/pvc-protection"] })).await?;
-    desk.lab.delete("Disk", "data").await?;
-    let disk = format!("{}/data", desk.kind("disks"));
-    let answer = desk.golden(&disk, "known-finalizer").await?;
+    let session = Session::new().await?;
+    session.lab.create("Disk", "data", None).await?;
+    session.lab.patch("Disk", "data", json!({ "finalizers": ["kubernetes.io/pvc-protection"] })).await?;
+    session.lab.delete("Disk", "data").await?;
+    let disk = format!("{}/data", session.kind("disks"));
+    let answer = session.golden(&disk, "known-finalizer").await?;
     assert!(answer.message("Finalizer")?.contains("once no pod uses the claim"));
-    desk.follows_until_gone(&disk, "kubectl patch").await
+    session.follows_until_gone(&disk, "kubectl patch").await
 }
 
 #[tokio::test]
 async fn a_hold_by_hand_is_let_go_with_unhold() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.create("Disk", "data", None).await?;
-    desk.lab.patch("Disk", "data", json!({ "finalizers": ["hold.rewitness.dev/demo"] })).await?;
-    desk.lab.delete("Disk", "data").await?;
-    let disk = format!("{}/data", desk.kind("disks"));
-    desk.golden(&disk, "hold").await?;
-    desk.follows_until_gone(&disk, "rewitness unhold").await
+    let session = Session::new().await?;
+    session.lab.create("Disk", "data", None).await?;
+    session.lab.patch("Disk", "data", json!({ "finalizers": ["hold.rewitness.dev/demo"] })).await?;
+    session.lab.delete("Disk", "data").await?;
+    let disk = format!("{}/data", session.kind("disks"));
+    session.golden(&disk, "hold").await?;
+    session.follows_until_gone(&disk, "rewitness unhold").await
 }
 
 #[tokio::test]
 async fn a_live_object_says_whom_its_deletion_would_wait_for() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.create("Disk", "data", None).await?;
-    desk.lab.patch("Disk", "data", json!({ "finalizers": [FOREIGN, "finalizers.fluxcd.io"] })).await?;
-    desk.golden(&format!("{}/data", desk.kind("disks")), "would-wait").await?;
+    let session = Session::new().await?;
+    session.lab.create("Disk", "data", None).await?;
+    session.lab.patch("Disk", "data", json!({ "finalizers": [FOREIGN, "finalizers.fluxcd.io"] })).await?;
+    session.golden(&format!("{}/data", session.kind("disks")), "would-wait").await?;
     Ok(())
 }
 
 /// With kinds that the garbage collector knows from its start: of others it learns some time later.
 #[tokio::test]
 async fn a_deletion_in_the_foreground_names_what_blocks_it() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.lab.plane.start_controller_manager().await?;
-    let secrets: Api<Secret> = Api::namespaced(desk.lab.client.clone(), &desk.lab.ns);
-    let maps: Api<ConfigMap> = Api::namespaced(desk.lab.client.clone(), &desk.lab.ns);
+    let session = Session::new().await?;
+    session.lab.plane.start_controller_manager().await?;
+    let secrets: Api<Secret> = Api::namespaced(session.lab.client.clone(), &session.lab.ns);
+    let maps: Api<ConfigMap> = Api::namespaced(session.lab.client.clone(), &session.lab.ns);
     let owner = serde_json::from_value(json!({ "metadata": { "name": "owner" } }))?;
     let owner = secrets.create(&PostParams::default(), &owner).await?;
     let owners = json!([{
@@ -65,15 +65,15 @@ async fn a_deletion_in_the_foreground_names_what_blocks_it() -> Result<()> {
         anyhow::Ok(())
     };
     stream::iter(others).map(create).buffer_unordered(32).try_collect::<()>().await?;
-    let ns = &desk.lab.ns;
-    desk.types(&format!("kubectl delete secret owner -n {ns} --cascade=foreground --wait=false")).await?;
+    let ns = &session.lab.ns;
+    session.types(&format!("kubectl delete secret owner -n {ns} --cascade=foreground --wait=false")).await?;
     until("what is owned is being deleted", SOON, async || {
         Ok(maps.get("owned").await?.metadata.deletion_timestamp)
     })
     .await?;
-    let answer = desk.golden("secret/owner", "foreground").await?;
+    let answer = session.golden("secret/owner", "foreground").await?;
     // Its own finalizer is the garbage collector's; the advice goes to what blocks it.
-    desk.types(&answer.command(FOREIGN)?).await?;
+    session.types(&answer.command(FOREIGN)?).await?;
     until("the owner is gone", SOON, async || Ok(secrets.get_opt("owner").await?.is_none().then_some(())))
         .await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rewitness_messaging::Kind;
 use tokio::time::Instant;
 
-use super::{Endpoint, Refusal, Server};
+use super::{ApiError, Endpoint, Server};
 
 /// A kind, and the version by which somebody knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ impl Kinds {
 
     /// Where a kind is served: by the version that was named, or else by another of its group,
     /// since the objects are the same.
-    pub(crate) async fn find(&self, wanted: &KindRef) -> Result<Served, Refusal> {
+    pub(crate) async fn find(&self, wanted: &KindRef) -> Result<Served, ApiError> {
         if let Some(endpoint) = self.known(wanted) {
             return Ok(Served::By(endpoint));
         }
@@ -67,7 +67,7 @@ impl Kinds {
         (at.elapsed() < FRESH).then(|| endpoint.clone())
     }
 
-    async fn look(&self, wanted: &KindRef, version: &str) -> Result<Option<Arc<Endpoint>>, Refusal> {
+    async fn look(&self, wanted: &KindRef, version: &str) -> Result<Option<Arc<Endpoint>>, ApiError> {
         let Some(endpoint) = self.server.find(&wanted.kind, version, &["list"]).await? else {
             return Ok(None);
         };

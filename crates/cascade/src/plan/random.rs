@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Holds, confirm_annotation, record_annotation};
 
-use self::model::{Dice, Node, closure, random_cascade};
+use self::model::{Node, Random, closure, random_cascade};
 
 use super::*;
 use crate::reference::{Scope, lookup};
@@ -31,7 +31,7 @@ struct Thing {
 }
 
 struct Cluster {
-    dice: Dice,
+    random: Random,
     things: BTreeMap<Uid, Thing>,
     cascades: Vec<Cascade>,
     rules: Vec<Rule>,
@@ -40,18 +40,19 @@ struct Cluster {
     /// What the operator has deleted.
     deleted: BTreeSet<Uid>,
     edits: bool,
-    /// How many knots were untied.
-    knots: usize,
+    /// How many cycles were broken.
+    cycles: usize,
 }
 
 impl Cluster {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let cascades: Vec<Cascade> =
-            (0..=dice.below(3)).map(|index| random_cascade(&mut dice, index, "example.com", KINDS)).collect();
+        let mut random = Random(seed);
+        let cascades: Vec<Cascade> = (0..=random.below(3))
+            .map(|index| random_cascade(&mut random, index, "example.com", KINDS))
+            .collect();
         let rules = cascades.iter().map(|cascade| Rule::new(cascade).unwrap()).collect();
         let mut cluster = Self {
-            dice,
+            random,
             cascades,
             rules,
             things: BTreeMap::new(),
@@ -59,9 +60,9 @@ impl Cluster {
             serial: 0,
             deleted: BTreeSet::new(),
             edits: false,
-            knots: 0,
+            cycles: 0,
         };
-        for _ in 0..6 + cluster.dice.below(14) {
+        for _ in 0..6 + cluster.random.below(14) {
             cluster.create();
         }
         // Labels that point at whatever there is: trees, diamonds, cycles, oneself.
@@ -73,14 +74,14 @@ impl Cluster {
 
     fn any(&mut self) -> Option<Uid> {
         let count = self.things.len();
-        (count > 0).then(|| self.things.keys().nth(self.dice.below(count)).cloned()).flatten()
+        (count > 0).then(|| self.things.keys().nth(self.random.below(count)).cloned()).flatten()
     }
 
     fn create(&mut self) {
         self.serial += 1;
-        let kind = self.dice.below(4);
-        let name = format!("n{}", self.dice.below(6));
-        let namespace = (kind > 0).then(|| format!("ns{}", self.dice.below(2)).into());
+        let kind = self.random.below(4);
+        let name = format!("n{}", self.random.below(6));
+        let namespace = (kind > 0).then(|| format!("ns{}", self.random.below(2)).into());
         let taken = |thing: &Thing| {
             (&*thing.id.kind.kind, &thing.id.namespace, &*thing.id.name) == (KINDS[kind], &namespace, &*name)
         };
@@ -123,14 +124,14 @@ impl Cluster {
     fn any_of(&mut self, kind: &Kind) -> Option<Uid> {
         let of_kind: Vec<&Uid> =
             self.things.values().filter(|one| one.id.kind == *kind).map(|one| &one.id.uid).collect();
-        (!of_kind.is_empty()).then(|| of_kind[self.dice.below(of_kind.len())].clone())
+        (!of_kind.is_empty()).then(|| of_kind[self.random.below(of_kind.len())].clone())
     }
 
     /// Lets something refer to something, as a rule would have it, or no longer.
     fn relabel(&mut self) {
-        let rule = self.rules[self.dice.below(self.rules.len())].clone();
-        let stage = &rule.current.stages[self.dice.below(rule.current.stages.len())];
-        let declared = &stage.dependents[self.dice.below(stage.dependents.len())];
+        let rule = self.rules[self.random.below(self.rules.len())].clone();
+        let stage = &rule.current.stages[self.random.below(rule.current.stages.len())];
+        let declared = &stage.dependents[self.random.below(stage.dependents.len())];
         let (Some(from), Some(to)) = (self.any_of(&declared.kind.kind), self.any_of(&rule.parent.kind))
         else {
             return;
@@ -139,7 +140,7 @@ impl Cluster {
             Holds::Name => self.things[&to].id.name.to_string(),
             _ => to.to_string(),
         };
-        let drop = self.dice.chance(15);
+        let drop = self.random.chance(15);
         self.change(&from, |thing| {
             match drop {
                 true => thing.labels.remove(declared.label.as_str()),
@@ -162,11 +163,11 @@ impl Cluster {
 
     /// What other people do meanwhile.
     fn edit(&mut self) {
-        if !self.edits || !self.dice.chance(40) {
+        if !self.edits || !self.random.chance(40) {
             return;
         }
         let Some(uid) = self.any() else { return };
-        match self.dice.below(6) {
+        match self.random.below(6) {
             0 => self.create(),
             1 | 2 => self.relabel(),
             3 => self.mark_deleted(&uid),
@@ -223,10 +224,10 @@ impl Thing {
 /// B23, C9.
 #[test]
 fn fault_b23_in_any_graph_exactly_what_the_labels_say_is_deleted_and_every_deletion_ends() {
-    let (mut knots, mut cascades) = (0, 0);
+    let (mut cycles, mut cascades) = (0, 0);
     for seed in 0..1200 {
         let mut cluster = Cluster::new(seed);
-        for _ in 0..=cluster.dice.below(2) {
+        for _ in 0..=cluster.random.below(2) {
             cluster.delete_a_root();
         }
         let before: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
@@ -235,10 +236,13 @@ fn fault_b23_in_any_graph_exactly_what_the_labels_say_is_deleted_and_every_delet
         let left: BTreeSet<Uid> = cluster.things.keys().cloned().collect();
         assert_eq!(left, expected, "seed {seed}");
         assert!(cluster.graph.is_empty(), "seed {seed}: {:?}", cluster.graph);
-        knots += cluster.knots;
+        cycles += cluster.cycles;
         cascades += usize::from(cluster.deleted.len() > 3);
     }
-    assert!(knots > 120 && cascades > 240, "the graphs are too simple: {knots} knots, {cascades} cascades");
+    assert!(
+        cycles > 120 && cascades > 240,
+        "the graphs are too simple: {cycles} cycles, {cascades} cascades"
+    );
 }
 
 /// B2, B8, B9, B13, B23: whatever others do meanwhile.
@@ -251,7 +255,7 @@ fn whatever_others_do_meanwhile_nothing_unrelated_is_deleted_and_every_deletion_
         for _ in 0..30 {
             let Some(thing) = cluster.any() else { break };
             let id = cluster.things[&thing].id.clone();
-            let rule = cluster.dice.below(cluster.rules.len());
+            let rule = cluster.random.below(cluster.rules.len());
             let thing = &cluster.things[&thing];
             if thing.deleting.is_some() && thing.finalizers.contains(&*cluster.rules[rule].finalizer) {
                 cluster.reconcile(rule, &id);

@@ -295,7 +295,7 @@ fn kind() -> KindRef {
 }
 
 /// `p` waits for `z`, which waits for `p`.
-fn knotted(mut world: World, other: &str) -> World {
+fn cyclic(mut world: World, other: &str) -> World {
     let finalizer = world.rule.finalizer.clone();
     world.graph.wait(&parent(other), &kind(), &finalizer, BTreeSet::from(["p".into()]));
     world
@@ -306,21 +306,21 @@ fn member(uid: &str) -> Dependent {
 }
 
 #[test]
-fn c9_a_knot_is_untied_at_its_smallest_uid() {
-    let mut world = knotted(World::new(&[&[member("z")]]), "z");
+fn c9_a_cycle_is_broken_at_its_smallest_uid() {
+    let mut world = cyclic(World::new(&[&[member("z")]]), "z");
     assert_eq!(world.next(), Next::LookAgain);
     world.empty_rounds = 1;
     let Next::Release(members) = world.next() else { panic!() };
     assert_eq!(members.len(), 1);
-    let greater = knotted(World::new(&[&[member("a")]]), "a");
+    let greater = cyclic(World::new(&[&[member("a")]]), "a");
     assert_eq!(greater.causes(), ["Cascading"], "`a` is released first");
 }
 
 #[test]
-fn c9_a_knot_in_one_stage_does_not_keep_the_next_from_beginning() {
-    let world = knotted(World::new(&[&[member("z")], &[dependent("b")]]), "z");
+fn c9_a_cycle_in_one_stage_does_not_keep_the_next_from_beginning() {
+    let world = cyclic(World::new(&[&[member("z")], &[dependent("b")]]), "z");
     assert_eq!(world.deleted(), ["b"]);
-    let waiting = knotted(World::new(&[&[member("z")], &[terminating("b")]]), "z");
+    let waiting = cyclic(World::new(&[&[member("z")], &[terminating("b")]]), "z");
     assert_eq!(waiting.causes(), ["Finalizers"]);
 }
 

@@ -40,8 +40,8 @@ pub(crate) trait Plant: Send + Sync + 'static {
     }
 
     /// What a handle's waiters wait for.
-    fn changed(&self, rung: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
-        rung
+    fn changed(&self, notified: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        notified
     }
 
     /// What the queue says that it can.

@@ -69,9 +69,9 @@ impl Plant for WaitsForWhatHasGone {
 struct WakesOneWaiter(AtomicBool);
 
 impl Plant for WakesOneWaiter {
-    fn changed(&self, rung: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+    fn changed(&self, notified: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
         match self.0.swap(true, Ordering::Relaxed) {
-            false => rung,
+            false => notified,
             true => std::future::pending().boxed(),
         }
     }

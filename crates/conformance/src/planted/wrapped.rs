@@ -243,8 +243,8 @@ impl Control for PlantedHandle {
     }
 
     fn changed(&self) -> BoxFuture<'static, ()> {
-        let rung = lock(&self.inner).as_ref().map(|handle| handle.changed().boxed());
-        self.plant.changed(rung.unwrap_or_else(|| std::future::pending().boxed()))
+        let notified = lock(&self.inner).as_ref().map(|handle| handle.changed().boxed());
+        self.plant.changed(notified.unwrap_or_else(|| std::future::pending().boxed()))
     }
 
     fn close(&self) {

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::endpoint::root;
-use super::{Endpoint, Refusal, Server, get_document};
+use super::{ApiError, Endpoint, Server, get_document};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,7 +41,7 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::call`].
-    pub async fn versions(&self, group: &str) -> Result<Vec<String>, Refusal> {
+    pub async fn versions(&self, group: &str) -> Result<Vec<String>, ApiError> {
         if group.is_empty() {
             return Ok(vec!["v1".to_owned()]);
         }
@@ -63,7 +63,7 @@ impl Server {
         kind: &Kind,
         version: &str,
         verbs: &[&str],
-    ) -> Result<Option<Endpoint>, Refusal> {
+    ) -> Result<Option<Endpoint>, ApiError> {
         let path = root(&kind.group, version);
         let Some(Resources { resources }) = self.document(path).await? else { return Ok(None) };
         let is_served = |resource: &Resource| {
@@ -74,10 +74,10 @@ impl Server {
         Ok(found.map(|resource| Endpoint::of(kind, version, &resource.name, resource.namespaced)))
     }
 
-    async fn document<T: DeserializeOwned>(&self, path: String) -> Result<Option<T>, Refusal> {
+    async fn document<T: DeserializeOwned>(&self, path: String) -> Result<Option<T>, ApiError> {
         match self.call(get_document(path)).await {
             Ok(document) => Ok(Some(document)),
-            Err(Refusal::NoPath | Refusal::NoObject) => Ok(None),
+            Err(ApiError::NoPath | ApiError::NoObject) => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }

@@ -7,7 +7,7 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::Refusal;
+use super::ApiError;
 
 /// The API server. Every call ends in time, and none is repeated behind the caller's back.
 ///
@@ -31,11 +31,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the server says, or what kept it from saying anything; [`Refusal::Unreadable`] if the
+    /// What the server says, or what kept it from saying anything; [`ApiError::Unreadable`] if the
     /// answer is no `T`.
-    pub async fn call<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Refusal> {
+    pub async fn call<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, ApiError> {
         let body = self.bytes(request).await?;
-        serde_json::from_slice(&body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unreadable { reason: error.to_string() })
     }
 
     /// Makes a call, and has its whole answer.
@@ -43,10 +43,10 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::call`].
-    pub async fn bytes(&self, request: Request<Vec<u8>>) -> Result<Bytes, Refusal> {
+    pub async fn bytes(&self, request: Request<Vec<u8>>) -> Result<Bytes, ApiError> {
         self.in_time(async {
             let body = self.send(request).await?;
-            body.collect_bytes().await.map_err(|error| Refusal::from_client(&error))
+            body.collect_bytes().await.map_err(|error| ApiError::from_client(&error))
         })
         .await
     }
@@ -56,24 +56,24 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::call`].
-    pub async fn open(&self, request: Request<Vec<u8>>) -> Result<Body, Refusal> {
+    pub async fn open(&self, request: Request<Vec<u8>>) -> Result<Body, ApiError> {
         self.in_time(self.send(request)).await
     }
 
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        timeout(self.timeout, call).await.unwrap_or(Err(Refusal::Timeout { after: self.timeout }))
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        timeout(self.timeout, call).await.unwrap_or(Err(ApiError::Timeout { after: self.timeout }))
     }
 
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Body, Refusal> {
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Body, ApiError> {
         let answer = self.client.send(request.map(Body::from)).await;
-        let answer = answer.map_err(|error| Refusal::from_client(&error))?;
+        let answer = answer.map_err(|error| ApiError::from_client(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer.into_body());
         }
         let retry_after = retry_after(answer.headers());
         let body = answer.into_body().collect_bytes().await.unwrap_or_default();
-        Err(Refusal::from_answer(status, retry_after, &body))
+        Err(ApiError::from_answer(status, retry_after, &body))
     }
 }
 

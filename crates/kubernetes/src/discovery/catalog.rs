@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::{Endpoint, Refusal, Server};
+use crate::call::{ApiError, Endpoint, Server};
 use rewitness_messaging::Kind;
 
 use crate::Error;
@@ -38,7 +38,7 @@ impl Catalog {
 
     /// Looks for a kind. `None` is certain: the group, or each of its versions, answered, and does
     /// not have it.
-    pub(crate) async fn find(&self, kind: &Kind) -> Result<Option<Arc<Endpoint>>, Refusal> {
+    pub(crate) async fn find(&self, kind: &Kind) -> Result<Option<Arc<Endpoint>>, ApiError> {
         for version in self.server.versions(&kind.group).await? {
             if let Some(endpoint) = self.server.find(kind, &version, &NEEDED).await? {
                 let endpoint = Arc::new(endpoint);

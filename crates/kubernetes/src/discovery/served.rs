@@ -1,6 +1,6 @@
 //! Reading everything that the server serves, for names that people type.
 
-use crate::call::{Refusal, Server, get, get_document, root};
+use crate::call::{ApiError, Server, get, get_document, root};
 use http::header::HeaderValue;
 use kube::client::APIGroupDiscoveryList;
 use rewitness_messaging::Kind;
@@ -24,7 +24,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) async fn read(server: &Server) -> Result<Self, Refusal> {
+    pub(super) async fn read(server: &Server) -> Result<Self, ApiError> {
         let mut served = Self::default();
         // The core group goes before all others.
         served.read_root(server, "/api").await?;
@@ -32,7 +32,7 @@ impl Served {
         Ok(served)
     }
 
-    async fn read_root(&mut self, server: &Server, path: &str) -> Result<(), Refusal> {
+    async fn read_root(&mut self, server: &Server, path: &str) -> Result<(), ApiError> {
         let body = server.bytes(get(path.to_owned(), AGGREGATED)).await?;
         let answer: Root = parse(&body)?;
         if answer.kind == "APIGroupDiscoveryList" {
@@ -151,6 +151,6 @@ impl Root {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Unreadable { reason: error.to_string() })
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::Unreadable { reason: error.to_string() })
 }

@@ -1,9 +1,9 @@
-use crate::call::Refusal;
+use crate::call::ApiError;
 use bytes::Bytes;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Adoption;
 
-use super::{Finalizers, Seen, TRIES};
+use super::{ATTEMPTS, Finalizers, Seen};
 use crate::Error;
 
 /// What became of an adoption.
@@ -30,7 +30,7 @@ impl Finalizers {
         let mut guess = remove.is_empty().then_some(bare);
         let mut tried = None;
         let mut wrong_path = false;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let endpoint = self.endpoint(resource, wrong_path).await?;
             let seen = match guess.take() {
                 Some(guess) => guess,
@@ -38,7 +38,7 @@ impl Finalizers {
                     let live = match self.read(&endpoint, resource).await {
                         Ok(Some(live)) => live,
                         Ok(None) => return Ok(Adopting::Gone),
-                        Err(Refusal::NoPath) if !wrong_path => {
+                        Err(ApiError::NoPath) if !wrong_path => {
                             wrong_path = true;
                             continue;
                         }
@@ -70,15 +70,15 @@ impl Finalizers {
             let Some(patch) = seen.change(add, remove) else { continue };
             match self.write(&endpoint, resource, patch).await {
                 Ok(body) => return Ok(Adopting::Observed(body)),
-                Err(Refusal::NoObject) => return Ok(Adopting::Gone),
-                Err(Refusal::NoPath) if !wrong_path => wrong_path = true,
+                Err(ApiError::NoObject) => return Ok(Adopting::Gone),
+                Err(ApiError::NoPath) if !wrong_path => wrong_path = true,
                 // A failed test, or something that the next read shows.
-                Err(refusal @ (Refusal::Unprocessable { .. } | Refusal::Conflict)) => {
+                Err(refusal @ (ApiError::Unprocessable { .. } | ApiError::Conflict)) => {
                     tried = Some((seen, refusal))
                 }
                 Err(refusal) => return Err(patch_failed(refusal)),
             }
         }
-        Err(Error::Contended { resource: Box::new(resource.clone()), tries: TRIES })
+        Err(Error::Contended { resource: Box::new(resource.clone()), tries: ATTEMPTS })
     }
 }

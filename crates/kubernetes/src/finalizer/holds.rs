@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Refusal, Server};
+use crate::call::{ApiError, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::release::From;
@@ -96,14 +96,14 @@ impl Holds {
             let body = match self.0.server.bytes(request).await {
                 Ok(body) => body,
                 // The list took longer than its token lives: anew.
-                Err(Refusal::Expired) if token.is_some() => {
+                Err(ApiError::Expired) if token.is_some() => {
                     (survey, token) = (Survey::default(), None);
                     continue;
                 }
                 Err(refusal) => return Err(failed(refusal)),
             };
             let page = decode_page(&body, PAGE)
-                .map_err(|error| failed(Refusal::Unreadable { reason: error.to_string() }))?;
+                .map_err(|error| failed(ApiError::Unreadable { reason: error.to_string() }))?;
             page.items.into_iter().for_each(|entry| survey.count(kind, hold, entry));
             match page.continue_token {
                 Some(next) => token = Some(next.into_owned()),

@@ -2,9 +2,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::Kind;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};
 use tokio::time::Instant;
 
@@ -17,10 +17,10 @@ use crate::wire::{Entry, decode_object};
 /// How long a missing right is given before the next try. Somebody has to act first.
 const CALM: Duration = Duration::from_secs(30);
 
-/// The adoption lane of one run: does what the desk says is due, so many at a time. What is under
+/// The adoption lane of one run: does what the dispatcher says is due, so many at a time. What is under
 /// way when it ends can all be done again.
 pub(crate) struct AdoptionLane {
-    desk: Desk,
+    dispatcher: Dispatcher,
     finalizers: Arc<Finalizers>,
     concurrency: usize,
     tasks: Tasks,
@@ -28,19 +28,19 @@ pub(crate) struct AdoptionLane {
 }
 
 impl AdoptionLane {
-    pub(crate) fn new(desk: Desk, finalizers: Arc<Finalizers>, concurrency: usize) -> Self {
+    pub(crate) fn new(dispatcher: Dispatcher, finalizers: Arc<Finalizers>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
-        Self { desk, finalizers, concurrency, tasks: Tasks::default(), refused: Arc::default() }
+        Self { dispatcher, finalizers, concurrency, tasks: Tasks::default(), refused: Arc::default() }
     }
 
     /// Begins what is due.
     pub(crate) fn begin_due(&mut self, now: std::time::Instant) {
         self.tasks.reap();
         while !self.is_full()
-            && let Some(adoption) = self.desk.next_adoption(now)
+            && let Some(adoption) = self.dispatcher.next_adoption(now)
         {
-            let (desk, finalizers) = (self.desk.clone(), self.finalizers.clone());
-            self.tasks.spawn(adopt(desk, finalizers, self.refused.clone(), adoption));
+            let (dispatcher, finalizers) = (self.dispatcher.clone(), self.finalizers.clone());
+            self.tasks.spawn(adopt(dispatcher, finalizers, self.refused.clone(), adoption));
         }
     }
 
@@ -59,7 +59,12 @@ impl AdoptionLane {
 }
 
 /// One adoption, whose ticket is handed back in any case.
-async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, adoption: Adoption) {
+async fn adopt(
+    dispatcher: Dispatcher,
+    finalizers: Arc<Finalizers>,
+    refused: Arc<Refused>,
+    adoption: Adoption,
+) {
     let marks = finalizers.marking.begin(&adoption.add);
     let result = finalizers.adopt(&adoption).await;
     match &result {
@@ -67,7 +72,7 @@ async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, a
         _ => drop(marks),
     }
     let Adoption { ticket, resource, .. } = adoption;
-    let back = |ticket: AdoptionTicket, result| desk.adopted(ticket, result, Instant::now().into_std());
+    let back = |ticket: AdoptionTicket, result| dispatcher.adopted(ticket, result, Instant::now().into_std());
     match result {
         Ok(Adopting::Observed(body)) => match decode_object(&body) {
             Entry::Object(seen) => {
@@ -82,8 +87,8 @@ async fn adopt(desk: Desk, finalizers: Arc<Finalizers>, refused: Arc<Refused>, a
         Ok(Adopting::Changed) => back(ticket, Adopted::Changed),
         Err(error) => {
             let after = match &error {
-                Error::Patch { refusal: Refusal::Forbidden { .. }, .. }
-                | Error::Read { refusal: Refusal::Forbidden { .. }, .. } => Some(CALM),
+                Error::Patch { refusal: ApiError::Forbidden { .. }, .. }
+                | Error::Read { refusal: ApiError::Forbidden { .. }, .. } => Some(CALM),
                 Error::Patch { refusal, .. } | Error::Read { refusal, .. } => refusal.retry_after(),
                 _ => None,
             };
@@ -102,7 +107,7 @@ fn may_still_happen(error: &Error) -> bool {
     let Error::Patch { refusal, .. } = error else { return false };
     matches!(
         refusal,
-        Refusal::Timeout { .. } | Refusal::Unreachable { .. } | Refusal::Status { status: 500.., .. }
+        ApiError::Timeout { .. } | ApiError::Unreachable { .. } | ApiError::Status { status: 500.., .. }
     )
 }
 

@@ -1,7 +1,7 @@
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::ResourceId;
 
-use super::{Finalizers, TRIES, TakenOff};
+use super::{ATTEMPTS, Finalizers, TakenOff};
 use crate::Error;
 
 /// From which resources a finalizer may be taken.
@@ -30,12 +30,12 @@ impl Finalizers {
     ) -> Result<TakenOff, Error> {
         let mut tried = None;
         let mut wrong_path = false;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let endpoint = self.endpoint(resource, wrong_path).await?;
             let live = match self.read(&endpoint, resource).await {
                 Ok(Some(live)) => live,
                 Ok(None) => return Ok(TakenOff::Gone),
-                Err(Refusal::NoPath) if !wrong_path => {
+                Err(ApiError::NoPath) if !wrong_path => {
                     wrong_path = true;
                     continue;
                 }
@@ -59,12 +59,12 @@ impl Finalizers {
             let Some(patch) = live.seen.change(&[] as &[&str], &[finalizer]) else { continue };
             match self.write(&endpoint, resource, patch).await {
                 Ok(_) => return Ok(TakenOff::Now),
-                Err(Refusal::NoObject) => return Ok(TakenOff::Gone),
+                Err(ApiError::NoObject) => return Ok(TakenOff::Gone),
                 Err(
-                    refusal @ (Refusal::Overloaded { .. }
-                    | Refusal::Forbidden { .. }
-                    | Refusal::Status { status: 403, .. }
-                    | Refusal::Unauthorized),
+                    refusal @ (ApiError::Overloaded { .. }
+                    | ApiError::Forbidden { .. }
+                    | ApiError::Status { status: 403, .. }
+                    | ApiError::Unauthorized),
                 ) => {
                     return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
                 }
@@ -73,6 +73,6 @@ impl Finalizers {
                 Err(refusal) => tried = Some((live.seen, refusal)),
             }
         }
-        Err(Error::Contended { resource: Box::new(resource.clone()), tries: TRIES })
+        Err(Error::Contended { resource: Box::new(resource.clone()), tries: ATTEMPTS })
     }
 }

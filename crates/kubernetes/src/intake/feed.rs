@@ -1,17 +1,17 @@
 use std::collections::HashSet;
 
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::Kind;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{Observation, SourceId, Via};
 
 use crate::wire::{Entry, Event};
 
-/// What one source shows, handed to the desk a page or a burst of events at a time.
+/// What one source shows, handed to the dispatcher a page or a burst of events at a time.
 ///
 /// Resources that cannot be read stop here (Q11): they are counted, and named once in the log.
 pub(super) struct Feed {
-    desk: Desk,
+    dispatcher: Dispatcher,
     id: SourceId,
     kind: Kind,
     /// Those that cannot be read at present.
@@ -26,21 +26,21 @@ pub(super) struct Burst {
     /// The version up to which everything was shown.
     pub(super) version: Option<String>,
     /// Why the server ended the watch.
-    pub(super) failed: Option<Refusal>,
+    pub(super) failed: Option<ApiError>,
 }
 
 impl Feed {
-    pub(super) fn new(desk: Desk, id: SourceId, kind: Kind) -> Self {
-        Self { desk, id, kind, unreadable: HashSet::new(), listing: HashSet::new() }
+    pub(super) fn new(dispatcher: Dispatcher, id: SourceId, kind: Kind) -> Self {
+        Self { dispatcher, id, kind, unreadable: HashSet::new(), listing: HashSet::new() }
     }
 
     pub(super) fn list_started(&mut self) {
         self.listing.clear();
-        self.desk.list_started(self.id);
+        self.dispatcher.list_started(self.id);
     }
 
     pub(super) fn page(&mut self, items: Vec<Entry<'_>>) {
-        // First, because the desk is locked while it takes the others.
+        // First, because the dispatcher is locked while it takes the others.
         for entry in &items {
             if let Entry::Unreadable { namespace, name, uid } = entry {
                 let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
@@ -51,13 +51,13 @@ impl Feed {
             Entry::Object(observation) => Some(observation),
             Entry::Unreadable { .. } => None,
         });
-        self.desk.observe(self.id, Via::List, readable);
+        self.dispatcher.observe(self.id, Via::List, readable);
     }
 
     pub(super) fn list_finished(&mut self) {
         self.unreadable = std::mem::take(&mut self.listing);
-        self.desk.list_finished(self.id);
-        self.desk.poisoned(self.id, self.unreadable.len() as u64);
+        self.dispatcher.list_finished(self.id);
+        self.dispatcher.poisoned(self.id, self.unreadable.len() as u64);
     }
 
     /// Takes events in their order, up to the one that ends the watch, if there is one.
@@ -91,7 +91,7 @@ impl Feed {
 
     fn flush(&mut self, shown: &mut Vec<Observation<'_>>) {
         if !shown.is_empty() {
-            self.desk.observe(self.id, Via::Watch, shown.drain(..));
+            self.dispatcher.observe(self.id, Via::Watch, shown.drain(..));
         }
     }
 
@@ -124,14 +124,14 @@ impl Feed {
             self.unreadable.remove(&key_of(namespace.as_deref(), &name));
         }
         if let Some(uid) = uid {
-            self.desk.removed(self.id, &uid);
+            self.dispatcher.removed(self.id, &uid);
         }
         self.count_if_changed(before);
     }
 
     fn count_if_changed(&self, before: usize) {
         if self.unreadable.len() != before {
-            self.desk.poisoned(self.id, self.unreadable.len() as u64);
+            self.dispatcher.poisoned(self.id, self.unreadable.len() as u64);
         }
     }
 
@@ -144,7 +144,7 @@ impl Feed {
 
     /// Takes note of a resource that is there and cannot be read; returns what it goes by.
     fn unreadable(&self, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) -> String {
-        self.desk.unreadable(self.id, namespace, name, uid);
+        self.dispatcher.unreadable(self.id, namespace, name, uid);
         let key = match (name, uid) {
             (Some(name), _) => key_of(namespace, name),
             (None, Some(uid)) => uid.to_owned(),

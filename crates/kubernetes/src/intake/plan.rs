@@ -12,15 +12,15 @@
 //!        └──── version went backwards ──┴───── Check ─┘
 //! ```
 //!
-//! Every arrow that is a failure waits first; see [`Pace`]. `Check` is a list of one object: it
+//! Every arrow that is a failure waits first; see [`RetryBackoff`]. `Check` is a list of one object: it
 //! tells at which version the server is, and so whether what was seen still is its past.
 
 use std::time::Duration;
 
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::{Backoff, Version};
 
-use super::pace::Pace;
+use super::backoff::RetryBackoff;
 
 /// After so many failures in a row of one page, the list is begun anew: what the continue token
 /// stands for may be gone in a way that the server does not call expired.
@@ -78,7 +78,7 @@ pub(super) enum Heard<'a> {
     /// The watch showed no sign of life for too long.
     Silent,
     /// Whatever was asked was refused.
-    Refused(Refusal),
+    Refused(ApiError),
     /// Somebody needs a list.
     Relist,
 }
@@ -101,7 +101,7 @@ pub(super) enum Why {
     /// The kind lives in no namespace, and several are named.
     Misfit,
     /// This was refused.
-    Refused { verb: &'static str, refusal: Refusal },
+    Refused { verb: &'static str, refusal: ApiError },
 }
 
 /// One source's state.
@@ -109,7 +109,7 @@ pub(super) enum Why {
 pub(super) struct Plan {
     ask: Ask,
     wait: Duration,
-    pace: Pace,
+    backoff: RetryBackoff,
     /// The newest version that a list or the watch showed.
     shown: Version,
     /// The newest version at which the server ever was. It can be ahead of `shown`: a check tells
@@ -132,7 +132,7 @@ impl Plan {
         Self {
             ask: Ask::Discover,
             wait: Duration::ZERO,
-            pace: Pace::new(backoff, seed),
+            backoff: RetryBackoff::new(backoff, seed),
             shown: Version::UNKNOWN,
             reached: Version::UNKNOWN,
             floor: Version::UNKNOWN,
@@ -160,7 +160,7 @@ impl Plan {
         match heard {
             Heard::Served => self.then(Ask::List { continue_token: None }, Duration::ZERO),
             Heard::Misfit => {
-                let wait = self.pace.next();
+                let wait = self.backoff.next();
                 self.then(Ask::Discover, wait);
                 self.fails(Why::Misfit, &mut effects);
             }
@@ -176,11 +176,11 @@ impl Plan {
             Heard::Moved { version } => self.moved(version),
             Heard::Ended { lived } => {
                 if lived >= HEALTHY {
-                    self.pace.reset();
+                    self.backoff.reset();
                 }
                 self.resume_soon();
             }
-            // The silence was pace enough; a server that is gone fails the check, which has its own.
+            // The silence was backoff enough; a server that is gone fails the check, which has its own.
             Heard::Silent => self.check_then_resume(Duration::ZERO),
             Heard::Refused(refusal) => self.refused(refusal, &mut effects),
             Heard::Relist => {
@@ -205,7 +205,7 @@ impl Plan {
     }
 
     fn resume_soon(&mut self) {
-        let wait = self.pace.soon();
+        let wait = self.backoff.soon();
         self.check_then_resume(wait);
     }
 
@@ -220,7 +220,7 @@ impl Plan {
     /// with a pause between; and a discovery that does not know it, each time. One alone can be a
     /// server that has just started.
     fn absent(&mut self, effects: &mut Vec<Effect>) {
-        let wait = self.pace.next();
+        let wait = self.backoff.next();
         if !self.known {
             self.then(Ask::Discover, wait);
         } else if !self.suspected {
@@ -285,18 +285,18 @@ impl Plan {
         let moved = Version::parse(version);
         if moved.is_older_than(self.shown) {
             // No healthy watch goes backwards. Whether the server did, a check tells.
-            let wait = self.pace.next();
+            let wait = self.backoff.next();
             self.check_then_resume(wait);
         } else if let Ask::Watch { from } = &mut self.ask {
             self.shown = self.shown.max(moved);
             self.reached = self.reached.max(moved);
             from.clear();
             from.push_str(version);
-            self.pace.reset();
+            self.backoff.reset();
         }
     }
 
-    fn refused(&mut self, refusal: Refusal, effects: &mut Vec<Effect>) {
+    fn refused(&mut self, refusal: ApiError, effects: &mut Vec<Effect>) {
         let verb = match self.ask {
             Ask::Discover => "discover",
             Ask::List { .. } | Ask::Check { .. } => "list",
@@ -304,29 +304,29 @@ impl Plan {
         };
         match (&self.ask, &refusal) {
             // Neither is a failure: the first is how versions end, the second is found out about.
-            (Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. }, Refusal::Expired) => {
-                let wait = self.pace.soon();
+            (Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. }, ApiError::Expired) => {
+                let wait = self.backoff.soon();
                 return self.list_anew(wait);
             }
             (
                 Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. },
-                Refusal::NoPath | Refusal::NoObject,
+                ApiError::NoPath | ApiError::NoObject,
             ) => {
-                let wait = self.pace.soon();
+                let wait = self.backoff.soon();
                 self.list_anew(wait);
                 return self.then(Ask::Discover, wait);
             }
-            (_, Refusal::Overloaded { after: Some(after) }) => self.wait = (*after).min(LONGEST_RETRY_AFTER),
+            (_, ApiError::Overloaded { after: Some(after) }) => self.wait = (*after).min(LONGEST_RETRY_AFTER),
             // A token or a version that the server cannot read is of no use any more.
             (
                 Ask::List { continue_token: Some(_) } | Ask::Watch { .. },
-                Refusal::Status { status: 400, .. },
+                ApiError::Status { status: 400, .. },
             ) => {
-                let wait = self.pace.next();
+                let wait = self.backoff.next();
                 self.list_anew(wait);
             }
             (Ask::List { continue_token: Some(_) }, _) => {
-                let wait = self.pace.next();
+                let wait = self.backoff.next();
                 self.page_failures += 1;
                 match self.page_failures {
                     PAGE_FAILURES.. => self.list_anew(wait),
@@ -334,15 +334,15 @@ impl Plan {
                 }
             }
             // Rights and load have nothing to do with where the server is.
-            (Ask::Watch { .. }, Refusal::Forbidden { .. } | Refusal::Overloaded { .. }) => {
-                self.wait = self.pace.next();
+            (Ask::Watch { .. }, ApiError::Forbidden { .. } | ApiError::Overloaded { .. }) => {
+                self.wait = self.backoff.next();
             }
             (Ask::Watch { .. }, _) => {
-                let wait = self.pace.next();
+                let wait = self.backoff.next();
                 self.check_then_resume(wait);
             }
             (Ask::Discover | Ask::List { continue_token: None } | Ask::Check { .. }, _) => {
-                self.wait = self.pace.next();
+                self.wait = self.backoff.next();
             }
         }
         self.fails(Why::Refused { verb, refusal }, effects);

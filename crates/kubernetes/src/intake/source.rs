@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Endpoint, Refusal};
+use crate::call::{ApiError, Endpoint};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use rewitness_messaging::Source;
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::SourceId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
@@ -31,7 +31,7 @@ const WATCH_JITTER_SECONDS: u64 = 40;
 pub(super) struct SourceTask {
     id: SourceId,
     source: Source,
-    desk: Desk,
+    dispatcher: Dispatcher,
     feed: Feed,
     context: Arc<Context>,
     endpoint: Arc<Endpoint>,
@@ -44,19 +44,19 @@ impl SourceTask {
     pub(super) fn new(
         id: SourceId,
         source: Source,
-        desk: Desk,
+        dispatcher: Dispatcher,
         context: Arc<Context>,
         relist: Arc<Notify>,
     ) -> Self {
-        let feed = Feed::new(desk.clone(), id, source.kind.clone());
+        let feed = Feed::new(dispatcher.clone(), id, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
-        Self { id, source, desk, feed, context, endpoint, relist, said: None }
+        Self { id, source, dispatcher, feed, context, endpoint, relist, said: None }
     }
 
     /// Goes on until it is dropped.
     pub(super) async fn run(mut self) {
-        let mut plan = Plan::new(self.context.config.backoff, dice());
+        let mut plan = Plan::new(self.context.config.backoff, random_seed());
         let relist = self.relist.clone();
         loop {
             tokio::select! {
@@ -89,7 +89,7 @@ impl SourceTask {
         let effects = match found {
             Ok(Some(endpoint)) => {
                 self.endpoint = endpoint;
-                let misfit = !self.endpoint.namespaced && self.desk.is_one_of_several(self.id);
+                let misfit = !self.endpoint.namespaced && self.dispatcher.is_one_of_several(self.id);
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
             }
             Ok(None) => plan.hear(Heard::Absent),
@@ -109,7 +109,7 @@ impl SourceTask {
             let answer = fetch.await;
             let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
                 decode_page(body, context.config.page_size)
-                    .map_err(|error| Refusal::Unreadable { reason: error.to_string() })
+                    .map_err(|error| ApiError::Unreadable { reason: error.to_string() })
             });
             let page = match page {
                 Ok(page) => page,
@@ -144,7 +144,7 @@ impl SourceTask {
         }
     }
 
-    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, Refusal>> {
+    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(
             self.source.namespace.as_deref(),
             &self.source.selector.to_string(),
@@ -157,7 +157,7 @@ impl SourceTask {
 
     /// At which version the server is. Whether a selector matches anything is not asked: that can
     /// be costly, and the version is the same.
-    fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, Refusal>> {
+    fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(self.source.namespace.as_deref(), "", 1, "");
         let server = self.context.server.clone();
         async move { server.bytes(request).await }.boxed()
@@ -173,7 +173,7 @@ impl SourceTask {
     }
 
     async fn watch(&mut self, plan: &mut Plan, from: &str) {
-        let lasting = WATCH + Duration::from_secs(dice() % WATCH_JITTER_SECONDS);
+        let lasting = WATCH + Duration::from_secs(random_seed() % WATCH_JITTER_SECONDS);
         let (namespace, selector) = (self.source.namespace.as_deref(), self.source.selector.to_string());
         let request = self.endpoint.watch(namespace, &selector, from, lasting);
         match self.context.server.open(request).await {
@@ -251,7 +251,7 @@ impl SourceTask {
             match effect {
                 Effect::RolledBack => {
                     tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing anew");
-                    self.desk.rolled_back(self.id);
+                    self.dispatcher.rolled_back(self.id);
                 }
                 Effect::ListStarted => self.feed.list_started(),
                 Effect::ListFinished => {
@@ -261,11 +261,11 @@ impl SourceTask {
                 Effect::Failing(why) => {
                     let reason = self.reason(why);
                     self.say(&reason);
-                    self.desk.failing(self.id, reason);
+                    self.dispatcher.failing(self.id, reason);
                 }
                 Effect::Recovered => {
                     self.say_well();
-                    self.desk.recovered(self.id);
+                    self.dispatcher.recovered(self.id);
                 }
             }
         }
@@ -297,7 +297,7 @@ impl SourceTask {
             }
             Why::Absent => format!("the server does not serve {}", self.source.kind),
             Why::Refused { verb: "discover", refusal } => format!("discover {}: {refusal}", self.source.kind),
-            Why::Refused { verb, refusal: Refusal::Forbidden { .. } } => {
+            Why::Refused { verb, refusal: ApiError::Forbidden { .. } } => {
                 format!("missing right: {verb} on {}{place}", self.endpoint)
             }
             Why::Refused { verb, refusal } => format!("{verb} {}{place}: {refusal}", self.endpoint),
@@ -305,14 +305,14 @@ impl SourceTask {
     }
 }
 
-fn version_of(answer: &Result<Bytes, Refusal>) -> Result<String, Refusal> {
+fn version_of(answer: &Result<Bytes, ApiError>) -> Result<String, ApiError> {
     let body = answer.as_ref().map_err(Clone::clone)?;
-    let page = decode_page(body, 1).map_err(|error| Refusal::Unreadable { reason: error.to_string() })?;
+    let page = decode_page(body, 1).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
     Ok(page.version.into_owned())
 }
 
 /// A number that nobody can foretell. The keys of a fresh hasher are random, which is all that
 /// jitter needs.
-pub(crate) fn dice() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rewitness_messaging::Retry;
-use rewitness_messaging::desk::{Admission, Desk};
+use rewitness_messaging::dispatcher::{Admission, Dispatcher};
 use rewitness_messaging::schedule::Answer;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use crate::tasks::Tasks;
 
 /// What every reconcile of a run shares.
 pub(super) struct Context {
-    pub(super) desk: Desk,
+    pub(super) dispatcher: Dispatcher,
     pub(super) finalizers: Arc<Finalizers>,
     /// What was admitted, in this order, until a reconcile takes it. The applier begins its slots in
     /// any order, so each takes what has waited longest, and not something of its own.
@@ -29,16 +29,16 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(desk: Desk, finalizers: Arc<Finalizers>) -> Self {
+    pub(super) fn new(dispatcher: Dispatcher, finalizers: Arc<Finalizers>) -> Self {
         let begins_in_place = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let (given, tasks, stopping) = Default::default();
-        Self { desk, finalizers, given, tasks, begins_in_place, stopping }
+        Self { dispatcher, finalizers, given, tasks, begins_in_place, stopping }
     }
 
     /// Gives the next reconcile something to do.
     pub(super) fn give(&self, admission: Admission) {
-        let (desk, stopping) = (self.desk.clone(), self.stopping.clone());
-        lock(&self.given).push_back(Given { desk, stopping, admission: Some(admission) });
+        let (dispatcher, stopping) = (self.dispatcher.clone(), self.stopping.clone());
+        lock(&self.given).push_back(Given { dispatcher, stopping, admission: Some(admission) });
     }
 
     /// Takes what has waited longest.
@@ -73,7 +73,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// An admission that is answered in any case: one that is dropped has failed. Only at the end of a
 /// run nothing is answered, because nothing was witnessed: the next run delivers it again (Q10).
 pub(super) struct Given {
-    desk: Desk,
+    dispatcher: Dispatcher,
     stopping: Arc<AtomicBool>,
     admission: Option<Admission>,
 }
@@ -89,7 +89,7 @@ impl Given {
 
     fn hand_back(&mut self, answer: Answer) {
         if let Some(admission) = self.admission.take() {
-            self.desk.answer(admission.ticket, answer, Instant::now().into_std());
+            self.dispatcher.answer(admission.ticket, answer, Instant::now().into_std());
         }
     }
 }

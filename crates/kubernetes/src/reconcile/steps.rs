@@ -3,7 +3,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::runtime::controller::Action;
-use rewitness_messaging::desk::{Admission, answer, is_release_due};
+use rewitness_messaging::dispatcher::{Admission, answer, is_release_due};
 use rewitness_messaging::schedule::Work;
 use rewitness_messaging::{Delivery, Failure, Hold, Outcome};
 use thiserror::Error;
@@ -41,7 +41,7 @@ pub(super) fn reconcile(_: Arc<Slot>, context: Arc<Context>) -> BoxFuture<'stati
     async { completed.await.unwrap_or(Err(Undone::CutOff)) }.boxed()
 }
 
-/// What failed is brought back by the desk, which has its answer already.
+/// What failed is brought back by the dispatcher, which has its answer already.
 pub(super) fn error_policy(_: Arc<Slot>, undone: &Undone, _: Arc<Context>) -> Action {
     tracing::info!(error = %undone, "a delivery failed, and will come back");
     Action::await_change()

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::call::Server;
-use rewitness_messaging::desk::DeskConfig;
+use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::schedule::{Observation, SourceChange, Via};
 use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Version};
 use tokio::sync::Notify;
@@ -23,7 +23,7 @@ const DUE: usize = 1500;
 
 #[tokio::test]
 async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
-    let desk = Desk::new(DeskConfig::default());
+    let dispatcher = Dispatcher::new(ScheduleConfig::default());
     let (begun, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let consumer = {
         let (begun, all) = (begun.clone(), all.clone());
@@ -41,18 +41,18 @@ async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
         }
     };
     let wants = Subscription::new("one", [Kind::new("example.com", "Widget")]).with_concurrency(DUE);
-    let handle = desk.subscribe(wants, consumer).unwrap();
-    let run = desk.start().unwrap();
-    let changes = desk.source_changes();
+    let handle = dispatcher.subscribe(wants, consumer).unwrap();
+    let run = dispatcher.start().unwrap();
+    let changes = dispatcher.source_changes();
     let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
     let names: Vec<String> = (0..DUE).map(|number| format!("web-{number}")).collect();
-    desk.list_started(id);
-    desk.observe(id, Via::List, names.iter().map(|name| observation(name)));
-    desk.list_finished(id);
+    dispatcher.list_started(id);
+    dispatcher.observe(id, Via::List, names.iter().map(|name| observation(name)));
+    dispatcher.list_finished(id);
 
-    let mut reconciles = Reconciles::new(desk.clone(), finalizers());
+    let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers());
     let answered = async {
-        while desk.in_flight() > 0 || begun.load(Ordering::Relaxed) < DUE {
+        while dispatcher.in_flight() > 0 || begun.load(Ordering::Relaxed) < DUE {
             reconciles.begin_due(Instant::now());
             reconciles.completed().await;
         }

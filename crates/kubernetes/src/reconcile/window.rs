@@ -4,7 +4,7 @@ use kube::runtime::controller::ReconcileRequest;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
-use rewitness_messaging::desk::Admission;
+use rewitness_messaging::dispatcher::Admission;
 use tokio::sync::mpsc;
 
 use super::context::Context;

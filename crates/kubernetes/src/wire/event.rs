@@ -1,4 +1,4 @@
-use crate::call::Refusal;
+use crate::call::ApiError;
 use serde::de::{IgnoredAny, MapAccess};
 
 use super::lenient::{Field, Key, Read, Text};
@@ -14,7 +14,7 @@ pub(crate) enum Event<'a> {
     /// Everything up to this version has been shown.
     Bookmark { version: Text<'a> },
     /// The server ends the watch.
-    Failed(Refusal),
+    Failed(ApiError),
     /// Something that this version of the protocol does not know, or that cannot be read.
     Unreadable,
 }
@@ -55,7 +55,7 @@ pub(crate) fn decode_event(line: &[u8]) -> Event<'_> {
         "ERROR" => {
             let status = object.code.value().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
             let message = object.message.value().unwrap_or_default().into_owned();
-            Event::Failed(Refusal::from_watch(status, message))
+            Event::Failed(ApiError::from_watch(status, message))
         }
         _ => Event::Unreadable,
     }

@@ -1,4 +1,4 @@
-use crate::call::Refusal;
+use crate::call::ApiError;
 use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Observation;
 use serde_json::{Value, json};
@@ -186,9 +186,9 @@ fn events_are_told_apart() {
         Event::Shown { entry: Entry::Unreadable { name: Some(name), uid: None, .. }, version }
             if name == "a" && version == "21"));
     for (code, expected) in [
-        (json!(410), Refusal::Expired),
-        (json!(500), Refusal::Status { status: 500, message: "too old".to_owned() }),
-        (json!("x"), Refusal::Status { status: 500, message: "too old".to_owned() }),
+        (json!(410), ApiError::Expired),
+        (json!(500), ApiError::Status { status: 500, message: "too old".to_owned() }),
+        (json!("x"), ApiError::Status { status: 500, message: "too old".to_owned() }),
     ] {
         let line = event("ERROR", json!({"kind": "Status", "code": code, "message": "too old"}));
         assert!(

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_messaging::desk::Desk;
+use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{Observation, SourceId, Via};
 use rewitness_messaging::{ResourceId, Source};
 
@@ -24,7 +24,7 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// ```
 pub(super) struct Intake {
     store: Store,
-    desk: Desk,
+    dispatcher: Dispatcher,
     id: SourceId,
     source: Source,
     page_size: usize,
@@ -34,8 +34,14 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(store: Store, desk: Desk, id: SourceId, source: Source, page_size: usize) -> Self {
-        Self { store, desk, id, source, page_size, poisoned: HashSet::new(), wait: WAITS.0 }
+    pub(super) fn new(
+        store: Store,
+        dispatcher: Dispatcher,
+        id: SourceId,
+        source: Source,
+        page_size: usize,
+    ) -> Self {
+        Self { store, dispatcher, id, source, page_size, poisoned: HashSet::new(), wait: WAITS.0 }
     }
 
     /// Never ends by itself: whatever the trouble, it goes on (Q12).
@@ -55,7 +61,7 @@ impl Intake {
             match trouble {
                 Trouble::Expired => resume = None,
                 Trouble::RolledBack => {
-                    self.desk.rolled_back(self.id);
+                    self.dispatcher.rolled_back(self.id);
                     resume = None;
                 }
                 Trouble::Busy(_) | Trouble::Unreachable => self.pause(trouble).await,
@@ -64,28 +70,28 @@ impl Intake {
     }
 
     async fn pause(&mut self, trouble: Trouble) {
-        self.desk.failing(self.id, trouble.reason());
+        self.dispatcher.failing(self.id, trouble.reason());
         tokio::time::sleep(trouble.retry_after().unwrap_or(self.wait)).await;
         self.wait = (self.wait * 2).min(WAITS.1);
     }
 
     async fn list(&mut self) -> Result<Cursor, Trouble> {
         let mut listing = self.store.begin_list(&self.source)?;
-        self.desk.list_started(self.id);
+        self.dispatcher.list_started(self.id);
         self.poisoned.clear();
         while let Some(page) = listing.page(self.page_size).await? {
             for object in page.iter().filter(|object| !object.is_readable()) {
                 self.poison(object);
                 let ResourceId { namespace, name, .. } = &object.resource;
-                self.desk.unreadable(self.id, namespace.as_deref(), Some(name), None);
+                self.dispatcher.unreadable(self.id, namespace.as_deref(), Some(name), None);
             }
             let readable = page.iter().filter(|object| object.is_readable());
-            self.desk.observe(self.id, Via::List, readable.map(|object| observation(object)));
+            self.dispatcher.observe(self.id, Via::List, readable.map(|object| observation(object)));
             // Lets what the page brought be delivered before the next one is read.
             tokio::task::yield_now().await;
         }
-        self.desk.list_finished(self.id);
-        self.desk.poisoned(self.id, self.poisoned.len() as u64);
+        self.dispatcher.list_finished(self.id);
+        self.dispatcher.poisoned(self.id, self.poisoned.len() as u64);
         self.wait = WAITS.0;
         Ok(listing.cursor())
     }
@@ -95,7 +101,7 @@ impl Intake {
             Ok(watch) => watch,
             Err(trouble) => return trouble,
         };
-        self.desk.recovered(self.id);
+        self.dispatcher.recovered(self.id);
         loop {
             match watch.next().await {
                 Ok(changes) => {
@@ -112,14 +118,14 @@ impl Intake {
         let (Change::Put(object) | Change::Removed(object)) = &change;
         let was_poisoned = self.poisoned.remove(&place(object));
         match &change {
-            Change::Removed(object) => self.desk.removed(self.id, &object.resource.uid.to_string()),
+            Change::Removed(object) => self.dispatcher.removed(self.id, &object.resource.uid.to_string()),
             Change::Put(object) if object.is_readable() => {
-                self.desk.observe(self.id, Via::Watch, [observation(object)]);
+                self.dispatcher.observe(self.id, Via::Watch, [observation(object)]);
             }
             Change::Put(object) => self.poison(object),
         }
         if was_poisoned || !self.poisoned.is_empty() {
-            self.desk.poisoned(self.id, self.poisoned.len() as u64);
+            self.dispatcher.poisoned(self.id, self.poisoned.len() as u64);
         }
     }
 
@@ -129,7 +135,7 @@ impl Intake {
     }
 }
 
-/// A resource as the desk wants to see it.
+/// A resource as the dispatcher wants to see it.
 pub(super) fn observation(object: &Object) -> Observation<'_> {
     Observation {
         namespace: object.resource.namespace.as_deref().map(Cow::Borrowed),

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use rewitness_messaging::desk::{Admission, Desk, answer, is_release_due};
+use rewitness_messaging::dispatcher::{Admission, Dispatcher, answer, is_release_due};
 use rewitness_messaging::schedule::{Adopted, Adoption, SourceChange, SourceId, Work};
 use rewitness_messaging::{Outcome, Source, Stopped};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
@@ -18,7 +18,7 @@ const UNREACHABLE: Duration = Duration::from_millis(250);
 /// One run of a queue, and the owner of its tasks: an intake per source, a task per delivery.
 pub(super) struct Run<'a> {
     store: &'a Store,
-    desk: &'a Desk,
+    dispatcher: &'a Dispatcher,
     config: &'a Config,
     intakes: JoinSet<()>,
     open: HashMap<SourceId, (Source, AbortHandle)>,
@@ -26,10 +26,10 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn begin(store: &'a Store, desk: &'a Desk, config: &'a Config) -> Self {
+    pub(super) fn begin(store: &'a Store, dispatcher: &'a Dispatcher, config: &'a Config) -> Self {
         Self {
             store,
-            desk,
+            dispatcher,
             config,
             intakes: JoinSet::new(),
             open: HashMap::new(),
@@ -41,15 +41,15 @@ impl<'a> Run<'a> {
     pub(super) async fn until(&mut self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
-            let rung = self.desk.rung();
+            let notified = self.dispatcher.notified();
             self.change_sources();
             self.admit();
             self.adopt();
-            let timer = self.desk.next_timer(now());
+            let timer = self.dispatcher.next_timer(now());
             tokio::select! {
                 biased;
                 () = &mut stop => return,
-                () = rung => {}
+                () = notified => {}
                 () = sleep_until(timer) => {}
                 Some(ended) = self.deliveries.join_next() => check(ended),
                 Some(ended) = self.intakes.join_next() => check(ended),
@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
 
     /// Starts nothing more, gives what is in flight the grace period, and cuts off the rest.
     pub(super) async fn drain(mut self) -> Stopped {
-        self.desk.drain();
+        self.dispatcher.drain();
         self.intakes.shutdown().await;
         let all_done = async {
             while let Some(ended) = self.deliveries.join_next().await {
@@ -67,13 +67,13 @@ impl<'a> Run<'a> {
             }
         };
         let in_time = tokio::time::timeout(self.config.grace, all_done).await.is_ok();
-        let cut_off = if in_time { 0 } else { self.desk.in_flight() };
+        let cut_off = if in_time { 0 } else { self.dispatcher.in_flight() };
         self.deliveries.shutdown().await;
         Stopped { cut_off }
     }
 
     fn change_sources(&mut self) {
-        for change in self.desk.source_changes() {
+        for change in self.dispatcher.source_changes() {
             match change {
                 SourceChange::Open { id, source } => self.follow(id, source),
                 SourceChange::Relist { id } => {
@@ -88,8 +88,13 @@ impl<'a> Run<'a> {
 
     /// Lists and watches, from the beginning.
     fn follow(&mut self, id: SourceId, source: Source) {
-        let intake =
-            Intake::new(self.store.clone(), self.desk.clone(), id, source.clone(), self.config.page_size);
+        let intake = Intake::new(
+            self.store.clone(),
+            self.dispatcher.clone(),
+            id,
+            source.clone(),
+            self.config.page_size,
+        );
         let task = self.intakes.spawn(intake.follow());
         if let Some((_, former)) = self.open.insert(id, (source, task)) {
             former.abort();
@@ -103,13 +108,14 @@ impl<'a> Run<'a> {
     }
 
     fn admit(&mut self) {
-        while let Some(admission) = self.desk.admit(now()) {
-            self.deliveries.spawn(deliver(self.store.clone(), self.desk.clone(), admission));
+        while let Some(admission) = self.dispatcher.admit(now()) {
+            self.deliveries.spawn(deliver(self.store.clone(), self.dispatcher.clone(), admission));
         }
     }
 
     fn adopt(&self) {
-        while let Some(Adoption { ticket, resource, add, remove, .. }) = self.desk.next_adoption(now()) {
+        while let Some(Adoption { ticket, resource, add, remove, .. }) = self.dispatcher.next_adoption(now())
+        {
             let marked = self.store.mark(&resource, &add, &remove);
             let adopted = match &marked {
                 Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
@@ -119,19 +125,19 @@ impl<'a> Run<'a> {
                     Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
                 }
             };
-            self.desk.adopted(ticket, adopted, now());
+            self.dispatcher.adopted(ticket, adopted, now());
         }
     }
 }
 
 /// One delivery: consume, release, answer.
-async fn deliver(store: Store, desk: Desk, admission: Admission) {
+async fn deliver(store: Store, dispatcher: Dispatcher, admission: Admission) {
     let outcome = admission.consume().await;
     if let Err(failure) = &outcome {
         tracing::debug!(subscription = %admission.subscription.name, %failure, "a delivery failed");
     }
     let released = matches!(outcome, Ok(Outcome::Done)) && release(&store, &admission).await;
-    desk.answer(admission.ticket, answer(outcome, released), now());
+    dispatcher.answer(admission.ticket, answer(outcome, released), now());
 }
 
 /// Takes the subscription's hold off if the delivery that it was for is done. The consumer's `Done`

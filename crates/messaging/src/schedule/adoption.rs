@@ -258,7 +258,7 @@ impl Schedule {
                 let failures = self.adoptions.failures.entry((source, index)).or_default();
                 *failures = failures.saturating_add(1);
                 let interval = Backoff::default().interval(*failures);
-                let wait = after.unwrap_or_else(|| self.dice.full_jitter(interval));
+                let wait = after.unwrap_or_else(|| self.jitter.full_jitter(interval));
                 self.retry_adoption(source, index, wait, now);
             }
         }

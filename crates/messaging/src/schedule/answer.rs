@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attachment::{Active, InFlight, News, Phase, Wait};
-use super::backoff::Dice;
+use super::backoff::Jitter;
 use super::cell::{HELD, MATCHED, RELEASED, REPLAY, WAS_HELD};
 use super::subscriber::state;
 use super::{Answer, Due, MARKER, Place, Schedule, SourceId, SubscriberId, Ticket};
@@ -35,7 +35,7 @@ struct Again {
 }
 
 /// What an answer means, for a resource that is still there and wanted.
-fn next(answer: Answer, in_flight: InFlight, attempt: u32, backoff: Backoff, dice: &mut Dice) -> Next {
+fn next(answer: Answer, in_flight: InFlight, attempt: u32, backoff: Backoff, jitter: &mut Jitter) -> Next {
     let failed = |wait| {
         Next::Again(Again {
             cause: Cause::Retry,
@@ -56,7 +56,7 @@ fn next(answer: Answer, in_flight: InFlight, attempt: u32, backoff: Backoff, dic
             wait: Some(after),
             key: wake,
         }),
-        Answer::Failed(Retry::Backoff) => failed(Some(dice.full_jitter(backoff.interval(attempt)))),
+        Answer::Failed(Retry::Backoff) => failed(Some(jitter.full_jitter(backoff.interval(attempt)))),
         Answer::Failed(Retry::After(after)) => failed(Some(after)),
         // A deletion is never parked for good: that would hold the resource for ever.
         Answer::Failed(Retry::Never) => failed((in_flight.state != State::Live).then_some(backoff.cap)),
@@ -94,7 +94,7 @@ impl Schedule {
             () if gone && in_flight.state != State::Gone => Next::Gone,
             () if !cell.has(MATCHED) => Next::Unmatched,
             () if cell.has(RELEASED) => Next::Settled,
-            () => next(answer, in_flight, attempt, backoff, &mut self.dice),
+            () => next(answer, in_flight, attempt, backoff, &mut self.jitter),
         };
         self.follow(place, source, next, in_flight, now);
         self.forget_if_unowed(source, index);
@@ -165,7 +165,7 @@ impl Schedule {
         let Some(subscriber) = self.subscribers.get_mut(&place.subscriber) else { return };
         let failures = subscriber.marker_answered(place.at, matches!(answer, Answer::Done { .. }));
         if failures > 0 {
-            let wait = self.dice.full_jitter(subscriber.spec.backoff.interval(failures));
+            let wait = self.jitter.full_jitter(subscriber.spec.backoff.interval(failures));
             self.timers.set(now + wait, Due::Delivery(place));
         }
     }
@@ -178,7 +178,7 @@ mod tests {
     const LIVE: InFlight = InFlight { state: State::Live, news: News::None, since_wake: 0 };
 
     fn after(answer: Answer, in_flight: InFlight) -> Next {
-        next(answer, in_flight, 3, Backoff::default(), &mut Dice::new(1))
+        next(answer, in_flight, 3, Backoff::default(), &mut Jitter::new(1))
     }
 
     #[test]

@@ -24,9 +24,9 @@ impl Backoff {
 }
 
 /// Draws waits. Deterministic by its seed, so that the rules stay pure.
-pub(super) struct Dice(u64);
+pub(super) struct Jitter(u64);
 
-impl Dice {
+impl Jitter {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn jitter_is_full_and_even() {
-        let mut dice = Dice::new(7);
+        let mut jitter = Jitter::new(7);
         let waits: Vec<f64> =
-            (0..10_000).map(|_| dice.full_jitter(Duration::from_secs(1)).as_secs_f64()).collect();
+            (0..10_000).map(|_| jitter.full_jitter(Duration::from_secs(1)).as_secs_f64()).collect();
         assert!(waits.iter().all(|wait| (0.0..1.0).contains(wait)));
         let tenths = |tenth: f64| waits.iter().filter(|wait| (tenth..tenth + 0.1).contains(*wait)).count();
         for tenth in 0..10 {

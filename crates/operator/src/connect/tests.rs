@@ -62,7 +62,7 @@ async fn what_is_wrong_with_the_kubeconfig_is_said_with_the_way_out() {
 #[tokio::test]
 async fn a_refusal_names_the_server_and_what_to_check() {
     let link = connect_with(KUBECONFIG, None).await.unwrap();
-    let unreachable = |reason: &str| Refusal::Unreachable { reason: reason.to_owned() };
+    let unreachable = |reason: &str| ApiError::Unreachable { reason: reason.to_owned() };
     for (refusal, expected) in [
         (
             unreachable("Connection refused"),
@@ -70,12 +70,12 @@ async fn a_refusal_names_the_server_and_what_to_check() {
         ),
         (unreachable("invalid peer certificate: UnknownIssuer"), "certificate-authority"),
         (
-            Refusal::NoConnection,
+            ApiError::NoConnection,
             "cannot reach the API server https://127.0.0.1:1 of context `dev`: no answer within 10 s",
         ),
-        (Refusal::Timeout { after: Duration::from_secs(10) }, "`dev`: no answer within 10 s"),
-        (Refusal::Unauthorized, "log in again"),
-        (Refusal::Forbidden { message: "m".to_owned() }, "cannot list widgets: missing right: m"),
+        (ApiError::Timeout { after: Duration::from_secs(10) }, "`dev`: no answer within 10 s"),
+        (ApiError::Unauthorized, "log in again"),
+        (ApiError::Forbidden { message: "m".to_owned() }, "cannot list widgets: missing right: m"),
     ] {
         let error = link.explain(rewitness_kubernetes::Error::List { plural: "widgets".to_owned(), refusal });
         assert_eq!(status_of(&error), Status::Failed);
@@ -99,7 +99,7 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
     let client = rewitness_kubernetes::client(config).unwrap();
     let error = rewitness_kubernetes::Resolver::new(&client).await.unwrap_err();
     assert!(
-        matches!(error, rewitness_kubernetes::Error::Discover { refusal: Refusal::NoConnection }),
+        matches!(error, rewitness_kubernetes::Error::Discover { refusal: ApiError::NoConnection }),
         "{error:?}"
     );
 }

@@ -10,7 +10,7 @@ use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
 use rewitness_cascade::{Rule, RuleCheck};
 use rewitness_crds::Cascade;
-use rewitness_messaging::Error as Refusal;
+use rewitness_messaging::Error as QueueError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
 
@@ -58,7 +58,7 @@ pub(crate) async fn run(
     });
     let controller = Controller::new(rules.api.clone(), config)
         .with_config(controller::Config::default().concurrency(AT_A_TIME))
-        .reconcile_all_on(rings(rules.recheck.clone()))
+        .reconcile_all_on(notifications(rules.recheck.clone()))
         .reconcile_all_on(marks)
         .graceful_shutdown_on(stop);
     let store = controller.store();
@@ -74,10 +74,10 @@ pub(crate) async fn run(
     }
 }
 
-fn rings(bell: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(bell, |bell| async move {
-        bell.notified().await;
-        Some(((), bell))
+fn notifications(notify: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(notify, |notify| async move {
+        notify.notified().await;
+        Some(((), notify))
     })
 }
 
@@ -161,7 +161,7 @@ async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
 /// Notes what became of an attempt. What a person alone can mend is no error.
 fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Result<(), Error> {
     let withheld: Option<Withheld> = match &applied {
-        Err(Error::Subscribe { source: source @ Refusal::ProtectedKind { .. } }) => {
+        Err(Error::Subscribe { source: source @ QueueError::ProtectedKind { .. } }) => {
             Some(("ProtectedKind", source.to_string()))
         }
         Err(Error::Subscribe { source }) => Some(("NotFollowed", source.to_string())),
@@ -236,6 +236,6 @@ async fn sweep(rules: &Rules, store: &Store<Cascade>) {
 pub(super) fn jittered(time: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     // The keys of a fresh hasher are random, which is all the chance that is needed.
-    let dice = RandomState::new().hash_one(0) % 1000;
-    time.mul_f64(5.0 / 6.0 + dice as f64 / 3000.0)
+    let jitter = RandomState::new().hash_one(0) % 1000;
+    time.mul_f64(5.0 / 6.0 + jitter as f64 / 3000.0)
 }

@@ -47,7 +47,7 @@ const REFILL: Duration = Duration::from_secs(10);
 
 /// The two ends of the backlog: where Events come from, and the task that writes them.
 pub(crate) fn events(client: Client) -> (EventSink, EventWriter) {
-    let shared = Arc::new(Shared { backlog: Mutex::default(), bell: Notify::new() });
+    let shared = Arc::new(Shared { backlog: Mutex::default(), notify: Notify::new() });
     let writer = EventWriter::new(client, shared.clone());
     (EventSink(shared), writer)
 }
@@ -58,7 +58,7 @@ pub(crate) struct EventSink(Arc<Shared>);
 
 struct Shared {
     backlog: Mutex<Backlog>,
-    bell: Notify,
+    notify: Notify,
 }
 
 impl Shared {
@@ -144,7 +144,7 @@ impl CascadeEvents {
                 self.sink.0.backlog().push(Written { regarding, related, event, at: report.at });
             }
         }
-        self.sink.0.bell.notify_one();
+        self.sink.0.notify.notify_one();
     }
 }
 

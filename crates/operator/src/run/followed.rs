@@ -47,7 +47,7 @@ pub(crate) struct Followed {
     /// Rings when a rule is to be looked at again before its time.
     recheck: Arc<Notify>,
     /// Rings when the status may have changed.
-    bell: Notify,
+    notify: Notify,
     state: Mutex<Known>,
 }
 
@@ -67,7 +67,7 @@ impl Followed {
             counts,
             plan: Mutex::default(),
             recheck,
-            bell: Notify::new(),
+            notify: Notify::new(),
             state: Mutex::new(Known::of(cascade)),
         }
     }
@@ -78,7 +78,7 @@ impl Followed {
 
     fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         let result = change(&mut self.state());
-        self.bell.notify_one();
+        self.notify.notify_one();
         result
     }
 
@@ -294,7 +294,7 @@ impl Followed {
             Some(following) => Either::Left(following.handle.changed()),
             None => Either::Right(pending()),
         };
-        select(std::pin::pin!(self.bell.notified()), std::pin::pin!(progress)).await;
+        select(std::pin::pin!(self.notify.notified()), std::pin::pin!(progress)).await;
     }
 
     /// The status as it should be, after this one; `None` if it is too early to say.
@@ -342,7 +342,7 @@ impl Followed {
         Some(planned)
     }
 
-    /// Whether the status waits for counts, which ring no bell.
+    /// Whether the status waits for counts, which ring no notify.
     pub(crate) fn awaits_counts(&self) -> bool {
         !self.is_counted(&self.state())
     }

@@ -10,7 +10,7 @@ use super::course::{HeldParents, is_held};
 use crate::call::in_time;
 
 /// How often a change is tried while others change the Cascade too; our own status writes do.
-const TRIES: usize = 8;
+const ATTEMPTS: usize = 8;
 
 /// Puts our finalizer on a Cascade, with the parents that it may hold from now on. `false` if it has
 /// gone, or is being deleted.
@@ -103,7 +103,7 @@ async fn change(
         let patch = Patch::Merge(json!({ "metadata": metadata }));
         match in_time(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
             Ok(_) => return Ok(true),
-            Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < TRIES => {}
+            Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < ATTEMPTS => {}
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
             Err(error) => return Err(error),
         }

@@ -26,7 +26,7 @@ use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::records::StatusRecords;
 use super::release::Release;
-use super::scribe::Scribe;
+use super::status_writer::StatusWriter;
 use super::warning::Wish;
 use crate::call::in_time;
 
@@ -53,7 +53,7 @@ pub(crate) struct Rules {
     /// How many Cascades are being taken in.
     pub(crate) taking_in: AtomicUsize,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
-    pub(crate) scribes: Mutex<JoinSet<()>>,
+    pub(crate) status_writers: Mutex<JoinSet<()>>,
 }
 
 /// A Cascade that is being taken in, until this is dropped.
@@ -110,8 +110,8 @@ impl Rules {
         let events = self.events.of(&live);
         let (within, counts) = (self.within.clone(), self.counts.clone());
         let followed = Arc::new(Followed::new(&live, within, events, counts, self.recheck.clone()));
-        let scribe = Scribe::new(followed.clone(), self.api.clone(), live.status);
-        self.scribes.lock().unwrap_or_else(PoisonError::into_inner).spawn(scribe.run());
+        let status_writer = StatusWriter::new(followed.clone(), self.api.clone(), live.status);
+        self.status_writers.lock().unwrap_or_else(PoisonError::into_inner).spawn(status_writer.run());
         self.followed().insert(name, followed.clone());
         Ok(Some(followed))
     }

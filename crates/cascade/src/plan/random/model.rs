@@ -8,9 +8,9 @@ use rewitness_crds::cascade::{Dependents, Holds, Reference};
 use serde_json::{Value, json};
 
 /// SplitMix64: a seed is enough to see a failure again.
-pub(crate) struct Dice(pub(crate) u64);
+pub(crate) struct Random(pub(crate) u64);
 
-impl Dice {
+impl Random {
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
@@ -26,15 +26,15 @@ impl Dice {
 
 /// A Cascade between these kinds of a group. The first kind has no namespace, the others live in
 /// namespaces; the last is no parent.
-pub(crate) fn random_cascade(dice: &mut Dice, index: usize, group: &str, kinds: [&str; 4]) -> Cascade {
-    let (version, parent) = (format!("{group}/v1"), dice.below(3));
-    let stages: Vec<Value> = (0..=dice.below(2))
+pub(crate) fn random_cascade(random: &mut Random, index: usize, group: &str, kinds: [&str; 4]) -> Cascade {
+    let (version, parent) = (format!("{group}/v1"), random.below(3));
+    let stages: Vec<Value> = (0..=random.below(2))
         .map(|stage| {
-            let dependents: Vec<Value> = (0..=dice.below(2))
+            let dependents: Vec<Value> = (0..=random.below(2))
                 .map(|_| {
-                    let holds = if parent == 0 && dice.chance(50) { "Name" } else { "UID" };
+                    let holds = if parent == 0 && random.chance(50) { "Name" } else { "UID" };
                     json!({
-                        "apiVersion": version, "kind": kinds[dice.below(4)], "holds": holds,
+                        "apiVersion": version, "kind": kinds[random.below(4)], "holds": holds,
                         "by": { "label": format!("r{index}") }, "namespaces": "All",
                     })
                 })
@@ -47,7 +47,7 @@ pub(crate) fn random_cascade(dice: &mut Dice, index: usize, group: &str, kinds: 
         "spec": {
             "mode": "Enforce", "stages": stages,
             "parent": { "apiVersion": version, "kind": kinds[parent] },
-            "limits": { "maxDependents": if dice.chance(30) { 2 } else { 100 } },
+            "limits": { "maxDependents": if random.chance(30) { 2 } else { 100 } },
         },
     });
     serde_json::from_value(cascade).unwrap()

@@ -135,7 +135,7 @@ impl Cluster {
                 assert!(tied, "{} goes before {}", parent.id, left.id);
             }
         }
-        self.knots += usize::from(!members.is_empty());
+        self.cycles += usize::from(!members.is_empty());
         self.graph.forget(&parent.id.uid, &rule.finalizer);
         self.change(&parent.id.uid, |thing| {
             thing.finalizers.remove(&*rule.finalizer);
@@ -158,7 +158,7 @@ impl Cluster {
             }
             let mut progress = false;
             while !due.is_empty() {
-                let (rule, id) = due.swap_remove(self.dice.below(due.len()));
+                let (rule, id) = due.swap_remove(self.random.below(due.len()));
                 progress |= self.reconcile(rule, &id);
             }
             // The first sweep without progress may have completed the graph of who waits for whom.

@@ -26,19 +26,19 @@ fn check(resume: &str) -> Ask {
     Ask::Check { resume: resume.to_owned() }
 }
 
-fn unreachable() -> Refusal {
-    Refusal::Unreachable { reason: "refused".to_owned() }
+fn unreachable() -> ApiError {
+    ApiError::Unreachable { reason: "refused".to_owned() }
 }
 
-fn forbidden() -> Refusal {
-    Refusal::Forbidden { message: "no".to_owned() }
+fn forbidden() -> ApiError {
+    ApiError::Forbidden { message: "no".to_owned() }
 }
 
-fn status(status: u16) -> Refusal {
-    Refusal::Status { status, message: "x".to_owned() }
+fn status(status: u16) -> ApiError {
+    ApiError::Status { status, message: "x".to_owned() }
 }
 
-fn failing(verb: &'static str, refusal: Refusal) -> Effect {
+fn failing(verb: &'static str, refusal: ApiError) -> Effect {
     Effect::Failing(Why::Refused { verb, refusal })
 }
 
@@ -131,7 +131,7 @@ fn watches_that_end_at_once_are_begun_ever_more_slowly() {
 #[test]
 fn an_expired_version_leads_to_a_new_list_and_not_in_a_tight_loop() {
     let mut plan = watching();
-    let expired = || Heard::Refused(Refusal::Expired);
+    let expired = || Heard::Refused(ApiError::Expired);
     tell(
         &mut plan,
         [
@@ -155,7 +155,7 @@ fn an_expired_token_begins_the_list_anew() {
         [
             (Heard::Served, vec![], list(None), No),
             (part("100", "t1"), vec![ListStarted], list(Some("t1")), No),
-            (Heard::Refused(Refusal::Expired), vec![], list(None), No),
+            (Heard::Refused(ApiError::Expired), vec![], list(None), No),
             (part("150", "u1"), vec![ListStarted], list(Some("u1")), No),
             (Heard::Refused(status(400)), vec![failing("list", status(400))], list(None), Paced),
             (part("160", "v1"), vec![ListStarted, Recovered], list(Some("v1")), No),
@@ -166,7 +166,7 @@ fn an_expired_token_begins_the_list_anew() {
 
 #[test]
 fn an_overloaded_server_is_asked_again_when_it_says() {
-    let overloaded = |seconds| Refusal::Overloaded { after: Some(Duration::from_secs(seconds)) };
+    let overloaded = |seconds| ApiError::Overloaded { after: Some(Duration::from_secs(seconds)) };
     let mut plan = plan();
     tell(
         &mut plan,
@@ -189,8 +189,8 @@ fn an_overloaded_server_is_asked_again_when_it_says() {
             ),
             (Heard::Opened, vec![Recovered], watch("100"), No),
             (
-                Heard::Refused(Refusal::Overloaded { after: None }),
-                vec![failing("watch", Refusal::Overloaded { after: None })],
+                Heard::Refused(ApiError::Overloaded { after: None }),
+                vec![failing("watch", ApiError::Overloaded { after: None })],
                 watch("100"),
                 Paced,
             ),
@@ -239,7 +239,7 @@ fn a_kind_that_is_not_there_yet_is_waited_for() {
             (Heard::Absent, vec![absent], Ask::Discover, Paced),
             (Heard::Served, vec![], list(None), No),
             // It is discovered a moment before it is served.
-            (Heard::Refused(Refusal::NoPath), vec![], Ask::Discover, Paced),
+            (Heard::Refused(ApiError::NoPath), vec![], Ask::Discover, Paced),
             (Heard::Served, vec![], list(None), No),
             (page("10"), vec![ListStarted, ListFinished], watch("10"), No),
         ],
@@ -249,7 +249,7 @@ fn a_kind_that_is_not_there_yet_is_waited_for() {
 #[test]
 fn a_kind_that_went_away_takes_its_resources_with_it_once_that_is_certain() {
     let absent = || Effect::Failing(Why::Absent);
-    let no_path = || Heard::Refused(Refusal::NoPath);
+    let no_path = || Heard::Refused(ApiError::NoPath);
     let mut plan = watching();
     tell(
         &mut plan,
@@ -273,11 +273,11 @@ fn a_kind_that_only_seems_absent_keeps_its_resources() {
     tell(
         &mut plan,
         [
-            (Heard::Refused(Refusal::NoPath), vec![], Ask::Discover, No),
+            (Heard::Refused(ApiError::NoPath), vec![], Ask::Discover, No),
             (Heard::Absent, vec![Effect::Failing(Why::Absent)], list(None), Paced),
             (page("120"), vec![ListStarted, ListFinished], watch("120"), No),
             // Suspicion begins anew.
-            (Heard::Refused(Refusal::NoPath), vec![], Ask::Discover, Paced),
+            (Heard::Refused(ApiError::NoPath), vec![], Ask::Discover, Paced),
             (Heard::Absent, vec![Effect::Failing(Why::Absent)], list(None), Paced),
             (Heard::Refused(unreachable()), vec![failing("list", unreachable())], list(None), Paced),
         ],
@@ -302,7 +302,7 @@ fn a_version_that_moved_backwards_is_noticed_once_and_lists_anew() {
     tell(
         &mut plan,
         [
-            (Heard::Refused(Refusal::Expired), vec![], list(None), No),
+            (Heard::Refused(ApiError::Expired), vec![], list(None), No),
             (page("40"), vec![RolledBack, ListStarted, ListFinished], watch("40"), No),
         ],
     );
@@ -363,7 +363,7 @@ fn what_a_healthy_server_shows_is_never_taken_for_a_rollback() {
 #[test]
 fn trouble_with_a_watch_is_said_and_the_watch_resumed_where_it_was() {
     for refusal in
-        [unreachable(), status(500), status(504), Refusal::Timeout { after: Duration::from_secs(1) }]
+        [unreachable(), status(500), status(504), ApiError::Timeout { after: Duration::from_secs(1) }]
     {
         let mut plan = watching();
         plan.hear(Heard::Moved { version: "110" });
@@ -399,25 +399,25 @@ fn a_list_that_somebody_needs_is_made_at_once_unless_the_server_is_in_trouble() 
 /// in a row without a wait, and a list is begun before it is finished.
 #[test]
 fn no_order_of_answers_stops_it_or_makes_it_spin() {
-    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut plan = plan();
     let mut listing = false;
     let mut hurried = 0;
     for _ in 0..200_000 {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let refusal = [
-            Refusal::Expired,
-            Refusal::NoPath,
-            Refusal::Unauthorized,
+            ApiError::Expired,
+            ApiError::NoPath,
+            ApiError::Unauthorized,
             forbidden(),
             unreachable(),
             status(500),
             status(400),
-            Refusal::Overloaded { after: None },
-            Refusal::Conflict,
-        ][(dice >> 33) as usize % 9]
+            ApiError::Overloaded { after: None },
+            ApiError::Conflict,
+        ][(random >> 33) as usize % 9]
             .clone();
-        let heard = match (plan.step().ask, (dice >> 40) % 5) {
+        let heard = match (plan.step().ask, (random >> 40) % 5) {
             (_, 0 | 1) => Heard::Refused(refusal),
             (Ask::Discover, 2) => Heard::Absent,
             (Ask::Discover, _) => Heard::Served,

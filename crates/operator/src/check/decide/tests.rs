@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
-use rewitness_kubernetes::Refusal;
+use rewitness_kubernetes::ApiError;
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 use serde_json::{Value, json};
 
@@ -287,7 +287,7 @@ fn who_may_escalate_may_grant_what_they_do_not_have() {
 
 #[test]
 fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
-    let refusal = Refusal::Unauthorized;
+    let refusal = ApiError::Unauthorized;
     let error = anyhow::anyhow!("the API server: {refusal}\nlog in again");
     let report = Report::unreachable(false, &error);
     assert_eq!(report.result, Result::Failed);

@@ -55,7 +55,7 @@ impl EventWriter {
 
     async fn write_on(&mut self) {
         loop {
-            self.shared.clone().bell.notified().await;
+            self.shared.clone().notify.notified().await;
             self.write_all().await;
         }
     }

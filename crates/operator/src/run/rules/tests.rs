@@ -31,7 +31,7 @@ fn rules() -> Rules {
         recheck: Arc::default(),
         taking_in: AtomicUsize::default(),
         followed: Mutex::default(),
-        scribes: Mutex::default(),
+        status_writers: Mutex::default(),
         client,
     }
 }

@@ -6,7 +6,7 @@ use kube::{Api, Client};
 use rewitness_crds::GROUP;
 use serde_json::{Value, json};
 
-use super::super::scribe::FIELD_MANAGER;
+use super::super::status_writer::FIELD_MANAGER;
 use super::failure::Failure;
 use super::objects::MANAGED_BY;
 

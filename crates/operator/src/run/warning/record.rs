@@ -7,7 +7,7 @@ use rewitness_cascade::Warning;
 use tokio::time::Instant;
 
 use super::super::controller::{CHECK, jittered};
-use super::super::scribe::FIELD_MANAGER;
+use super::super::status_writer::FIELD_MANAGER;
 use super::failure::Failure;
 use super::objects::MANAGED_BY;
 use super::wish::Wish;

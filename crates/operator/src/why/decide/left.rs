@@ -289,7 +289,7 @@ fn is_of(dependents: &Dependents, kind: &Kind) -> bool {
 /// A parent that waits for itself by way of others.
 fn cycle(found: &Found) -> Finding {
     let message = format!(
-        "{} waits for this deletion in turn: the operator unties such a knot once nothing else keeps any of them",
+        "{} waits for this deletion in turn: the operator unties such a cycle once nothing else keeps any of them",
         qualified(&found.id)
     );
     Finding::new(Weight::Note, "Cycle", message).about(&found.id)

@@ -16,7 +16,7 @@ use crate::lab::{Lab, SOON};
 use crate::running::{Ended, Running};
 
 /// A lab in which Cascade is installed, and the program pointed at it.
-pub(crate) struct Desk {
+pub(crate) struct Session {
     pub(crate) lab: Lab,
     pub(crate) cascades: Api<Cascade>,
     pub(crate) kubeconfig: PathBuf,
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
     pub(crate) status: Option<i32>,
 }
 
-impl Desk {
+impl Session {
     pub(crate) async fn new() -> Result<Self> {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let plane = shared().await?;

@@ -8,13 +8,13 @@ use serde::Deserialize;
 /// Why a call to the API server did not do what it asked for.
 ///
 /// ```
-/// use rewitness_kubernetes::call::Refusal;
+/// use rewitness_kubernetes::call::ApiError;
 ///
-/// assert_eq!(Refusal::from_watch(410, "too old resource version".to_owned()), Refusal::Expired);
+/// assert_eq!(ApiError::from_watch(410, "too old resource version".to_owned()), ApiError::Expired);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum ApiError {
     /// 410: the version or the continue token that was named is no longer known.
     #[error("the version asked for has expired")]
     Expired,
@@ -103,7 +103,7 @@ fn believable(after: Duration) -> Option<Duration> {
     (!after.is_zero()).then(|| after.min(LONGEST))
 }
 
-impl Refusal {
+impl ApiError {
     /// What an answer that is no success means. `retry_after` is the header.
     pub(crate) fn from_answer(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let said: Status = serde_json::from_slice(body).unwrap_or_default();
@@ -199,24 +199,25 @@ mod tests {
         let forbidden = "clusters is forbidden: User \"x\" cannot list resource".to_owned();
         let denied = "admission webhook \"w\" denied the request: no".to_owned();
         let seconds = Duration::from_secs;
-        let overloaded = |after| Refusal::Overloaded { after };
+        let overloaded = |after| ApiError::Overloaded { after };
         for (status, header, body, expected) in [
-            (401, None, "{}", Refusal::Unauthorized),
-            (403, None, right, Refusal::Forbidden { message: forbidden }),
-            (403, None, webhook, Refusal::Status { status: 403, message: denied }),
-            (404, None, named, Refusal::NoObject),
-            (404, None, "404 page not found", Refusal::NoPath),
-            (409, None, named, Refusal::Conflict),
-            (410, None, "", Refusal::Expired),
+            (401, None, "{}", ApiError::Unauthorized),
+            (403, None, right, ApiError::Forbidden { message: forbidden }),
+            (403, None, webhook, ApiError::Status { status: 403, message: denied }),
+            (404, None, named, ApiError::NoObject),
+            (404, None, "404 page not found", ApiError::NoPath),
+            (409, None, named, ApiError::Conflict),
+            (410, None, "", ApiError::Expired),
             (429, Some(seconds(3)), busy, overloaded(Some(seconds(3)))),
             (429, None, busy, overloaded(Some(seconds(7)))),
             (429, None, "", overloaded(None)),
             (429, Some(seconds(0)), "", overloaded(None)),
             (429, Some(seconds(9999)), "", overloaded(Some(seconds(300)))),
             (503, Some(seconds(1)), "", overloaded(Some(seconds(1)))),
-            (503, None, "", Refusal::Status { status: 503, message: "Service Unavailable".to_owned() }),
+            (503, None, "", ApiError::Status { status: 503, message: "Service Unavailable".to_owned() }),
         ] {
-            let answer = Refusal::from_answer(StatusCode::from_u16(status).unwrap(), header, body.as_bytes());
+            let answer =
+                ApiError::from_answer(StatusCode::from_u16(status).unwrap(), header, body.as_bytes());
             assert_eq!(answer, expected, "{status} {body}");
         }
     }

@@ -7,7 +7,7 @@ use rewitness_messaging::Backoff;
 /// resets it: a source that lists well and then fails to watch, over and over, would otherwise
 /// list without a pause.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RetryBackoff {
     builder: ExponentialBuilder,
     seed: u64,
     waits: ExponentialBackoff,
@@ -15,7 +15,7 @@ pub(super) struct Pace {
     fresh: bool,
 }
 
-impl Pace {
+impl RetryBackoff {
     pub(super) fn new(backoff: Backoff, seed: u64) -> Self {
         // backon adds up to as much again as jitter, so half of the cap makes waits of up to it.
         let builder = ExponentialBuilder::new()
@@ -54,14 +54,14 @@ mod tests {
     #[test]
     fn waits_grow_to_the_cap_and_begin_anew_after_health() {
         let backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(4) };
-        let mut pace = Pace::new(backoff, 7);
-        assert_eq!(pace.soon(), Duration::ZERO);
-        let waits: Vec<Duration> = (0..12).map(|_| pace.soon()).collect();
+        let mut backoff = RetryBackoff::new(backoff, 7);
+        assert_eq!(backoff.soon(), Duration::ZERO);
+        let waits: Vec<Duration> = (0..12).map(|_| backoff.soon()).collect();
         assert!(waits[0] >= backoff.base && waits[0] <= 2 * backoff.base, "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= backoff.cap), "{waits:?}");
         assert!(waits[8..].iter().all(|wait| *wait >= backoff.cap / 2), "{waits:?}");
-        pace.reset();
-        assert_eq!(pace.soon(), Duration::ZERO);
-        assert!(pace.next() <= 2 * backoff.base);
+        backoff.reset();
+        assert_eq!(backoff.soon(), Duration::ZERO);
+        assert!(backoff.next() <= 2 * backoff.base);
     }
 }

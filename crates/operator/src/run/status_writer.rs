@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const CALL: Duration = Duration::from_secs(30);
 
 /// Writes the status of one Cascade until that has ended.
-pub(crate) struct Scribe {
+pub(crate) struct StatusWriter {
     followed: Arc<Followed>,
     api: Api<Cascade>,
     /// What the server has, as far as we know.
@@ -40,7 +40,7 @@ pub(crate) struct Scribe {
     failures: u32,
 }
 
-impl Scribe {
+impl StatusWriter {
     /// For a Cascade as it was just read.
     pub(crate) fn new(followed: Arc<Followed>, api: Api<Cascade>, written: Option<CascadeStatus>) -> Self {
         Self { followed, api, written: written.unwrap_or_default(), next: Instant::now(), failures: 0 }

@@ -1,21 +1,21 @@
 //! The thin shell around [`schedule`](crate::schedule) that in-process backends share: a lock, a
-//! bell, the consumers, the handles. It knows no runtime; a backend brings its own clock and tasks.
+//! notify, the consumers, the handles. It knows no runtime; a backend brings its own clock and tasks.
 //!
 //! A backend's pump is a loop:
 //!
 //! ```
 //! # use std::time::Instant;
-//! # use rewitness_messaging::desk::Desk;
-//! # async fn pump(desk: Desk) {
+//! # use rewitness_messaging::dispatcher::Dispatcher;
+//! # async fn pump(dispatcher: Dispatcher) {
 //! loop {
 //!     // Registered first, so that what happens while we work rings it.
-//!     let rung = desk.rung();
-//!     while let Some(admission) = desk.admit(Instant::now()) {
-//!         // … run `admission.consume()` in a task of its own, then `desk.answer(…)`
+//!     let notified = dispatcher.notified();
+//!     while let Some(admission) = dispatcher.admit(Instant::now()) {
+//!         // … run `admission.consume()` in a task of its own, then `dispatcher.answer(…)`
 //!     }
-//!     // … adopt what `desk.next_adoption(…)` says, open what `desk.source_changes()` says,
-//!     // and wait for `rung`, for `desk.next_timer(…)` or for the end
-//!     rung.await;
+//!     // … adopt what `dispatcher.next_adoption(…)` says, open what `dispatcher.source_changes()` says,
+//!     // and wait for `notified`, for `dispatcher.next_timer(…)` or for the end
+//!     notified.await;
 //! }
 //! # }
 //! ```
@@ -43,20 +43,17 @@ use crate::{
 
 /// A [`Schedule`] that many tasks share. Cloning it gives another handle on the same.
 #[derive(Clone)]
-pub struct Desk(Arc<Shared>);
-
-/// How a [`Desk`] behaves.
-pub type DeskConfig = ScheduleConfig;
+pub struct Dispatcher(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<DeskState>,
-    /// Rung when there may be something to admit, to adopt or to open.
+    state: Mutex<DispatcherState>,
+    /// Notified when there may be something to admit, to adopt or to open.
     work: Event,
-    /// Rung when the progress of a subscription may have changed.
+    /// Notified when the progress of a subscription may have changed.
     progress: Event,
 }
 
-struct DeskState {
+struct DispatcherState {
     schedule: Schedule,
     consumers: HashMap<SubscriberId, Arc<dyn DynConsumer>>,
     changes: Vec<SourceChange>,
@@ -66,7 +63,7 @@ struct DeskState {
 /// A run that is under way. It ends when this is dropped, so that one that is killed can be followed
 /// by another; nothing is in flight then.
 #[must_use = "the run ends when this is dropped"]
-pub struct Run(Desk);
+pub struct Run(Dispatcher);
 
 impl Drop for Run {
     fn drop(&mut self) {
@@ -74,7 +71,7 @@ impl Drop for Run {
         state.schedule.stop();
         state.running = false;
         drop(state);
-        self.0.ring();
+        self.0.notify();
     }
 }
 
@@ -127,11 +124,11 @@ pub fn answer(answer: Result<Outcome, Failure>, released: bool) -> Answer {
     }
 }
 
-impl Desk {
-    /// A desk that knows nothing.
-    pub fn new(config: DeskConfig) -> Self {
+impl Dispatcher {
+    /// A dispatcher that knows nothing.
+    pub fn new(config: ScheduleConfig) -> Self {
         Self(Arc::new(Shared {
-            state: Mutex::new(DeskState {
+            state: Mutex::new(DispatcherState {
                 schedule: Schedule::new(config),
                 consumers: HashMap::new(),
                 changes: Vec::new(),
@@ -144,11 +141,11 @@ impl Desk {
 
     /// A panic while the lock was held has broken nothing that is not checked again, and must not
     /// take every other consumer down.
-    fn state(&self) -> MutexGuard<'_, DeskState> {
+    fn state(&self) -> MutexGuard<'_, DispatcherState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self) {
+    fn notify(&self) {
         self.0.work.notify(usize::MAX);
         self.0.progress.notify(usize::MAX);
     }
@@ -156,7 +153,7 @@ impl Desk {
     /// Does something to the schedule, and rings.
     fn change<T>(&self, change: impl FnOnce(&mut Schedule) -> T) -> T {
         let result = change(&mut self.state().schedule);
-        self.ring();
+        self.notify();
         result
     }
 
@@ -171,12 +168,12 @@ impl Desk {
         state.changes.extend(changes);
         state.consumers.insert(id, Arc::new(consumer));
         drop(state);
-        self.ring();
-        Ok(Handle::new(Arc::new(Subscribed { desk: self.clone(), id })))
+        self.notify();
+        Ok(Handle::new(Arc::new(Subscribed { dispatcher: self.clone(), id })))
     }
 
     /// A run begins (Q1), and goes on until what is returned is dropped. The next
-    /// [`Desk::source_changes`] opens every source there is.
+    /// [`Dispatcher::source_changes`] opens every source there is.
     ///
     /// # Errors
     ///
@@ -188,7 +185,7 @@ impl Desk {
         }
         state.changes = state.schedule.start();
         drop(state);
-        self.ring();
+        self.notify();
         Ok(Run(self.clone()))
     }
 
@@ -286,7 +283,7 @@ impl Desk {
     }
 
     /// Completes when, since this call, there may be something to admit, to adopt or to open.
-    pub fn rung(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn notified(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.work.listen()
     }
 
@@ -321,29 +318,29 @@ impl Desk {
         state.changes.extend(changes);
         let consumer = state.consumers.remove(&id);
         drop(state);
-        // Outside of the lock: a consumer may own a handle of this very desk.
+        // Outside of the lock: a consumer may own a handle of this very dispatcher.
         drop(consumer);
-        self.ring();
+        self.notify();
     }
 }
 
 /// What a handle does.
 struct Subscribed {
-    desk: Desk,
+    dispatcher: Dispatcher,
     id: SubscriberId,
 }
 
 impl Control for Subscribed {
     fn progress(&self) -> Progress {
-        self.desk.state().schedule.progress(self.id)
+        self.dispatcher.state().schedule.progress(self.id)
     }
 
     fn changed(&self) -> BoxFuture<'static, ()> {
-        let listener = self.desk.0.progress.listen();
+        let listener = self.dispatcher.0.progress.listen();
         listener.boxed()
     }
 
     fn close(&self) {
-        self.desk.unsubscribe(self.id);
+        self.dispatcher.unsubscribe(self.id);
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 ///
 /// Grows by one for each window of successes, and halves at each 429, at which all wait for as long
 /// as the server says.
-pub(crate) struct Pace {
+pub(crate) struct Limiter {
     state: Mutex<Window>,
     changed: Notify,
 }
@@ -30,9 +30,9 @@ const UNTOLD: Duration = Duration::from_secs(1);
 const FIRST: f64 = 8.0;
 
 /// The permission to make one call.
-pub(crate) struct Pass<'a>(&'a Pace);
+pub(crate) struct Pass<'a>(&'a Limiter);
 
-impl Pace {
+impl Limiter {
     pub(crate) fn new(most: usize) -> Self {
         let most = most.max(1) as f64;
         let window = Window { size: FIRST.min(most), most, in_flight: 0, until: None };
@@ -129,14 +129,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_goes_before_the_server_said_so_nor_more_than_fit() {
-        let pace = Pace::new(2);
+        let limiter = Limiter::new(2);
         let start = Instant::now();
-        pace.enter().await.overloaded(Some(Duration::from_secs(7)));
-        let first = pace.enter().await;
+        limiter.enter().await.overloaded(Some(Duration::from_secs(7)));
+        let first = limiter.enter().await;
         assert_eq!(start.elapsed().as_secs(), 7);
-        let second = tokio::time::timeout(Duration::from_secs(1), pace.enter()).await;
+        let second = tokio::time::timeout(Duration::from_secs(1), limiter.enter()).await;
         assert!(second.is_err(), "the window is 1");
         first.taken();
-        let _second = pace.enter().await;
+        let _second = limiter.enter().await;
     }
 }
