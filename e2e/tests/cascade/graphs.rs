@@ -33,14 +33,14 @@ impl Graph {
     async fn new(seed: u64) -> Result<Self> {
         let lab = Lab::new().await?;
         let mut random = Random(seed);
-        let random = |index| {
+        let cascade = |index| {
             let mut cascade = random_cascade(&mut random, index, &lab.group, KINDS);
             // Confirmations have tests of their own.
             cascade.spec.limits.max_dependents = 100;
             cascade
         };
         let count = 1 + Random(seed ^ 0xc0).below(4);
-        let cascades = (0..count).map(random).collect();
+        let cascades = (0..count).map(cascade).collect();
         let namespaces = [lab.ns.clone(), lab.plane.namespace("cascade").await?];
         let (nodes, places) = (Vec::new(), BTreeMap::new());
         let mut graph = Self { lab, random, namespaces, cascades, nodes, places };
