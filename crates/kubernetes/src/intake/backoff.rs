@@ -53,15 +53,15 @@ mod tests {
 
     #[test]
     fn waits_grow_to_the_cap_and_begin_anew_after_health() {
-        let backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(4) };
-        let mut backoff = RetryBackoff::new(backoff, 7);
+        let interval = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(4) };
+        let mut backoff = RetryBackoff::new(interval, 7);
         assert_eq!(backoff.soon(), Duration::ZERO);
         let waits: Vec<Duration> = (0..12).map(|_| backoff.soon()).collect();
-        assert!(waits[0] >= backoff.base && waits[0] <= 2 * backoff.base, "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait <= backoff.cap), "{waits:?}");
-        assert!(waits[8..].iter().all(|wait| *wait >= backoff.cap / 2), "{waits:?}");
+        assert!(waits[0] >= interval.base && waits[0] <= 2 * interval.base, "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= interval.cap), "{waits:?}");
+        assert!(waits[8..].iter().all(|wait| *wait >= interval.cap / 2), "{waits:?}");
         backoff.reset();
         assert_eq!(backoff.soon(), Duration::ZERO);
-        assert!(backoff.next() <= 2 * backoff.base);
+        assert!(backoff.next() <= 2 * interval.base);
     }
 }
