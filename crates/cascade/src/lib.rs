@@ -66,6 +66,7 @@ mod reference;
 mod report;
 mod rights;
 mod rule;
+mod shared;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -73,7 +74,7 @@ mod wait_graph;
 mod waits;
 
 pub use api::ApiError;
-pub use cascades::{Cascades, Config};
+pub use cascades::Cascades;
 pub use check::{RuleCheck, RuleNeeds};
 pub use consumer::{CascadeConsumer, wake_key};
 pub use counts::{Approximate, CountTable, Referred};
@@ -95,5 +96,6 @@ pub use reference::Unclear;
 pub use report::{Report, Standing};
 pub use rights::{Right, may, policy_rules};
 pub use rule::{InvalidRule, Rule};
+pub use shared::Config;
 pub use status::{Facts, Warning, keep_revision, status};
 pub use waits::{Cause, Wait};

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
 use super::own_finalizer::may_warn;
+use super::recheck::{CHECK, jittered};
 use super::rules::Rules;
 use super::warning::Wish;
 use rewitness_kubernetes::call::in_time;
@@ -26,10 +27,7 @@ use rewitness_kubernetes::call::in_time;
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: u16 = 8;
 
-/// How often the rights and kinds of a rule are looked up, give or take a sixth.
-pub(super) const CHECK: Duration = Duration::from_secs(180);
-
-/// The same while a kind is not served, a right is missing, or it could not be found out.
+/// How often that is while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
 
 /// How soon a Cascade is read again that the watch has shown, and a read has not.
@@ -230,12 +228,4 @@ async fn sweep(rules: &Rules, store: &Store<Cascade>) {
             Err(error) => tracing::debug!(%error, "whether a Cascade is there could not be read"),
         }
     }
-}
-
-/// Five to seven sixths of a time, so that many rules are not checked all at once.
-pub(super) fn jittered(time: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    // The keys of a fresh hasher are random, which is all the chance that is needed.
-    let jitter = RandomState::new().hash_one(0) % 1000;
-    time.mul_f64(5.0 / 6.0 + jitter as f64 / 3000.0)
 }

@@ -21,19 +21,21 @@
 //! - Every namespace is watched. Without that right nothing is counted, and parents are looked at
 //!   from time to time only.
 
+mod shared;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use rewitness_cascade::{Approximate, CountSource, CountTable, CountTables, Referred, Rule, wake_key};
+use rewitness_cascade::{Approximate, CountSource, CountTable, Referred, Rule, wake_key};
 use rewitness_crds::cascade::Planned;
 use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
-use tokio::sync::Notify;
+pub use shared::Config;
+use shared::Shared;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use watch::Watch;
@@ -44,31 +46,9 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// How often what shrank, and is not nothing yet, is told.
 const FEWER_EVERY: Duration = Duration::from_secs(5);
 
-/// How watches are made. The defaults are for production.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// After which time the server ends a watch on which nothing happens; at most 294 s.
-    pub watch_seconds: u32,
-    /// After which time without any news a watch is given up and the kind is listed anew, also
-    /// while a list or the beginning of a watch is not answered.
-    pub silence: Duration,
-    /// The longest pause between two tries.
-    pub longest_pause: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            watch_seconds: 270,
-            silence: Duration::from_secs(15 * 60),
-            longest_pause: Duration::from_secs(30),
-        }
-    }
-}
-
 /// What is counted, the task that counts, and what became fewer.
 pub fn counts(client: Client, config: Config) -> (Counts, CountWatches, Shrinks) {
-    let shared = Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), shrunk: Notify::new() });
+    let shared = Arc::<Shared>::default();
     let watches = CountWatches {
         client,
         config,
@@ -78,27 +58,6 @@ pub fn counts(client: Client, config: Config) -> (Counts, CountWatches, Shrinks)
     };
     let shrinks = Shrinks { shared: shared.clone(), settled: None, fewer_at: Instant::now() };
     (Counts(shared), watches, shrinks)
-}
-
-struct Shared {
-    state: Mutex<State>,
-    /// Rung when other kinds are wanted.
-    changed: Notify,
-    /// Rung when something became fewer.
-    shrunk: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    tables: CountTables,
-    /// What each rule wants, with the version by which it knows the kind.
-    wanted: HashMap<String, BTreeMap<CountSource, String>>,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What is counted. Clones are the same.

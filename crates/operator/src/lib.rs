@@ -23,6 +23,7 @@ mod followed;
 mod known;
 mod own_finalizer;
 mod parents;
+mod recheck;
 mod records;
 mod release;
 mod role;

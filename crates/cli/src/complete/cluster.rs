@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PartialObjectMeta};
@@ -11,11 +12,13 @@ use kube::{Api, ResourceExt as _};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 
-use super::PATIENCE;
 use super::typed::Typed;
 use crate::connect;
 use rewitness_verdict::Link;
 use rewitness_verdict::sources;
+
+/// How long somebody who types waits for a cluster.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many objects are read: nobody chooses among more.
 const MOST: u32 = 500;

@@ -11,7 +11,7 @@ use rewitness_cascade::CountSource;
 use rewitness_messaging::Version;
 use tokio::time::{sleep, timeout};
 
-use super::{Config, Shared};
+use super::shared::{Config, Shared};
 
 /// How many objects a page of a list has.
 const PAGE: u32 = 500;

@@ -7,11 +7,10 @@ use rewitness_cascade::Warning;
 use rewitness_crds::FIELD_MANAGER;
 use tokio::time::Instant;
 
-use super::super::controller::{CHECK, jittered};
 use super::failure::Failure;
-use super::objects::MANAGED_BY;
+use super::objects::{BINDINGS, MANAGED_BY, POLICIES};
 use super::wish::Wish;
-use super::{BINDINGS, POLICIES};
+use crate::recheck::{CHECK, jittered};
 
 /// The first pause after a failure; each later one is twice as long.
 const AGAIN: Duration = Duration::from_secs(5);

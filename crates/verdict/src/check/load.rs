@@ -13,8 +13,7 @@ use rewitness_crds::{CASCADES, Cascade};
 use rewitness_kubernetes::Resolver;
 use rewitness_messaging::Timestamp;
 
-use super::decide::VERSION;
-use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, Version};
+use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, VERSION, Version};
 use crate::link::Link;
 use crate::why::{Read, Unread, is_not_found, preferred, read};
 use rewitness_kubernetes::call::in_time;

@@ -1,6 +1,6 @@
 //! A namespace that is being deleted.
 
-use super::Judge;
+use super::judge::Judge;
 use crate::why::facts::{Condition, NamespaceFacts};
 use crate::why::verdict::{Finding, Step, Weight};
 
