@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::count_watches::{Config, Counts, Shrinks, counts};
-use crate::lab::{FOREIGN, Lab, SOON};
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
 
 /// A process that counts. Dropping it kills it.
 struct Counting {

@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use rewitness_controlplane::{Fault, Gate, Match, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, Operator, SOON};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{Lab, SOON};
 
 /// When the process ends, seen from one call.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,8 @@ use rewitness_controlplane::{Fault, FaultProxy, Gate, Match, Rule};
 use rewitness_crds::Cascade;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, soon};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 fn deletes() -> Match {
     Match::any().method("DELETE").path("/clusters/")

@@ -2,7 +2,6 @@
 //! that they are made for.
 
 mod admission;
-mod audit;
 mod audited;
 #[path = "../../../crates/operator/src/run/counts.rs"]
 #[allow(dead_code, reason = "the program asks more of it")]
@@ -15,10 +14,8 @@ mod events;
 mod faults;
 mod foreground;
 mod graphs;
-mod lab;
 mod lag;
 mod limits;
-mod planted;
 mod planted_bugs;
 mod references;
 mod rights;

@@ -8,7 +8,8 @@ use rewitness_cascade::{Cause, Config, Standing};
 use rewitness_controlplane::{Fault, Gate, Match, policy_rule, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, OPERATORS, Operator};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{Lab, OPERATORS};
 
 const DEPENDENTS: usize = 24;
 

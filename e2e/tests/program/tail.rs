@@ -1,13 +1,10 @@
 //! `rewitness tail` as a person types it: what is printed, and what follows.
 
-#[path = "program/support.rs"]
-mod support;
-
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use rewitness_e2e::world::World;
 use serde_json::{Value, json};
-use support::World;
 
 #[tokio::test]
 async fn what_is_there_is_printed_once_and_the_program_ends() -> Result<()> {
@@ -149,7 +146,7 @@ async fn piped(world: &World, args: &str, reader: &str) -> Result<(String, Vec<S
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &line]).env("KUBECONFIG", world.plane.kubeconfig());
     shell.current_dir(world.folder.path()).stdin(Stdio::null());
-    let ended = support::Running::start(shell)?.end().await?;
+    let ended = rewitness_e2e::Running::start(shell)?.end().await?;
     let status = ended.stderr.last().context("the status is said")?.clone();
     Ok((status, ended.stderr))
 }

@@ -3,8 +3,6 @@
 //!
 //! A test is run once more on a thread on which a bug is planted, and has to fail; see [`caught`].
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +18,7 @@ use tower::service_fn;
 
 /// What is wrong with the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bug {
+pub enum Bug {
     /// B2: deletes name neither uid nor version.
     NoPreconditions,
     /// The same, to be caught by the audit log.
@@ -86,12 +84,12 @@ fn here() -> Option<Planted> {
 }
 
 /// The bug on this thread.
-pub(crate) fn planted() -> Option<Bug> {
+pub fn planted() -> Option<Bug> {
     here().map(|planted| planted.bug)
 }
 
 /// The operator's client, with the bug of this thread.
-pub(crate) fn client(inner: Client) -> Client {
+pub fn client(inner: Client) -> Client {
     let Some(planted) = here() else { return inner };
     let service = service_fn(move |request: Request<Body>| {
         let (planted, inner) = (planted.clone(), inner.clone());
@@ -104,7 +102,7 @@ pub(crate) fn client(inner: Client) -> Client {
 ///
 /// # Panics
 /// It does not fail, or the bug never came to act.
-pub(crate) fn caught(bug: Bug, test: fn() -> Result<()>) -> String {
+pub fn caught(bug: Bug, test: fn() -> Result<()>) -> String {
     let planted = Planted { bug, acted: Arc::default(), memory: Arc::default() };
     let acted = planted.acted.clone();
     let run = std::thread::spawn(move || {

@@ -1,15 +1,12 @@
 //! `rewitness tail … -- CMD`: what a command is told, what its answer means, and how it ends.
 
-#[path = "program/support.rs"]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rewitness_controlplane::until;
+use rewitness_e2e::world::{SOON, World};
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{SOON, World};
 
 #[tokio::test]
 async fn a_command_is_told_the_delivery_in_two_ways() -> Result<()> {

@@ -1,10 +1,5 @@
 //! A kube-rs reconcile function as a consumer, on a real API server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
-#[path = "kubernetes/support.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -13,12 +8,12 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
 use rewitness_controlplane::{shared, until};
+use rewitness_e2e::queue::{SOON, quick, run, until_replayed};
 use rewitness_kubernetes::{KubernetesQueue, Reconciler, kind_of};
 use rewitness_messaging::{
     Cause, Consumer, Delivery, Envelope, Hold, HoldState, Outcome, Queue, ResourceId, State, Subscription,
     Version,
 };
-use support::{SOON, quick, run, until_replayed};
 
 fn config_map(value: &str) -> ConfigMap {
     ConfigMap {

@@ -1,15 +1,12 @@
 //! `rewitness unhold`: takes one finalizer off, and nothing else.
 
-#[path = "program/support.rs"]
-mod support;
-
 use std::time::Duration;
 
 use anyhow::Result;
 use kube::ResourceExt;
 use rewitness_controlplane::{Fault, FaultProxy, Match};
+use rewitness_e2e::world::World;
 use serde_json::json;
-use support::World;
 
 const HOLD: &str = "hold.rewitness.dev/demo";
 const OTHER: &str = "hold.rewitness.dev/demo2";

@@ -1,13 +1,10 @@
 //! `rewitness tail` while the server is out of reach or overloaded: it says so once, and goes on.
 
-#[path = "program/support.rs"]
-mod support;
-
 use std::time::Duration;
 
 use anyhow::Result;
 use rewitness_controlplane::{Fault, FaultProxy, Match};
-use support::World;
+use rewitness_e2e::world::World;
 
 /// A world behind a proxy.
 async fn world() -> Result<(World, FaultProxy)> {
@@ -48,7 +45,7 @@ async fn an_overloaded_server_is_waited_for() -> Result<()> {
     let busy = proxy.rule(lists.times(2), Fault::too_many_requests(1));
     let ended = world.tail(&["--until-replayed", "-o", "name"])?.end().await?;
     assert_eq!((ended.status, ended.stdout.len()), (Some(0), 1), "{ended:?}");
-    busy.wait_hits(2, support::SOON).await?;
+    busy.wait_hits(2, rewitness_e2e::world::SOON).await?;
     Ok(())
 }
 

@@ -1,14 +1,12 @@
 //! The program as a whole: what it says of itself, and what it says to bad input.
 
-#[path = "program/support.rs"]
-mod support;
-
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rewitness_e2e::Ended;
+use rewitness_e2e::world::World;
 use serde_json::json;
-use support::{Ended, World};
 
 /// The first word of the first line of stderr is `error:`, and it says all of this.
 fn assert_error(ended: &Ended, status: i32, expected: &[&str]) {
@@ -70,12 +68,12 @@ async fn files_of_a_list_may_be_missing_and_one_that_is_named_may_not() -> Resul
 
     let mut command = world.rewitness(&args)?;
     command.env("KUBECONFIG", list(&[&missing, &there])?);
-    let ended = support::Running::start(command)?.end().await?;
+    let ended = rewitness_e2e::Running::start(command)?.end().await?;
     assert_eq!((ended.status, ended.stdout.len()), (Some(0), 1), "{ended:?}");
 
     let mut command = world.rewitness(&args)?;
     command.env("KUBECONFIG", list(&[&missing, &missing])?).env_remove("KUBERNETES_SERVICE_HOST");
-    let ended = support::Running::start(command)?.end().await?;
+    let ended = rewitness_e2e::Running::start(command)?.end().await?;
     assert_error(&ended, 2, &["there is none of the files of $KUBECONFIG: "]);
     Ok(())
 }
@@ -194,7 +192,7 @@ async fn the_log_says_more_when_asked() -> Result<()> {
     assert!(ended.warnings().contains("nothing is there"), "{ended:?}");
     let mut command = world.rewitness(&["tail", &world.widgets(), "--until-replayed"])?;
     command.env("RUST_LOG", "a=b=c");
-    let ended = support::Running::start(command)?.end().await?;
+    let ended = rewitness_e2e::Running::start(command)?.end().await?;
     assert_error(&ended, 2, &["RUST_LOG is no filter for the log"]);
     Ok(())
 }

@@ -1,16 +1,13 @@
 //! The queue on a control plane that restarts, compacts, and is restored from a backup. Each test
 //! has a control plane of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
-#[path = "kubernetes/support.rs"]
-mod support;
-
 use anyhow::{Result, ensure};
 use rewitness_controlplane::{Config as PlaneConfig, ControlPlane, Fault, FaultProxy, Match, until};
+use rewitness_e2e::queue::{
+    SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching,
+};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::State;
-use support::{SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching};
 
 /// A real expiry, on a server that reads from etcd alone: what was handed out is compacted while
 /// the connection is down.

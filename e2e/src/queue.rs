@@ -1,27 +1,27 @@
 //! What the tests of the queue on a real API server share.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::Widgets;
 use anyhow::{Context, Result};
+use kube::api::{Patch, PatchParams};
 use rewitness_controlplane::{ControlPlane, FaultProxy, until};
-use rewitness_e2e::Widgets;
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{
     Backoff, Consumer, Delivery, Failure, Handle, Kind, Outcome, Queue, SourceState, State, Stopped,
     Subscription,
 };
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = rewitness_e2e::SOON;
+pub const SOON: Duration = crate::SOON;
 
 /// A queue's configuration with short times.
-pub(crate) fn quick() -> Config {
+pub fn quick() -> Config {
     Config {
         grace: Duration::from_secs(5),
         adoptions_per_second: 500,
@@ -33,7 +33,7 @@ pub(crate) fn quick() -> Config {
 }
 
 /// The widgets of a test of the queue.
-pub(crate) struct World<'p>(Widgets<'p>);
+pub struct World<'p>(Widgets<'p>);
 
 impl<'p> Deref for World<'p> {
     type Target = Widgets<'p>;
@@ -44,20 +44,35 @@ impl<'p> Deref for World<'p> {
 }
 
 impl<'p> World<'p> {
-    pub(crate) async fn new(plane: &'p ControlPlane) -> Result<Self> {
+    pub async fn new(plane: &'p ControlPlane) -> Result<Self> {
         Ok(Self(Widgets::new(plane, "queue").await?))
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         Kind::new(self.group.as_str(), "Widget")
     }
 
     /// What a [`Recorder`] asks for.
-    pub(crate) fn wanted(&self) -> Subscription {
+    pub fn wanted(&self) -> Subscription {
         Subscription::new("recorder", [self.kind()])
     }
 
-    pub(crate) async fn create_many(&self, count: usize) -> Result<()> {
+    pub async fn set_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<()> {
+        let patch = json!({"metadata": {"finalizers": finalizers}});
+        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    pub async fn until_finalizers(&self, name: &str, wanted: &[&str]) -> Result<()> {
+        until(&format!("the finalizers of {name} are {wanted:?}"), SOON, async || {
+            Ok((self.finalizers(name).await?.as_deref()
+                == Some(&wanted.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>()[..]))
+            .then_some(()))
+        })
+        .await
+    }
+
+    pub async fn create_many(&self, count: usize) -> Result<()> {
         use futures::{StreamExt, TryStreamExt, stream};
         stream::iter(0..count)
             .map(|n| async move { self.create(&format!("w{n:05}")).await.map(drop) })
@@ -69,7 +84,7 @@ impl<'p> World<'p> {
 
 /// A consumer that keeps what it is handed, and answers `Done`.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Mutex<Vec<Delivery>>>);
+pub struct Recorder(Arc<Mutex<Vec<Delivery>>>);
 
 impl Consumer for Recorder {
     async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
@@ -79,37 +94,37 @@ impl Consumer for Recorder {
 }
 
 /// Subscribes a recorder.
-pub(crate) fn record(queue: &KubernetesQueue, wanted: Subscription) -> Result<(Recorder, Handle)> {
+pub fn record(queue: &KubernetesQueue, wanted: Subscription) -> Result<(Recorder, Handle)> {
     let recorder = Recorder::default();
     let handle = queue.subscribe(wanted, recorder.clone())?;
     Ok((recorder, handle))
 }
 
 impl Recorder {
-    pub(crate) fn all(&self) -> Vec<Delivery> {
+    pub fn all(&self) -> Vec<Delivery> {
         self.0.lock().unwrap().clone()
     }
 
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    pub(crate) fn of(&self, name: &str) -> Vec<Delivery> {
+    pub fn of(&self, name: &str) -> Vec<Delivery> {
         self.all().into_iter().filter(|delivery| &*delivery.envelope.resource.name == name).collect()
     }
 
-    pub(crate) fn has(&self, name: &str, state: State) -> bool {
+    pub fn has(&self, name: &str, state: State) -> bool {
         self.of(name).iter().any(|delivery| delivery.state == state)
     }
 
-    pub(crate) async fn until(&self, name: &str, state: State) -> Result<Delivery> {
+    pub async fn until(&self, name: &str, state: State) -> Result<Delivery> {
         until(&format!("{name} is delivered {state}"), SOON, async || {
             Ok(self.of(name).into_iter().find(|delivery| delivery.state == state))
         })
         .await
     }
 
-    pub(crate) async fn until_count(&self, name: &str, count: usize) -> Result<()> {
+    pub async fn until_count(&self, name: &str, count: usize) -> Result<()> {
         until(&format!("{name} is delivered {count} times"), SOON, async || {
             Ok((self.of(name).len() >= count).then_some(()))
         })
@@ -118,12 +133,12 @@ impl Recorder {
 }
 
 /// A queue that runs, until this is dropped or stopped.
-pub(crate) struct Run {
+pub struct Run {
     stop: oneshot::Sender<()>,
     task: JoinSet<Result<Stopped, rewitness_messaging::Error>>,
 }
 
-pub(crate) fn run(queue: &KubernetesQueue) -> Run {
+pub fn run(queue: &KubernetesQueue) -> Run {
     let (stop, stopped) = oneshot::channel();
     let mut task = JoinSet::new();
     let queue = queue.clone();
@@ -132,7 +147,7 @@ pub(crate) fn run(queue: &KubernetesQueue) -> Run {
 }
 
 impl Run {
-    pub(crate) async fn stop(mut self) -> Result<Stopped> {
+    pub async fn stop(mut self) -> Result<Stopped> {
         let _ = self.stop.send(());
         let ended = self.task.join_next().await.expect("it runs");
         Ok(ended??)
@@ -140,7 +155,7 @@ impl Run {
 }
 
 /// Waits until one of the handle's sources fails for a reason that contains `text`.
-pub(crate) async fn until_failing(handle: &Handle, text: &str) -> Result<String> {
+pub async fn until_failing(handle: &Handle, text: &str) -> Result<String> {
     let what = format!("a source fails: {text}");
     let failing = until(&what, SOON, async || {
         Ok(handle.progress().sources.iter().find_map(|source| match &source.state {
@@ -151,7 +166,7 @@ pub(crate) async fn until_failing(handle: &Handle, text: &str) -> Result<String>
     failing.await.with_context(|| format!("{:?}", handle.progress()))
 }
 
-pub(crate) async fn until_synced(handle: &Handle) -> Result<()> {
+pub async fn until_synced(handle: &Handle) -> Result<()> {
     until("all sources are synced", SOON, async || {
         let sources = handle.progress().sources;
         let synced = sources.iter().all(|source| source.state == SourceState::Synced);
@@ -161,14 +176,14 @@ pub(crate) async fn until_synced(handle: &Handle) -> Result<()> {
 }
 
 /// Waits for the replay, but not for ever.
-pub(crate) async fn until_replayed(handle: &Handle) -> Result<()> {
+pub async fn until_replayed(handle: &Handle) -> Result<()> {
     let waited = tokio::time::timeout(SOON, handle.replayed()).await;
     anyhow::ensure!(waited.is_ok(), "not replayed: {:?}", handle.progress());
     Ok(())
 }
 
 /// Waits until one watch is open through the proxy, and has begun to be forwarded.
-pub(crate) async fn until_watching(proxy: &FaultProxy) -> Result<()> {
+pub async fn until_watching(proxy: &FaultProxy) -> Result<()> {
     proxy.wait_open_watches(1, SOON).await?;
     // The proxy is one thread: when this is answered, it has done what it was at.
     proxy.client().await?.apiserver_version().await?;

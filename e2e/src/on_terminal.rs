@@ -7,28 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::Terminal;
 use anyhow::{Context, Result};
 use rewitness_controlplane::until;
-use rewitness_e2e::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program on a terminal. Dropping it kills it.
-pub(crate) struct OnTerminal {
+pub struct OnTerminal {
     child: Child,
     keyboard: File,
     shown: Arc<Mutex<String>>,
 }
 
 impl OnTerminal {
-    pub(crate) fn start(command: Command) -> Result<Self> {
+    pub fn start(command: Command) -> Result<Self> {
         Self::sized(command, 100)
     }
 
     /// On a terminal with so many columns.
-    pub(crate) fn sized(mut command: Command, columns: usize) -> Result<Self> {
+    pub fn sized(mut command: Command, columns: usize) -> Result<Self> {
         let Terminal { mut ours, theirs } = Terminal::open(columns)?;
         command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
@@ -45,27 +45,27 @@ impl OnTerminal {
         Ok(Self { child, keyboard, shown })
     }
 
-    pub(crate) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it shows this.
-    pub(crate) async fn shows(&self, text: &str) -> Result<()> {
+    pub async fn shows(&self, text: &str) -> Result<()> {
         let seen = until(text, PATIENCE, async || Ok(self.shown().contains(text).then_some(()))).await;
         seen.with_context(|| self.shown())
     }
 
-    pub(crate) fn types(&mut self, text: &str) -> Result<()> {
+    pub fn types(&mut self, text: &str) -> Result<()> {
         Ok(self.keyboard.write_all(text.as_bytes())?)
     }
 
-    pub(crate) fn interrupt(&self) -> Result<()> {
+    pub fn interrupt(&self) -> Result<()> {
         let id =
             self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("it has ended already")?;
         Ok(kill_process(id, Signal::INT)?)
     }
 
-    pub(crate) async fn end(mut self) -> Result<Option<i32>> {
+    pub async fn end(mut self) -> Result<Option<i32>> {
         Ok(tokio::time::timeout(PATIENCE, self.child.wait()).await.with_context(|| self.shown())??.code())
     }
 }

@@ -1,15 +1,10 @@
 //! The queue on a real API server, when nothing goes wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
-#[path = "kubernetes/support.rs"]
-mod support;
-
 use anyhow::Result;
 use rewitness_controlplane::shared;
+use rewitness_e2e::queue::{Recorder, World, quick, record, run, until_replayed};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Cause, Hold, HoldState, Queue, State, Subscription};
-use support::{Recorder, World, quick, record, run, until_replayed};
 
 #[tokio::test]
 async fn every_page_is_replayed_and_changes_follow() -> Result<()> {

@@ -1,7 +1,5 @@
 //! What the API server's audit log says of the operator, read at the end of each test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
 use std::thread;
 
 use anyhow::{Result, ensure};
@@ -14,12 +12,12 @@ use crate::planted::{Bug, planted};
 /// have done to them: delete without naming uid and version, delete a collection, or replace an object.
 ///
 /// Every [`Lab`] has one, so that no test can forget it.
-pub(crate) struct Audit {
+pub struct Audit {
     group: String,
 }
 
 impl Audit {
-    pub(crate) fn of(group: &str) -> Self {
+    pub fn of(group: &str) -> Self {
         Self { group: group.to_owned() }
     }
 }
@@ -47,7 +45,7 @@ async fn audit(group: &str) -> Result<()> {
     log.filter(is_by_an_operator).try_for_each(|event| judge(&event))
 }
 
-pub(crate) fn is_by_an_operator(event: &AuditEvent) -> bool {
+pub fn is_by_an_operator(event: &AuditEvent) -> bool {
     let account = event.user.username.strip_prefix("system:serviceaccount:");
     let namespace = account.and_then(|account| account.split(':').next());
     namespace.is_some_and(|namespace| OPERATORS.contains(&namespace))

@@ -1,19 +1,15 @@
 //! The program in a pod, as far as it can tell: its ServiceAccount's files where the kubelet puts them, and the variables
 //! that name the server. The files' place is fixed, so it is made in a mount namespace of the program's own.
 
-#![cfg(target_os = "linux")]
-
-#[path = "program/support.rs"]
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use k8s_openapi::ByteString;
 use rewitness_controlplane::unique;
+use rewitness_e2e::world::World;
+use rewitness_e2e::{Ended, Running};
 use serde_json::Value;
-use support::{Ended, Running, World};
 
 /// Runs what follows with the folder `$1` in the place of `/var/run`.
 const IN_A_POD: &str = r#"mount --bind "$1" /var/run && shift && exec "$@""#;

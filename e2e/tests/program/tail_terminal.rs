@@ -1,13 +1,8 @@
 //! `rewitness tail` on a terminal: what a person sees there beyond the lines, and is asked.
 
-#[path = "program/support.rs"]
-mod support;
-#[path = "program/terminal.rs"]
-mod terminal;
-
 use anyhow::Result;
-use support::World;
-use terminal::OnTerminal;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::world::World;
 
 const CLEAR_LINE: &str = "\r\x1b[2K";
 

@@ -1,13 +1,11 @@
 //! `rewitness tail --hold`: deletions wait for their command, whatever happens to the program.
 
-#[path = "program/support.rs"]
-mod support;
-
 use anyhow::Result;
 use rewitness_controlplane::until;
+use rewitness_e2e::Ended;
+use rewitness_e2e::world::{SOON, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Ended, SOON, World};
 
 const HOLD: &str = "hold.rewitness.dev/demo";
 

@@ -1,10 +1,5 @@
 //! What goes wrong between the queue and a real API server, and that it is survived (Q12).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
-#[path = "kubernetes/support.rs"]
-mod support;
-
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -15,12 +10,12 @@ use kube::api::DeleteParams;
 use rewitness_controlplane::{
     Call, Fault, FaultProxy, Gate, Match, error_event, policy_rule, shared, unique, until,
 };
+use rewitness_e2e::queue::{
+    Recorder, SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching,
+};
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Cause, Kind, Queue, SourceState, State, Subscription};
 use serde_json::{Value, json};
-use support::{
-    Recorder, SOON, World, quick, record, run, until_failing, until_replayed, until_synced, until_watching,
-};
 
 fn is_full_list(call: &Call) -> bool {
     call.method == "GET"

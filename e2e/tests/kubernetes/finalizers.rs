@@ -1,44 +1,22 @@
 //! Holds on a real API server, while others write to the same objects and answers get lost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
-
-#[path = "kubernetes/support.rs"]
-mod support;
-
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use futures::future::join;
-use kube::api::{Patch, PatchParams};
 use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, shared, until};
+use rewitness_e2e::queue::{Recorder, SOON, World, quick, run, until_replayed};
 use rewitness_kubernetes::finalizer::{Holds, TakenOff};
 use rewitness_kubernetes::{KubernetesQueue, Resolver};
 use rewitness_messaging::{
     Delivery, Error, Failure, Hold, HoldState, Kind, Outcome, Queue, Selector, State, Subscription,
 };
-use serde_json::json;
-use support::{Recorder, SOON, World, quick, run, until_replayed};
 use tokio::sync::Semaphore;
 
 const HOLD: &str = "hold.rewitness.dev/tester";
 
 fn holding(world: &World<'_>) -> Subscription {
     Subscription::new("tester", [world.kind()]).holding(Hold::new(HOLD)).with_gone()
-}
-
-impl World<'_> {
-    async fn set_finalizers(&self, name: &str, finalizers: &[&str]) -> Result<()> {
-        let patch = json!({"metadata": {"finalizers": finalizers}});
-        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        Ok(())
-    }
-
-    async fn until_finalizers(&self, name: &str, wanted: &[&str]) -> Result<()> {
-        until(&format!("the finalizers of {name} are {wanted:?}"), SOON, async || {
-            Ok((self.finalizers(name).await?.as_deref() == Some(&owned(wanted)[..])).then_some(()))
-        })
-        .await
-    }
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

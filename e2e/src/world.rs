@@ -1,29 +1,23 @@
 //! What the tests of the program share: a place of its own for each, and the program as a person types it.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::{Ended, Running, Widgets};
 use anyhow::Result;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_controlplane::{FaultProxy, policy_rule, shared, unique};
-use rewitness_e2e::Widgets;
 use serde_json::Value;
 
-#[path = "running.rs"]
-mod running;
-pub(crate) use running::{Ended, Running};
-
 /// Long enough for anything that is to happen at once, on a busy machine.
-pub(crate) const SOON: Duration = rewitness_e2e::SOON;
+pub const SOON: Duration = crate::SOON;
 
 /// A kind of its own in a namespace of its own, and the program pointed at it.
-pub(crate) struct World {
+pub struct World {
     own: Widgets<'static>,
     /// Scripts and what they note.
-    pub(crate) folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     kubeconfig: PathBuf,
 }
 
@@ -36,20 +30,20 @@ impl Deref for World {
 }
 
 impl World {
-    pub(crate) async fn new() -> Result<Self> {
+    pub async fn new() -> Result<Self> {
         let own = Widgets::new(shared().await?, "program").await?;
         let kubeconfig = own.plane.kubeconfig();
         Ok(Self { own, folder: tempfile::tempdir()?, kubeconfig })
     }
 
     /// `widgets.GROUP`: the plural alone would be whichever test's group comes first.
-    pub(crate) fn widgets(&self) -> String {
+    pub fn widgets(&self) -> String {
         format!("widgets.{}", self.group)
     }
 
     /// The program with these arguments, not started yet.
-    pub(crate) fn rewitness(&self, args: &[&str]) -> Result<std::process::Command> {
-        let mut command = std::process::Command::new(rewitness_e2e::program()?);
+    pub fn rewitness(&self, args: &[&str]) -> Result<std::process::Command> {
+        let mut command = std::process::Command::new(crate::program()?);
         command.args(args).env("KUBECONFIG", &self.kubeconfig).current_dir(self.folder.path());
         for name in ["NO_COLOR", "RUST_LOG", "TERM"] {
             command.env_remove(name);
@@ -58,34 +52,34 @@ impl World {
     }
 
     /// Runs the program to its end.
-    pub(crate) async fn run(&self, args: &[&str]) -> Result<Ended> {
+    pub async fn run(&self, args: &[&str]) -> Result<Ended> {
         Running::start(self.rewitness(args)?)?.end().await
     }
 
     /// Starts the program.
-    pub(crate) fn start(&self, args: &[&str]) -> Result<Running> {
+    pub fn start(&self, args: &[&str]) -> Result<Running> {
         Running::start(self.rewitness(args)?)
     }
 
     /// `tail` of the widgets of this namespace, with these further arguments.
-    pub(crate) fn tail(&self, args: &[&str]) -> Result<Running> {
+    pub fn tail(&self, args: &[&str]) -> Result<Running> {
         let widgets = self.widgets();
         self.start(&[&["tail", &widgets, "-n", &self.namespace], args].concat())
     }
 
     /// The same as a ServiceAccount that may do only this in this namespace.
-    pub(crate) async fn as_account(&mut self, rules: Vec<PolicyRule>) -> Result<()> {
+    pub async fn as_account(&mut self, rules: Vec<PolicyRule>) -> Result<()> {
         self.kubeconfig = self.plane.service_account(&self.namespace, &unique("account"), rules).await?;
         Ok(())
     }
 
     /// The same through a proxy; what the test itself does goes past it.
-    pub(crate) fn through(&mut self, proxy: &FaultProxy) {
+    pub fn through(&mut self, proxy: &FaultProxy) {
         self.kubeconfig = proxy.kubeconfig();
     }
 
     /// The same with a changed kubeconfig.
-    pub(crate) fn change_kubeconfig(&mut self, change: impl FnOnce(&mut Value)) -> Result<()> {
+    pub fn change_kubeconfig(&mut self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut config: Value = serde_json::from_slice(&std::fs::read(&self.kubeconfig)?)?;
         change(&mut config);
         self.kubeconfig = self.folder.path().join("kubeconfig");
@@ -93,12 +87,12 @@ impl World {
     }
 
     /// These verbs on the widgets.
-    pub(crate) fn rule(&self, verbs: &[&str]) -> PolicyRule {
+    pub fn rule(&self, verbs: &[&str]) -> PolicyRule {
         policy_rule(&self.group, "widgets", verbs)
     }
 
     /// An executable script in the folder where the program runs; the path to type.
-    pub(crate) fn script(&self, name: &str, text: &str) -> Result<String> {
+    pub fn script(&self, name: &str, text: &str) -> Result<String> {
         use std::os::unix::fs::PermissionsExt;
         let file = self.folder.path().join(name);
         std::fs::write(&file, format!("#!/bin/sh\n{text}\n"))?;
@@ -107,7 +101,7 @@ impl World {
     }
 
     /// The lines that scripts wrote to a file in that folder.
-    pub(crate) fn noted(&self, name: &str) -> Vec<String> {
+    pub fn noted(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }

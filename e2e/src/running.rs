@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A started program. Dropping it kills it.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     stdout: watch::Receiver<Vec<String>>,
     stderr: watch::Receiver<Vec<String>>,
@@ -25,15 +26,15 @@ pub(crate) struct Running {
 
 /// A program that has ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// `None` if a signal ended it.
-    pub(crate) status: Option<i32>,
-    pub(crate) stdout: Vec<String>,
-    pub(crate) stderr: Vec<String>,
+    pub status: Option<i32>,
+    pub stdout: Vec<String>,
+    pub stderr: Vec<String>,
 }
 
 impl Running {
-    pub(crate) fn start(command: std::process::Command) -> Result<Self> {
+    pub fn start(command: std::process::Command) -> Result<Self> {
         let mut command = Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("start the program")?;
@@ -44,38 +45,38 @@ impl Running {
     }
 
     /// Waits until one line of stdout has all of these words.
-    pub(crate) async fn says(&mut self, words: &[&str]) -> Result<()> {
+    pub async fn says(&mut self, words: &[&str]) -> Result<()> {
         self.says_times(words, 1).await
     }
 
     /// Waits until so many lines of stdout have all of these words.
-    pub(crate) async fn says_times(&mut self, words: &[&str], times: usize) -> Result<()> {
+    pub async fn says_times(&mut self, words: &[&str], times: usize) -> Result<()> {
         wait_for(&mut self.stdout, words, times).await
     }
 
     /// Waits until one line of stderr has all of these words.
-    pub(crate) async fn warns(&mut self, words: &[&str]) -> Result<()> {
+    pub async fn warns(&mut self, words: &[&str]) -> Result<()> {
         wait_for(&mut self.stderr, words, 1).await
     }
 
     /// The lines of stdout so far.
-    pub(crate) fn said(&self) -> Vec<String> {
+    pub fn said(&self) -> Vec<String> {
         self.stdout.borrow().clone()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         let id = self.child.id().context("the program has ended already")?;
         Ok(kill_process(Pid::from_raw(id.cast_signed()).context("a process has an id")?, signal)?)
     }
 
     /// Ctrl-C, and the end.
-    pub(crate) async fn interrupt(self) -> Result<Ended> {
+    pub async fn interrupt(self) -> Result<Ended> {
         self.signal(Signal::INT)?;
         self.end().await
     }
 
     /// Waits for the end.
-    pub(crate) async fn end(mut self) -> Result<Ended> {
+    pub async fn end(mut self) -> Result<Ended> {
         let ended = timeout(PATIENCE, async {
             let status = self.child.wait().await;
             while self.readers.join_next().await.is_some() {}
@@ -95,8 +96,14 @@ impl Running {
 }
 
 impl Ended {
+    /// What it printed, as JSON.
+    pub fn json(&self) -> Result<Value> {
+        let text = self.stdout.join("\n");
+        serde_json::from_str(&text).with_context(|| format!("{self:?}"))
+    }
+
     /// The lines of stderr, as they were written.
-    pub(crate) fn warnings(&self) -> String {
+    pub fn warnings(&self) -> String {
         self.stderr.join("\n")
     }
 }
