@@ -4,7 +4,7 @@ use std::fmt;
 use rewitness_messaging::{Delivery, Listed, ResourceId, State};
 use tokio::time::Instant;
 
-use crate::driver::Seen;
+use crate::queue::driver::Seen;
 
 /// What a witness was handed, in order.
 #[derive(Clone, Debug, Default)]

@@ -12,8 +12,9 @@ use rewitness_messaging::{
 
 use super::field::{Field, Recipient, lock};
 use super::plant::{Plant, Write};
-use crate::driver::{Clock, Draft, Driver, Fault, Seen};
-use crate::{LeftOut, Result};
+use crate::Result;
+use crate::queue::LeftOut;
+use crate::queue::driver::{Clock, Draft, Driver, Fault, Seen};
 
 /// A driver whose queues have a bug.
 pub struct Planted<D> {
@@ -111,7 +112,7 @@ impl<D: Driver> Driver for Planted<D> {
         self.driver.forces()
     }
 
-    fn leaves_out(&self) -> &'static [LeftOut] {
+    fn leaves_out(&self) -> Vec<LeftOut> {
         self.driver.leaves_out()
     }
 

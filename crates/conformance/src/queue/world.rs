@@ -7,9 +7,9 @@ use futures::FutureExt;
 use rewitness_messaging::{Hold, Queue, ResourceId, Subscription};
 use tokio::time::Instant;
 
-use crate::driver::{Draft, Driver, Fault, Seen};
-use crate::process::Process;
-use crate::witness::{MARKER, Witness};
+use crate::queue::driver::{Draft, Driver, Fault, Seen};
+use crate::queue::process::Process;
+use crate::queue::witness::{MARKER, Witness};
 use crate::{Failed, Result};
 
 /// A hold that belongs to none of the subscriptions under test.

@@ -11,7 +11,7 @@ use super::catalogue;
 use super::field::{Recipient, lock};
 use super::plant::{Answering, Plant, swallowed};
 use crate::Result;
-use crate::world::YEAR;
+use crate::queue::world::YEAR;
 
 catalogue! {
     Q10 StopsLate => q10_a_stop_lets_what_is_in_flight_finish_and_starts_nothing, q10_an_idle_queue_stops_at_once,

@@ -8,8 +8,8 @@ use rewitness_messaging::{
 };
 
 use super::field::{Field, Recipient};
-use crate::driver::Fault;
-use crate::world::YEAR;
+use crate::queue::driver::Fault;
+use crate::queue::world::YEAR;
 
 /// A consumer's answer that is on its way.
 pub(crate) type Answering<'a> = BoxFuture<'a, Result<Outcome, Failure>>;

@@ -13,8 +13,8 @@ use super::catalogue;
 use super::field::{Field, Key, Met, Notes, Recipient, lock};
 use super::plant::{Answering, Plant, Write, put_off};
 use crate::Result;
-use crate::driver::Fault;
-use crate::world::YEAR;
+use crate::queue::driver::Fault;
+use crate::queue::world::YEAR;
 
 catalogue! {
     Q2 Answers(swallows_errors) => q2_a_failure_comes_again_until_it_is_done_and_then_no_more,

@@ -5,7 +5,7 @@ use rewitness_messaging::{Error, Handle, Progress, Queue, Stopped, Subscription}
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::witness::Witness;
+use crate::queue::witness::Witness;
 use crate::{Failed, Result};
 
 /// A process with a queue in it, as far as the system of record can tell: it is started, stopped

@@ -10,7 +10,7 @@ use rewitness_messaging::{Consumer, Delivery, Failure, Listed, Outcome, Resource
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::driver::{Clock, Seen};
+use crate::queue::driver::{Clock, Seen};
 use crate::{Failed, Result};
 
 pub use self::record::{Ending, Handing, Marking, Record};

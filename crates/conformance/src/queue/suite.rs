@@ -2,8 +2,8 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
-use crate::driver::Driver;
-use crate::world::World;
+use crate::queue::driver::Driver;
+use crate::queue::world::World;
 use crate::{Failed, Result};
 
 /// Expands to one test per case.
@@ -12,30 +12,30 @@ use crate::{Failed, Result};
 /// of one case; it is evaluated in an `async` function, anew for each.
 ///
 /// ```text
-/// rewitness_conformance::suite!(#[tokio::test(flavor = "multi_thread")] MyDriver::connect().await);
+/// rewitness_conformance::queue_suite!(#[tokio::test(flavor = "multi_thread")] MyDriver::connect().await);
 /// ```
 #[macro_export]
-macro_rules! suite {
+macro_rules! queue_suite {
     ($(#[$attribute:meta])+ $driver:expr) => {
-        $crate::for_every_case!($crate::__tests![[$(#[$attribute])+] $driver]);
+        $crate::for_every_queue_case!($crate::__queue_tests![[$(#[$attribute])+] $driver]);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __tests {
+macro_rules! __queue_tests {
     ([$attributes:tt $driver:expr] $($name:ident),* $(,)?) => {
-        $($crate::__test! { $attributes $name $driver })*
+        $($crate::__queue_test! { $attributes $name $driver })*
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __test {
+macro_rules! __queue_test {
     ([$($attributes:tt)+] $name:ident $driver:expr) => {
         $($attributes)+
         async fn $name() -> $crate::Result {
-            $crate::check(stringify!($name), $driver).await.map(|verdict| verdict.report(stringify!($name)))
+            $crate::queue::check(stringify!($name), $driver).await.map(|verdict| verdict.report(stringify!($name)))
         }
     };
 }
@@ -66,7 +66,7 @@ impl Verdict {
 
 /// The names of all cases, in the order of the promises.
 pub fn cases<D: Driver>() -> impl Iterator<Item = &'static str> {
-    crate::cases::all::<D>().into_iter().map(|case| case.name)
+    crate::queue::cases::all::<D>().into_iter().map(|case| case.name)
 }
 
 /// Runs one case.
@@ -77,7 +77,7 @@ pub fn cases<D: Driver>() -> impl Iterator<Item = &'static str> {
 ///   name, or what the driver [leaves out](Driver::leaves_out) is not what does not apply.
 /// - [`Failed::NotApplicable`] if the case does not apply, and the driver does not declare it.
 pub async fn check<D: Driver>(name: &str, driver: D) -> Result<Verdict> {
-    let cases = crate::cases::all::<D>();
+    let cases = crate::queue::cases::all::<D>();
     let left_out = driver.leaves_out();
     if let Some(stranger) = left_out.iter().find(|left| cases.iter().all(|case| case.name != left.case)) {
         return Err(Failed::new(format!(

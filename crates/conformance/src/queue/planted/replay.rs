@@ -11,7 +11,7 @@ use rewitness_messaging::{Cause, Delivery, Outcome, ResourceId, Scope, State, Su
 use super::catalogue;
 use super::field::{Field, Key, Met, Notes, Recipient, lock};
 use super::plant::{Answering, Plant, swallowed};
-use crate::driver::Fault;
+use crate::queue::driver::Fault;
 
 catalogue! {
     Q1 LeavesOneOut => q1_what_is_active_at_the_start_is_replayed_to_every_consumer;

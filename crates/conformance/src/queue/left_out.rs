@@ -1,4 +1,4 @@
-/// A case that does not apply, as [`Driver::leaves_out`](crate::Driver::leaves_out) declares it.
+/// A case that does not apply, as [`Driver::leaves_out`](super::Driver::leaves_out) declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftOut {
     /// Its name.
@@ -7,18 +7,17 @@ pub struct LeftOut {
     pub reason: &'static str,
 }
 
-macro_rules! without_holds {
-    ($($case:ident),* $(,)?) => {
-        /// What a driver leaves out whose backend holds no deletion, and whose resources therefore
-        /// are gone as soon as they are deleted.
-        pub const WITHOUT_HOLDS: &[LeftOut] = &[$(LeftOut {
-            case: stringify!($case),
-            reason: "it needs a deletion that is held",
-        }),*];
+macro_rules! left_out {
+    ($(#[$doc:meta])+ $name:ident, $reason:literal, [$($case:ident),* $(,)?]) => {
+        $(#[$doc])+
+        pub const $name: &[LeftOut] = &[$(LeftOut { case: stringify!($case), reason: $reason }),*];
     };
 }
 
-without_holds! {
+left_out! {
+    /// What a driver leaves out whose backend holds no deletion, and whose resources therefore are gone as soon as
+    /// they are deleted.
+    WITHOUT_HOLDS, "it needs a deletion that is held", [
     q1_a_resource_that_is_being_deleted_is_replayed_too,
     q2_a_deletion_ends_the_backoff,
     q2_never_does_not_park_a_deletion,
@@ -63,4 +62,42 @@ without_holds! {
     q14_gone_is_never_routed_as_anything_else,
     q14_whose_own_done_released_it_is_not_told,
     q14_whose_hold_was_taken_by_force_is_told,
+    ]
+}
+
+left_out! {
+    /// What a driver leaves out whose backend has no status, so that every write counts as a change.
+    WITHOUT_STATUS, "it needs a write that changes nothing that counts", [
+        q2_a_status_write_does_not_shorten_the_backoff,
+        q2_a_status_write_does_not_reset_the_attempts,
+        q2_a_retry_after_is_kept,
+        q2_never_parks_a_live_resource_until_it_changes,
+        q2_a_requeue_waits_for_its_time,
+        q4_a_status_write_meanwhile_is_one_more_delivery_at_most,
+        q4_retries_and_changes_never_overlap,
+    ]
+}
+
+left_out! {
+    /// What a driver leaves out that can force no fault.
+    WITHOUT_FAULTS, "it needs a fault that is forced", [
+        q1_deliveries_begin_before_the_list_ends,
+        q2_a_new_list_neither_shortens_the_backoff_nor_resets_the_attempts,
+        q7_a_resource_recreated_while_disconnected_is_another,
+        q7_a_resource_recreated_between_two_lists_is_another,
+        q10_a_stop_does_not_wait_for_what_cannot_be_reached,
+        q11_an_unreadable_resource_stops_itself_alone,
+        q11_a_resource_that_becomes_unreadable_stops_itself_alone,
+        q11_an_unreadable_resource_is_not_gone,
+        q11_a_resource_that_is_mended_is_delivered,
+        q12_a_broken_connection_is_resumed,
+        q12_an_expired_version_leads_to_a_new_list,
+        q12_an_overload_at_the_start_is_waited_out,
+        q12_an_outage_is_shown_and_survived,
+        q12_an_outage_at_the_start_is_waited_out,
+        q12_an_outage_in_the_middle_of_a_list_is_survived,
+        q12_a_version_that_moved_backwards_is_noticed,
+        q12_a_roll_back_brings_back_what_had_gone,
+        q14_a_new_list_that_lacks_it_is_a_gone,
+    ]
 }

@@ -9,7 +9,7 @@ use rewitness_messaging::{
 };
 
 use super::plant::Answering;
-use crate::driver::Driver;
+use crate::queue::driver::Driver;
 
 /// What a bug can get at: the consumers, and the system of record.
 pub(crate) struct Field {

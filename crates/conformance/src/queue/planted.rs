@@ -31,7 +31,7 @@ mod wrapped;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::driver::Driver;
+use crate::queue::driver::Driver;
 
 use self::plant::{Plant, Sound};
 
@@ -87,7 +87,7 @@ pub fn none() -> Bug {
 /// The bugs of a module: the promise, the bug, and the cases that must notice it.
 macro_rules! catalogue {
     ($($breaks:ident $bug:expr => $($case:ident),+;)*) => {
-        pub(super) const BUGS: &[$crate::planted::Bug] = &[$($crate::planted::Bug {
+        pub(super) const BUGS: &[$crate::queue::planted::Bug] = &[$($crate::queue::planted::Bug {
             name: stringify!($bug),
             breaks: stringify!($breaks),
             caught_by: &[$(stringify!($case)),+],

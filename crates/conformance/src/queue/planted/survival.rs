@@ -11,7 +11,7 @@ use super::catalogue;
 use super::field::{Field, Key, Met, Notes, Recipient, lock};
 use super::plant::{Answering, Plant, put_off, swallowed};
 use super::progress::Shows;
-use crate::driver::Fault;
+use crate::queue::driver::Fault;
 
 catalogue! {
     Q11 FallsSilent::after(Fault::Corrupt) => q11_an_unreadable_resource_stops_itself_alone,

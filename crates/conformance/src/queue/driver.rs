@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rewitness_messaging::{Kind, Queue, ResourceId, Version};
 
-use crate::{Failed, LeftOut, Result};
+use crate::queue::LeftOut;
+use crate::{Failed, Result};
 
-/// What the suite needs to exercise one backend: a system of record that it can write to, new
-/// queues on it, and the faults that can be forced.
+/// What the suite needs to exercise one backend: a system of record that it can write to, and new queues on it. That
+/// is the core, and has no defaults. What only some backends have, such as a status, holds, or faults that can be
+/// forced, has defaults: they end a case as not applicable, which [`Driver::leaves_out`] declares.
 ///
 /// One driver value is the world of one case. `suite!` makes a new one for each, and cases may run
 /// side by side.
@@ -31,7 +33,7 @@ pub trait Driver: Send + Sync + 'static {
     fn clock(&self) -> Clock;
 
     /// One of two kinds, `nth` being 0 or 1. Namespaced, served, and with a generation that rises
-    /// with [`Driver::update`] and does not with [`Driver::touch`].
+    /// with [`Driver::update`] and does not with [`Driver::touch`], if it has any.
     fn kind(&self, nth: usize) -> Kind;
 
     /// One of two namespaces, `nth` being 0 or 1, that belong to this case alone.
@@ -46,25 +48,34 @@ pub trait Driver: Send + Sync + 'static {
     /// Changes what is asked of the resource: its generation rises.
     fn update(&self, resource: &ResourceId) -> impl Future<Output = Result> + Send;
 
-    /// Writes the resource's status: its version rises, and its generation does not.
-    fn touch(&self, resource: &ResourceId) -> impl Future<Output = Result> + Send;
-
     /// Replaces the resource's labels.
     fn relabel(&self, resource: &ResourceId, labels: &[(&str, &str)]) -> impl Future<Output = Result> + Send;
 
     /// Asks for the resource's deletion, and does not wait for it.
     fn delete(&self, resource: &ResourceId) -> impl Future<Output = Result> + Send;
 
-    /// Takes one hold off, as its owner would.
-    fn remove_hold(&self, resource: &ResourceId, hold: &str) -> impl Future<Output = Result> + Send;
-
-    /// Takes every hold off, whoever owns it: a foreign hand that forces a deletion.
-    fn strip_holds(&self, resource: &ResourceId) -> impl Future<Output = Result> + Send;
-
     /// The resource as it is now, or `None` if this very one, by uid, is not there.
     fn look(&self, resource: &ResourceId) -> impl Future<Output = Result<Option<Seen>>> + Send;
 
-    /// The faults that this driver can force.
+    /// Writes the resource's status: its version rises, and its generation does not. A backend without a generation
+    /// leaves out [`WITHOUT_STATUS`](super::WITHOUT_STATUS).
+    fn touch(&self, _resource: &ResourceId) -> impl Future<Output = Result> + Send {
+        ready(Err(Failed::NotApplicable("this backend has no status".to_owned())))
+    }
+
+    /// Takes one hold off, as its owner would. A backend without holds leaves out
+    /// [`WITHOUT_HOLDS`](super::WITHOUT_HOLDS).
+    fn remove_hold(&self, _resource: &ResourceId, _hold: &str) -> impl Future<Output = Result> + Send {
+        ready(holds_nothing())
+    }
+
+    /// Takes every hold off, whoever owns it: a foreign hand that forces a deletion.
+    fn strip_holds(&self, _resource: &ResourceId) -> impl Future<Output = Result> + Send {
+        ready(holds_nothing())
+    }
+
+    /// The faults that this driver can force. One that forces none leaves out
+    /// [`WITHOUT_FAULTS`](super::WITHOUT_FAULTS).
     fn forces(&self) -> &[Fault] {
         &[]
     }
@@ -73,10 +84,9 @@ pub trait Driver: Send + Sync + 'static {
     ///
     /// A case that does not apply and is not declared fails, so that a fault that can no longer be
     /// forced, or a capability that got lost, is not taken for a promise that is kept. What is
-    /// declared and applies fails as well, and so does a name that no case has. A backend that holds
-    /// no deletion has [`WITHOUT_HOLDS`](crate::WITHOUT_HOLDS).
-    fn leaves_out(&self) -> &'static [LeftOut] {
-        &[]
+    /// declared and applies fails as well, and so does a name that no case has.
+    fn leaves_out(&self) -> Vec<LeftOut> {
+        Vec::new()
     }
 
     /// How many resources a page of a list has at most. Matters for [`Fault::StallLists`] alone.
@@ -141,6 +151,10 @@ pub trait Driver: Send + Sync + 'static {
     fn resume_lists(&self) -> impl Future<Output = Result> + Send {
         ready(cannot(Fault::StallLists))
     }
+}
+
+fn holds_nothing() -> Result {
+    Err(Failed::NotApplicable("this backend holds nothing".to_owned()))
 }
 
 fn cannot(fault: Fault) -> Result {

@@ -163,7 +163,7 @@ impl Plant for KeepsAllHoldsForOneFailure {
             if answer.is_err() {
                 failed.insert(key);
             } else if failed.iter().any(|(_, uid)| *uid == key.1) {
-                return Ok(Outcome::requeue_after(crate::world::YEAR));
+                return Ok(Outcome::requeue_after(crate::queue::world::YEAR));
             }
             answer
         }

@@ -30,11 +30,11 @@ use rewitness_messaging::{
 };
 use tokio::time::Instant;
 
-use crate::driver::{Draft, Driver, Fault, Seen};
 use crate::failed::ensure;
-use crate::process::Process;
-use crate::witness::{Gate, Handing, MARKER, Record, Reply, Witness};
-use crate::world::{FOREIGN, World, YEAR, hold};
+use crate::queue::driver::{Draft, Driver, Fault, Seen};
+use crate::queue::process::Process;
+use crate::queue::witness::{Gate, Handing, MARKER, Record, Reply, Witness};
+use crate::queue::world::{FOREIGN, World, YEAR, hold};
 use crate::{Failed, Result};
 
 /// One case.
@@ -46,7 +46,7 @@ pub(crate) struct Case<D> {
 /// Calls a macro with the names of all cases, after what is given.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! for_every_case {
+macro_rules! for_every_queue_case {
     ($($callback:ident)::+ ! [$($given:tt)*]) => {
         $($callback)::+! { [$($given)*]
             q1_what_is_active_at_the_start_is_replayed_to_every_consumer,
@@ -194,7 +194,7 @@ macro_rules! registry {
         }
     };
 }
-for_every_case!(registry![
+for_every_queue_case!(registry![
     q01_replay
     q02_retry
     q02_requeue

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::catalogue;
 use super::field::{Field, Key, Met, Notes, Recipient, lock, made_up};
 use super::plant::{Answering, Plant, put_off};
-use crate::driver::Fault;
+use crate::queue::driver::Fault;
 
 catalogue! {
     Q3 DeliversLiveAfterDeleting => q3_what_is_being_deleted_is_never_live_again, q3_the_deletion_timestamp_decides;
