@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rewitness_messaging::{
-    Cause, Delivery, DynConsumer, Envelope, HoldState, ResourceId, State, Subscription, Uid, Version,
+    Cause, Delivery, DynConsumer, Envelope, Failure, HoldState, Outcome, ResourceId, State, Subscription,
+    Uid, Version,
 };
 
-use super::plant::Answering;
 use crate::queue::driver::Driver;
+
+/// A consumer's answer that is on its way.
+pub(crate) type Answering<'a> = BoxFuture<'a, Result<Outcome, Failure>>;
 
 /// What a bug can get at: the consumers, and the system of record.
 pub(crate) struct Field {

@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use rewitness_messaging::{Delivery, HoldState, Outcome, ResourceId, State, Subscription};
 
 use super::catalogue;
-use super::field::{Field, Key, Met, Recipient, lock, made_up};
-use super::plant::{Answering, Plant, Write, swallowed};
+use super::field::{Answering, Field, Key, Met, Recipient, lock, made_up};
+use super::plant::{Plant, Write, swallowed};
 
 catalogue! {
     Q14 Tells(twice) => q14_what_has_left_is_told_once_to_those_who_ask, q14_gone_is_never_routed_as_anything_else,

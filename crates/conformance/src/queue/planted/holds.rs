@@ -8,8 +8,8 @@ use rewitness_messaging::{
 };
 
 use super::catalogue;
-use super::field::{Key, Met, Recipient, lock};
-use super::plant::{Answering, Plant, put_off};
+use super::field::{Answering, Key, Met, Recipient, lock};
+use super::plant::{Plant, put_off};
 
 catalogue! {
     Q6 HoldsNothing => q6_a_deletion_while_nothing_ran_is_delivered, q6_the_hold_is_on_before_the_first_live_delivery,

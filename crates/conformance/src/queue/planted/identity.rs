@@ -6,8 +6,8 @@ use futures::FutureExt;
 use rewitness_messaging::{Delivery, Outcome, State, Uid, WakeKey};
 
 use super::catalogue;
-use super::field::{Met, Notes, Recipient, lock, made_up};
-use super::plant::{Answering, Plant, swallowed};
+use super::field::{Answering, Met, Notes, Recipient, lock, made_up};
+use super::plant::{Plant, swallowed};
 
 catalogue! {
     Q7 FreesTheSuccessor => q7_a_release_meant_for_the_former_does_not_free_its_successor;

@@ -8,8 +8,8 @@ use futures::FutureExt;
 use rewitness_messaging::{Delivery, Outcome};
 
 use super::catalogue;
-use super::field::{Key, Met, Recipient, lock};
-use super::plant::{Answering, Plant, put_off, swallowed};
+use super::field::{Answering, Key, Met, Recipient, lock};
+use super::plant::{Plant, put_off, swallowed};
 
 catalogue! {
     Q5 ServesOneConsumerAtATime::default() => q5_a_slow_consumer_delays_nobody,

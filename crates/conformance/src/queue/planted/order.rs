@@ -9,8 +9,8 @@ use rewitness_messaging::{Cause, Delivery, Outcome, ResourceId, State, Subscript
 use tokio::time::Instant;
 
 use super::catalogue;
-use super::field::{Field, Key, Met, Notes, Recipient, lock, made_up};
-use super::plant::{Answering, Plant, put_off};
+use super::field::{Answering, Field, Key, Met, Notes, Recipient, lock, made_up};
+use super::plant::{Plant, put_off};
 use crate::queue::driver::Fault;
 
 catalogue! {

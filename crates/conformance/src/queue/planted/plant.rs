@@ -7,12 +7,9 @@ use rewitness_messaging::{
     Subscription, WakeKey,
 };
 
-use super::field::{Field, Recipient};
+use super::field::{Answering, Field, Recipient};
 use crate::queue::driver::Fault;
 use crate::queue::world::YEAR;
-
-/// A consumer's answer that is on its way.
-pub(crate) type Answering<'a> = BoxFuture<'a, Result<Outcome, Failure>>;
 
 /// Where a bug can be planted. Every default passes on what it gets.
 pub(crate) trait Plant: Send + Sync + 'static {

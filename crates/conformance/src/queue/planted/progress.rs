@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use rewitness_messaging::{Delivery, Failure, Kind, Listed, Progress, SourceState, Subscription};
 
 use super::catalogue;
-use super::field::{Met, Recipient, lock};
-use super::plant::{Answering, Plant};
+use super::field::{Answering, Met, Recipient, lock};
+use super::plant::Plant;
 use crate::Result;
 
 catalogue! {

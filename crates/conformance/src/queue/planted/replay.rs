@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use rewitness_messaging::{Cause, Delivery, Outcome, ResourceId, Scope, State, Subscription, Version};
 
 use super::catalogue;
-use super::field::{Field, Key, Met, Notes, Recipient, lock};
-use super::plant::{Answering, Plant, swallowed};
+use super::field::{Answering, Field, Key, Met, Notes, Recipient, lock};
+use super::plant::{Plant, swallowed};
 use crate::queue::driver::Fault;
 
 catalogue! {

@@ -10,8 +10,8 @@ use rewitness_messaging::{
 };
 
 use super::catalogue;
-use super::field::{Field, Key, Met, Notes, Recipient, lock};
-use super::plant::{Answering, Plant, Write, put_off};
+use super::field::{Answering, Field, Key, Met, Notes, Recipient, lock};
+use super::plant::{Plant, Write, put_off};
 use crate::Result;
 use crate::queue::driver::Fault;
 use crate::queue::world::YEAR;

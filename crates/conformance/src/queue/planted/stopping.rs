@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use rewitness_messaging::{Delivery, Error, Failure, Pause, State, Stopped};
 
 use super::catalogue;
-use super::field::{Recipient, lock};
-use super::plant::{Answering, Plant, swallowed};
+use super::field::{Answering, Recipient, lock};
+use super::plant::{Plant, swallowed};
 use crate::Result;
 use crate::queue::world::YEAR;
 

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use rewitness_messaging::{Delivery, Progress, ResourceId, SourceState, State, Uid, Version};
 
 use super::catalogue;
-use super::field::{Field, Key, Met, Notes, Recipient, lock};
-use super::plant::{Answering, Plant, put_off, swallowed};
+use super::field::{Answering, Field, Key, Met, Notes, Recipient, lock};
+use super::plant::{Plant, put_off, swallowed};
 use super::progress::Shows;
 use crate::queue::driver::Fault;
 
