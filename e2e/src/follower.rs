@@ -157,7 +157,9 @@ impl Operator {
 /// The causes that a parent waits for.
 pub fn causes(standing: &Standing) -> Option<Vec<&'static str>> {
     match standing {
-        Standing::Waiting { waits, .. } => Some(waits.iter().map(|wait| wait.cause.as_str()).collect()),
+        Standing::Waiting { waits, .. } => {
+            Some(waits.iter().map(|wait| wait.cause.reason().as_str()).collect())
+        }
         _ => None,
     }
 }
@@ -170,7 +172,7 @@ pub fn waits_for(cause: &'static str) -> impl Fn(&Standing) -> Option<()> {
 /// Why nothing is done for a parent.
 pub fn refused(standing: &Standing) -> Option<(&'static str, String)> {
     match standing {
-        Standing::Refused(refused) => Some((refused.as_str(), refused.to_string())),
+        Standing::Refused(refused) => Some((refused.reason().as_str(), refused.to_string())),
         _ => None,
     }
 }

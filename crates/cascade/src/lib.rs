@@ -76,7 +76,7 @@ pub use check::{RuleCheck, RuleNeeds};
 pub use consumer::{CascadeConsumer, wake_key};
 pub use counts::{Approximate, CountTable, Referred};
 pub use error::Error;
-pub use events::{About, Event, Reason, Severity, Story};
+pub use events::{About, Event, Severity, Story};
 pub use handle::RuleHandle;
 pub use hour::HourWindow;
 pub use ledger::Ledger;

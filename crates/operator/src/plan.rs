@@ -22,7 +22,7 @@ mod words;
 pub(crate) use document::{ParentPlan, Plan};
 pub(crate) use subject::Subject;
 pub(crate) use text::{Names, parent_text};
-pub(crate) use words::{ExcessReason, RefusedReason, UnknownReason};
+pub(crate) use words::{EXCESS, REFUSED, UNKNOWN};
 
 pub(crate) async fn run(args: &PlanArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;

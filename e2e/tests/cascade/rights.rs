@@ -43,7 +43,9 @@ impl Role<'_> {
 fn said(cause: &'static str) -> impl Fn(&Standing) -> Option<String> {
     move |standing| match standing {
         Standing::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
-            Cause::Refused { message } | Cause::Forbidden { message } if wait.cause.as_str() == cause => {
+            Cause::Refused { message } | Cause::Forbidden { message }
+                if wait.cause.reason().as_str() == cause =>
+            {
                 Some(message.clone())
             }
             _ => None,

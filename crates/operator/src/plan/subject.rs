@@ -1,12 +1,11 @@
 //! The Cascade that is asked about: as it is in the cluster, or as it would be applied.
 
 use rewitness_cascade::{HourWindow, Refused, Rule, RuleNeeds};
-use rewitness_crds::Cascade;
+use rewitness_crds::{Cascade, Reason};
 use rewitness_messaging::Timestamp;
 
-use super::document::{Limits, Plan, Reason, Totals};
+use super::document::{Detail, Limits, Plan, Totals};
 use super::stated;
-use super::words::UnknownReason;
 use crate::answer;
 use crate::connect::Link;
 use crate::exit::{chain, wrong_use};
@@ -65,7 +64,7 @@ impl Subject {
         let room = self.hour.room(spec.limits.max_per_hour, Timestamp::now());
         let unknown = self.unread.as_ref().map(|why| {
             let what = "what is left of this hour, and by which revisions deletions go that have begun";
-            Reason::unknown(UnknownReason::StatusUnread, format!("{what}: {why}"))
+            Detail::unknown(Reason::StatusUnread, format!("{what}: {why}"))
         });
         Plan {
             api_version: answer::API_VERSION,
@@ -78,7 +77,7 @@ impl Subject {
                 max_per_hour: spec.limits.max_per_hour,
                 hour_room: self.unread.is_none().then_some(room),
             },
-            refused: self.rule_refusals.iter().chain(&needs.refused).map(Reason::of_refused).collect(),
+            refused: self.rule_refusals.iter().chain(&needs.refused).map(Detail::of_refused).collect(),
             not_served: needs.not_served.iter().map(ToString::to_string).collect(),
             unknown: unknown.into_iter().collect(),
             totals: Totals { complete: needs.not_served.is_empty(), ..Totals::default() },

@@ -9,7 +9,7 @@ use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
 use rewitness_cascade::{Rule, RuleCheck};
-use rewitness_crds::Cascade;
+use rewitness_crds::{Cascade, Reason};
 use rewitness_messaging::Error as QueueError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval};
@@ -162,12 +162,13 @@ async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
 fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Result<(), Error> {
     let withheld: Option<Withheld> = match &applied {
         Err(Error::Subscribe { source: source @ QueueError::ProtectedKind { .. } }) => {
-            Some(("ProtectedKind", source.to_string()))
+            Some((Reason::ProtectedKind, source.to_string()))
         }
-        Err(Error::Subscribe { source }) => Some(("NotFollowed", source.to_string())),
-        Ok(()) if is_left => {
-            Some(("Uninstalling", "Rewitness is being uninstalled: nothing is held any more".to_owned()))
-        }
+        Err(Error::Subscribe { source }) => Some((Reason::NotFollowed, source.to_string())),
+        Ok(()) if is_left => Some((
+            Reason::Uninstalling,
+            "Rewitness is being uninstalled: nothing is held any more".to_owned(),
+        )),
         _ => None,
     };
     let is_final = withheld.is_some();

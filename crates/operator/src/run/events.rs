@@ -198,7 +198,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use rewitness_cascade::{Reason, Severity};
+    use rewitness_cascade::Severity;
+    use rewitness_crds::Reason;
 
     use super::*;
 

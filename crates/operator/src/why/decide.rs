@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use rewitness_messaging::{ResourceId, Timestamp};
 
+use rewitness_crds::Reason;
+
 use super::commands::Typist;
 use super::facts::{Event, Facts, Read, Subject};
 use super::verdict::{Finding, Resource, State, Step, Verdict, Weight};
@@ -44,7 +46,7 @@ impl Judge<'_> {
         match &self.facts.subject {
             Err(unread) if self.facts.is_served => {
                 let summary = format!("whether there is a {asked} is unknown: {unread}");
-                let finding = Finding::new(Weight::Unknown, "Unread", unread.to_string());
+                let finding = Finding::new(Weight::Unknown, Reason::Unread, unread.to_string());
                 Verdict::new(asked, State::Unknown, None, summary, vec![finding])
             }
             Err(unread) => self.not_served(asked, unread),
@@ -102,7 +104,7 @@ impl Judge<'_> {
             return None;
         }
         let message = format!("whether a Cascade has to do with it is unknown: {unread}");
-        Some(Finding::new(Weight::Unknown, "CascadesUnread", message))
+        Some(Finding::new(Weight::Unknown, Reason::CascadesUnread, message))
     }
 
     /// What others say of it; only what warns, for the rest is told better by `kubectl describe`, and of what somebody
@@ -111,7 +113,7 @@ impl Judge<'_> {
         let said = |event: &Event| {
             let when = event.at.map(|at| format!(" {} ago", age(at, self.facts.now))).unwrap_or_default();
             let message = format!("{} said{when}: {}: {}", event.by, event.reason, event.message);
-            Finding::new(Weight::Note, "Event", message).since(event.at)
+            Finding::new(Weight::Note, Reason::Event, message).since(event.at)
         };
         match &self.facts.events {
             Ok(events) => {
@@ -123,7 +125,7 @@ impl Judge<'_> {
             }
             Err(unread) => {
                 let message = format!("what was said of it is unknown: {unread}");
-                vec![Finding::new(Weight::Unknown, "EventsUnread", message)]
+                vec![Finding::new(Weight::Unknown, Reason::EventsUnread, message)]
             }
         }
     }
@@ -131,7 +133,7 @@ impl Judge<'_> {
     /// A read that failed, where something else is told beside it.
     pub(super) fn unread<T>(read: &Read<T>, what: &str) -> Option<Finding> {
         let unread = read.as_ref().err()?;
-        Some(Finding::new(Weight::Unknown, "Unread", format!("{what} is unknown: {unread}")))
+        Some(Finding::new(Weight::Unknown, Reason::Unread, format!("{what} is unknown: {unread}")))
     }
 
     /// The last resort for a finalizer of somebody else.

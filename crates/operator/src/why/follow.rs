@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rewitness_crds::Reason;
 use rewitness_messaging::Timestamp;
 use tokio::time::sleep;
 
@@ -105,8 +106,7 @@ fn line(verdict: &Verdict) -> String {
 }
 
 /// What a change is: not that time has passed.
-type Shape =
-    (State, Vec<(usize, Weight, &'static str, Option<String>, Vec<String>, Option<u64>, Option<String>)>);
+type Shape = (State, Vec<(usize, Weight, Reason, Option<String>, Vec<String>, Option<u64>, Option<String>)>);
 
 fn shape(verdict: &Verdict) -> Shape {
     fn gather(findings: &[Finding], depth: usize, shape: &mut Shape) {

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::objects::MANAGED_BY;
 use super::wish::Wish;
 use super::{BINDINGS, POLICIES};
+use rewitness_crds::Reason;
 
 /// The first pause after a failure; each later one is twice as long.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ pub(crate) struct Record {
     /// What was wished for last, and by which generation of the Cascade.
     seen: Option<(i64, Wish)>,
     /// What became of it, or why nothing did, as a text for people; `None` until it was tried.
-    found: Option<Result<(), (&'static str, String)>>,
+    found: Option<Result<(), (Reason, String)>>,
     /// Whether it was ever wished for otherwise.
     is_changed: bool,
     failures: u32,
@@ -76,7 +77,7 @@ impl Record {
         };
         let found = result.map_err(|failure| match is_warning {
             true => (failure.reason(), format!("nobody is warned, and all else goes on: {failure}")),
-            false => ("LeftBehind", left_behind(name, &failure)),
+            false => (Reason::LeftBehind, left_behind(name, &failure)),
         });
         let is_news = self.found.as_ref() != Some(&found);
         self.found.insert(found).as_ref().err().filter(|_| is_news).map(|(_, why)| why.clone())
@@ -98,9 +99,9 @@ impl Record {
         match (&self.found, self.seen.as_ref().map(|(_, wish)| wish)) {
             (None, Some(_)) if self.is_changed => Some(Warning::Pending),
             (None, _) | (_, None) => Some(Warning::Unknown),
-            (Some(Err((reason, why))), _) => Some(Warning::Missing(reason, why)),
+            (Some(Err((reason, why))), _) => Some(Warning::Missing(*reason, why)),
             (Some(Ok(())), Some(Wish::Silence { is_asked: true })) => {
-                Some(Warning::Missing("NothingHeld", nothing))
+                Some(Warning::Missing(Reason::NothingHeld, nothing))
             }
             (Some(Ok(())), Some(Wish::Silence { is_asked: false })) => None,
             (Some(Ok(())), Some(Wish::Warn(_) | Wish::Keep)) => Some(Warning::Given),
@@ -165,11 +166,11 @@ mod tests {
         }
         assert_eq!(told, 1);
         let why = "nobody is warned, and all else goes on: the server is down";
-        assert_eq!(record.said(), Some(Warning::Missing("Failed", why)));
+        assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         // An edit is a reason to try at once.
         now -= Duration::from_secs(1);
         assert!(record.begin(2, &warn(Tone::Working), false, now));
-        assert_eq!(record.said(), Some(Warning::Missing("Failed", why)));
+        assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         record.end(Ok(()), "p", now);
         assert_eq!(record.said(), Some(Warning::Given));
         assert!(record.due().is_some_and(|due| due > now + LONGEST && due < now + 2 * CHECK));
@@ -189,7 +190,9 @@ mod tests {
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, now), "there may be one");
         assert_eq!(record.said(), Some(Warning::Pending));
         record.end(failed(), "p", now);
-        let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
+        let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
+            panic!("{:?}", record.said())
+        };
         assert_eq!(
             why,
             "the policy that warns may still be there: the server is down; it will be tried again, or: kubectl delete \
@@ -198,11 +201,13 @@ mod tests {
         );
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Err(Failure::StillRemembered { reason: "timed out".to_owned() }), "p", now);
-        let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
+        let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
+            panic!("{:?}", record.said())
+        };
         assert!(why.contains("has been taken away") && !why.contains("kubectl"), "{why}");
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Ok(()), "p", now);
-        assert!(matches!(record.said(), Some(Warning::Missing("NothingHeld", _))));
+        assert!(matches!(record.said(), Some(Warning::Missing(Reason::NothingHeld, _))));
     }
 
     #[test]
