@@ -25,7 +25,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## The program, for use: target/release/rewitness, and as a kubectl plugin beside it
-	$(CARGO) build --release --locked -p rewitness-operator
+	$(CARGO) build --release --locked -p rewitness-cli
 	@for link in $(LINKS); do ln -sf rewitness $(TARGET)/release/$$link; done
 
 install: build ## The program and its names for kubectl, into PREFIX/bin (PREFIX=~/.local)
@@ -88,7 +88,7 @@ controlplane: ## etcd, kube-apiserver and kubectl for tests: built once into a c
 	@$(TARGET)/debug/controlplane build
 
 bench: ## The replay of 20,000 resources by the program, measured
-	$(CARGO) build --release --locked -p rewitness-operator
+	$(CARGO) build --release --locked -p rewitness-cli
 	$(CARGO) run --release --locked -p rewitness-e2e --bin bench-tail
 
 bench-cascade: ## A cascade over 5,000 dependents, measured beside plain deletes and the garbage collector

@@ -119,7 +119,7 @@ finish_go() {
 # The debug build, since it is ready sooner: the release profile optimises all crates together at the end, and nobody
 # sees the difference in nineteen resources.
 build_rust() {
-	"$cargo" build --locked -p rewitness-operator -p rewitness-controlplane -p rewitness-e2e \
+	"$cargo" build --locked -p rewitness-cli -p rewitness-controlplane -p rewitness-e2e \
 		--bin rewitness --bin controlplane --bin demo
 }
 

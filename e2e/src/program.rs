@@ -9,16 +9,12 @@ use anyhow::{Context, Result, ensure};
 ///
 /// # Errors
 /// It is not built. Cargo builds the binaries of a package for that package's own tests alone, so that here somebody
-/// has to ask for it: `cargo build -p rewitness-operator`.
+/// has to ask for it: `cargo build -p rewitness-cli`.
 pub fn program() -> Result<PathBuf> {
     let dir = profile_dir()?;
     let program = dir.join("rewitness");
     let release = if dir.ends_with("release") { " --release" } else { "" };
-    ensure!(
-        program.exists(),
-        "{} is not built: cargo build{release} -p rewitness-operator",
-        program.display()
-    );
+    ensure!(program.exists(), "{} is not built: cargo build{release} -p rewitness-cli", program.display());
     Ok(program)
 }
 

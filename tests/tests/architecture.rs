@@ -66,8 +66,23 @@ fn dependencies_point_down_only() {
             ],
         ),
         (
+            "rewitness-verdict",
+            &["rewitness-messaging", "rewitness-kubernetes", "rewitness-cascade", "rewitness-crds"],
+        ),
+        (
             "rewitness-operator",
             &["rewitness-messaging", "rewitness-kubernetes", "rewitness-cascade", "rewitness-crds"],
+        ),
+        (
+            "rewitness-cli",
+            &[
+                "rewitness-messaging",
+                "rewitness-kubernetes",
+                "rewitness-cascade",
+                "rewitness-crds",
+                "rewitness-verdict",
+                "rewitness-operator",
+            ],
         ),
     ]);
     for (name, depends) in &found {
@@ -107,7 +122,7 @@ fn the_contract_knows_no_kubernetes_and_no_runtime() {
 fn libraries_choose_no_kubernetes_version() {
     for package in array(&metadata()["packages"]) {
         let name = text(&package["name"]);
-        if !name.starts_with("rewitness") || name == "rewitness-operator" {
+        if !name.starts_with("rewitness") || name == "rewitness-cli" {
             continue;
         }
         for dependency in array(&package["dependencies"]) {
@@ -121,7 +136,7 @@ fn libraries_choose_no_kubernetes_version() {
 
 #[test]
 fn there_is_one_tls_stack() {
-    let needed = closure("rewitness-operator");
+    let needed = closure("rewitness-cli");
     for stranger in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
         assert!(!needed.contains(stranger), "the program needs {stranger}");
     }

@@ -22,7 +22,7 @@ fn package() -> Value {
         .unwrap();
     let metadata: Value = serde_json::from_slice(&cargo.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().find(|package| package["name"] == "rewitness-operator").unwrap().clone()
+    packages.iter().find(|package| package["name"] == "rewitness-cli").unwrap().clone()
 }
 
 /// The manifest as the release bot renders it for a tag: the first line of each sum's address is

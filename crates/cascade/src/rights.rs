@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use rewitness_crds::cascade::Action;
 use serde::Deserialize;
@@ -209,6 +210,18 @@ struct Review {
 struct ReviewStatus {
     #[serde(default)]
     allowed: bool,
+}
+
+/// How long a review may take.
+const REVIEW: Duration = Duration::from_secs(30);
+
+/// Whether the caller has a right.
+///
+/// # Errors
+///
+/// The server's answer, if that is no review.
+pub async fn may(client: &kube::Client, right: &Right) -> Result<bool, ApiError> {
+    has(&Server::new(client.clone(), REVIEW), right).await
 }
 
 /// Whether the caller has a right, by a SelfSubjectAccessReview.

@@ -33,6 +33,12 @@ pub const GROUP: &str = "rewitness.dev";
 /// The name of the definition of [`Cascade`].
 pub const CASCADES: &str = "cascades.rewitness.dev";
 
+/// The name by which the operator's fields are told from those of others, in `managedFields`.
+pub const FIELD_MANAGER: &str = "rewitness";
+
+/// What stands before the name in the finalizer of a hold by hand: `hold.rewitness.dev/NAME`.
+pub const HOLD_PREFIX: &str = "hold.rewitness.dev/";
+
 /// The annotation of the definition [`CASCADES`] by which Rewitness is asked to let go of
 /// everything, before it is uninstalled. Its value is the time of the request, by RFC 3339.
 pub const UNINSTALL_ANNOTATION: &str = "rewitness.dev/uninstall";

@@ -35,8 +35,10 @@
 mod discovery;
 mod endpoint;
 mod error;
+mod in_time;
 mod server;
 
 pub use endpoint::{Endpoint, get, get_document, post_document, root};
 pub use error::ApiError;
+pub use in_time::{chain, in_time};
 pub use server::Server;

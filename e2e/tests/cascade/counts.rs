@@ -11,10 +11,10 @@ use rewitness_controlplane::{Call, Fault, FaultProxy, Match, policy_rule, until}
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Kind, Queue, ResourceId, Timestamp, Uid, Version};
+use rewitness_operator::counts::{Config, Counts, Shrinks, counts};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::count_watches::{Config, Counts, Shrinks, counts};
 use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
 
 /// A process that counts. Dropping it kills it.

@@ -13,11 +13,11 @@ use rewitness_controlplane::{Fault, FaultProxy, Match, until};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Failure, Handle, Queue, ResourceId, Timestamp};
+use rewitness_operator::events::{CascadeEvents, events};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::event_writer::{CascadeEvents, events};
 use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
 
 /// Tells what is reported, as if each deletion had begun two minutes earlier: a foreign finalizer

@@ -3,13 +3,8 @@
 
 mod admission;
 mod audited;
-#[path = "../../../crates/operator/src/run/counts.rs"]
-#[allow(dead_code, reason = "the program asks more of it")]
-mod count_watches;
 mod counts;
 mod crashes;
-#[path = "../../../crates/operator/src/run/events.rs"]
-mod event_writer;
 mod events;
 mod faults;
 mod foreground;

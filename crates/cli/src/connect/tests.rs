@@ -1,0 +1,108 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rewitness_kubernetes::ApiError;
+
+use super::*;
+use crate::exit::{Status, describe, status_of};
+
+const KUBECONFIG: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: dev
+clusters:
+  - {name: c, cluster: {server: "https://127.0.0.1:1/"}}
+contexts:
+  - {name: prod, context: {cluster: c, user: u}}
+  - {name: dev, context: {cluster: c, user: u, namespace: team-a}}
+  - {name: broken, context: {cluster: nosuch, user: u}}
+users:
+  - {name: u, user: {}}
+"#;
+
+async fn connect_with(text: &str, context: Option<&str>) -> anyhow::Result<Link> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("config");
+    std::fs::write(&file, text)?;
+    connect_to(file, context).await
+}
+
+async fn connect_to(file: PathBuf, context: Option<&str>) -> anyhow::Result<Link> {
+    connect(&GlobalArgs { kubeconfig: Some(file), context: context.map(str::to_owned), verbose: 0 }).await
+}
+
+#[tokio::test]
+async fn the_context_names_server_and_namespace() {
+    let link = connect_with(KUBECONFIG, None).await.unwrap();
+    assert_eq!((link.server.as_str(), link.namespace.as_str()), ("https://127.0.0.1:1", "team-a"));
+    assert_eq!(link.place(), "https://127.0.0.1:1 of context `dev`");
+    let link = connect_with(KUBECONFIG, Some("prod")).await.unwrap();
+    assert_eq!((link.context.as_deref(), link.namespace.as_str()), (Some("prod"), "default"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_kubeconfig_is_said_with_the_way_out() {
+    let no_current = KUBECONFIG.replace("current-context: dev", "");
+    for (text, context, expected) in [
+        (KUBECONFIG, Some("nosuch"), "there is no context `nosuch`\n  the kubeconfig has: broken, dev, prod"),
+        (KUBECONFIG, Some("broken"), "the kubeconfig's context `broken` cannot be used: "),
+        (
+            &no_current,
+            None,
+            "no current context\n  choose one with --context NAME; the kubeconfig has: broken, dev",
+        ),
+        ("a: [", None, "cannot use the kubeconfig /"),
+        ("apiVersion: v1\nkind: Config\ncurrent-context: x\n", None, "the kubeconfig has none"),
+    ] {
+        let error = connect_with(text, context).await.err().unwrap();
+        assert_eq!(status_of(&error), Status::WrongUse, "{error}");
+        assert!(describe(&error).contains(expected), "{}", describe(&error));
+    }
+    let error = connect_to("/nosuch/config".into(), None).await.err().unwrap();
+    assert_eq!(describe(&error), "there is no kubeconfig /nosuch/config");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_server_and_what_to_check() {
+    let link = connect_with(KUBECONFIG, None).await.unwrap();
+    let unreachable = |reason: &str| ApiError::Unreachable { reason: reason.to_owned() };
+    for (refusal, expected) in [
+        (
+            unreachable("Connection refused"),
+            "cannot reach the API server https://127.0.0.1:1 of context `dev`: Connection",
+        ),
+        (unreachable("invalid peer certificate: UnknownIssuer"), "certificate-authority"),
+        (
+            ApiError::NoConnection,
+            "cannot reach the API server https://127.0.0.1:1 of context `dev`: no answer within 10 s",
+        ),
+        (ApiError::Timeout { after: Duration::from_secs(10) }, "`dev`: no answer within 10 s"),
+        (ApiError::Unauthorized, "log in again"),
+        (ApiError::Forbidden { message: "m".to_owned() }, "cannot list widgets: missing right: m"),
+    ] {
+        let error = link.explain(rewitness_kubernetes::Error::List { plural: "widgets".to_owned(), refusal });
+        assert_eq!(status_of(&error), Status::Failed);
+        assert!(describe(&error).contains(expected), "{}", describe(&error));
+    }
+    let unknown = rewitness_kubernetes::Error::UnknownType {
+        name: "widgest".to_owned(),
+        near: vec!["widgets".to_owned()],
+    };
+    let error = link.explain(unknown);
+    assert_eq!(status_of(&error), Status::WrongUse);
+    assert!(describe(&error).contains("did you mean `widgets`?"), "{}", describe(&error));
+}
+
+/// Whose limit is over first, the connection's or the call's, must not change what is said.
+#[tokio::test]
+async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = kube::Config::new(format!("https://{}", silent.local_addr().unwrap()).parse().unwrap());
+    config.connect_timeout = Some(Duration::from_millis(50));
+    let client = rewitness_kubernetes::client(config).unwrap();
+    let error = rewitness_kubernetes::Resolver::new(&client).await.unwrap_err();
+    assert!(
+        matches!(error, rewitness_kubernetes::Error::Discover { refusal: ApiError::NoConnection }),
+        "{error:?}"
+    );
+}

@@ -1,0 +1,89 @@
+//! `rewitness run`: the operator, as a process of its own.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rewitness_cascade::{WAY_OUT, is_served};
+use rewitness_operator::{Config, Operator, Work};
+use rewitness_verdict::{Link, sources};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::args::{GlobalArgs, RunArgs};
+use crate::connect;
+use crate::exit::Status;
+use crate::screen::Screen;
+use crate::signals::Signals;
+
+pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
+    let mut signals = Signals::catch()?;
+    let link = connect::connect(global).await?;
+    if args.once {
+        let is_served = is_served(&sources::api(&link)).await;
+        let is_served = is_served.with_context(|| format!("cannot list Cascades of {}", link.place()))?;
+        anyhow::ensure!(is_served, "the server does not serve Cascade\n{WAY_OUT}");
+    }
+    tracing::info!(server = link.server, "started");
+    let operator = Operator::new(link.client.clone(), config(&link, args));
+    let work = operator.work();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut running = std::pin::pin!(operator.run(async { drop(stopped.await) }));
+    let status = tokio::select! {
+        ended = &mut running => return ended.map(|()| Status::Done).map_err(anyhow::Error::from),
+        () = signals.next() => if args.once { Status::Failed } else { Status::Done },
+        status = once(args, &work) => status?,
+    };
+    drop(stop);
+    tokio::select! {
+        ended = &mut running => ended?,
+        () = signals.next() => {
+            screen.note("ended at once; the next start goes on");
+            return Ok(Status::Failed);
+        }
+    }
+    Ok(status)
+}
+
+fn config(link: &Link, args: &RunArgs) -> Config {
+    Config {
+        selector: args.selector.clone().unwrap_or_default(),
+        namespace_scope: args.namespace_scope.clone(),
+        allow_protected_kinds: args.allow_protected_kinds.clone(),
+        // In a pod the namespace is the operator's own.
+        own_namespace: link.context.is_none().then(|| link.namespace.clone()),
+    }
+}
+
+/// Completes once what is there is worked off, if that is all that was asked for.
+async fn once(args: &RunArgs, work: &Work) -> anyhow::Result<Status> {
+    if !args.once {
+        return std::future::pending().await;
+    }
+    let worked_off = timeout(args.timeout.unwrap_or(Duration::MAX), work.worked_off()).await;
+    let is_late = worked_off.is_err();
+    worked_off.unwrap_or(Ok(()))?;
+    if is_late {
+        tracing::warn!("not all was worked off in time");
+    }
+    let is_clean = tell(work)? && !is_late;
+    Ok(if is_clean { Status::Done } else { Status::Failed })
+}
+
+/// Prints a line per Cascade. `false` if any is in error, or holds a deletion.
+fn tell(work: &Work) -> io::Result<bool> {
+    let mut is_clean = true;
+    for one in work.cascades() {
+        is_clean &= one.is_clean();
+        let line = format!(
+            "cascade/{} ready={} reason={} parents={} held={} blocked={}\n",
+            one.name, one.ready, one.reason, one.parents, one.held, one.blocked
+        );
+        match io::stdout().write_all(line.as_bytes()) {
+            // Nobody reads it; the status tells all the same.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(is_clean)
+}

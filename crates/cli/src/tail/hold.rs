@@ -1,0 +1,198 @@
+//! Holding by hand: what is asked before, and said after.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use rewitness_kubernetes::ResolvedKind;
+use rewitness_kubernetes::finalizer::{Holds, Survey, is_protected_namespace, protected};
+use rewitness_messaging::Selector;
+
+use crate::args::{GlobalArgs, TailArgs};
+use crate::exit::{describe, wrong_use};
+use crate::hold_name::HoldName;
+use crate::rights;
+use crate::scope::Scope;
+use crate::screen::Screen;
+use rewitness_verdict::Link;
+use rewitness_verdict::text::{counted, shell_word, thousands};
+
+/// How long the count at the end may take; nobody waits at an exit for long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A hold, and everything that says where it is.
+pub(crate) struct HoldPlan<'a> {
+    pub(crate) name: &'a HoldName,
+    pub(crate) link: &'a Link,
+    pub(crate) kinds: &'a [ResolvedKind],
+    pub(crate) scope: &'a Scope,
+    pub(crate) args: &'a TailArgs,
+    pub(crate) global: &'a GlobalArgs,
+}
+
+/// What is there of a kind before it is held.
+#[derive(Debug, PartialEq, Eq)]
+struct Count {
+    kind: String,
+    to_mark: u64,
+    marked: u64,
+    protected: u64,
+}
+
+impl HoldPlan<'_> {
+    /// Refuses what a cluster lives from, unless a flag allows it.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.args.allow_protected {
+            return Ok(());
+        }
+        for kind in self.kinds {
+            if let Some(reason) = protected(&kind.kind) {
+                return Err(wrong_use(format!(
+                    "{kind} are not held: {reason}\n--allow-protected holds them all the same"
+                )));
+            }
+            if let Some(namespace) =
+                self.scope.namespace_of(kind).filter(|name| is_protected_namespace(Some(name)))
+            {
+                return Err(wrong_use(format!(
+                    "nothing is held in {namespace}: the cluster's own machinery lives there\n\
+                     --allow-protected holds it all the same"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what will be marked, and asks. `false` if the answer was no.
+    pub(crate) async fn ask(&self, screen: &Screen) -> anyhow::Result<bool> {
+        let mut counts = Vec::new();
+        for kind in self.kinds {
+            rights::require(self.link, kind, self.scope.namespace_of(kind), &["get", "patch"], "--hold")
+                .await?;
+            let survey = self.survey(kind, &self.scope.selector).await?;
+            counts.push(Count::new(kind.to_string(), &survey, self.args.allow_protected));
+        }
+        let has_command = !self.args.command.is_empty();
+        screen.line(announcement(&self.name.finalizer(), &self.link.place(), &counts, has_command));
+        if self.args.yes {
+            return Ok(true);
+        }
+        if !screen.is_terminal() || !std::io::stdin().is_terminal() {
+            return Err(wrong_use(
+                "--hold writes to the cluster, and there is no terminal to ask on\nadd --yes",
+            ));
+        }
+        if counts.iter().all(|count| count.to_mark == 0) {
+            return Ok(true);
+        }
+        let answer = screen.ask("Continue? [y/N] ").await?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Says how much is still held, and by which command it is let go.
+    pub(crate) async fn farewell(&self, screen: &Screen) {
+        let finalizer = self.name.finalizer();
+        match tokio::time::timeout(PATIENCE, self.count_held()).await {
+            Ok(Ok(0)) => screen.note(format_args!("nothing is held by {finalizer} any more")),
+            Ok(Ok(held)) => {
+                let held = counted(held, "resource is", "resources are");
+                self.tell_way_out(screen, &format!("{held} still held by {finalizer}"));
+            }
+            Ok(Err(error)) => self.farewell_uncounted(screen, &describe(&error)),
+            Err(_) => self.farewell_uncounted(screen, "the server did not answer in time"),
+        }
+    }
+
+    /// The same without asking the server.
+    pub(crate) fn farewell_uncounted(&self, screen: &Screen, reason: &str) {
+        let finalizer = self.name.finalizer();
+        self.tell_way_out(screen, &format!("what {finalizer} holds stays held (not counted: {reason})"));
+    }
+
+    fn tell_way_out(&self, screen: &Screen, what: &str) {
+        screen
+            .line(format_args!("{what}; start again to go on, or let go with:\n  {}", self.unhold_command()));
+    }
+
+    async fn survey(&self, kind: &ResolvedKind, selector: &Selector) -> anyhow::Result<Survey> {
+        let (namespace, finalizer) = (self.scope.namespace_of(kind), self.name.finalizer());
+        let survey = Holds::new(self.link.client.clone()).survey(kind, namespace, selector, &finalizer).await;
+        survey.map_err(|error| self.link.explain(error))
+    }
+
+    /// Counts without the selector: a resource that was relabelled since carries the finalizer too.
+    async fn count_held(&self) -> anyhow::Result<u64> {
+        let mut held = 0;
+        for kind in self.kinds {
+            held += self.survey(kind, &Selector::default()).await?.held.len() as u64;
+        }
+        Ok(held)
+    }
+
+    /// The command that lets everything go that this one can have held. Without the selector, for
+    /// the reason that [`Self::count_held`] has.
+    fn unhold_command(&self) -> String {
+        let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
+        let mut words =
+            vec!["rewitness".to_owned(), "unhold".to_owned(), self.name.to_string(), kinds.join(",")];
+        match &self.scope.namespace {
+            Some(namespace) => words.extend(["-n".to_owned(), namespace.clone()]),
+            None => words.push("-A".to_owned()),
+        }
+        if let Some(file) = &self.global.kubeconfig {
+            words.extend(["--kubeconfig".to_owned(), file.display().to_string()]);
+        }
+        // Also a context that is only the current one: another may be by then.
+        if let Some(context) = &self.link.context {
+            words.extend(["--context".to_owned(), context.clone()]);
+        }
+        words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What is said before anything is written.
+fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: bool) -> String {
+    let marking = format!("marked with the finalizer {finalizer} on {place}");
+    let (mut text, so) = match counts.iter().map(|count| count.to_mark).sum() {
+        0 => (
+            format!("nothing is there now that has to be {marking}:\n"),
+            "What is created from now on will be.",
+        ),
+        total => {
+            let total = counted(total, "resource", "resources");
+            (format!("{total} will be {marking}:\n"), "So will be those that are created meanwhile.")
+        }
+    };
+    let width = counts.iter().map(|count| count.kind.len()).max().unwrap_or_default();
+    for count in counts {
+        text += &format!("  {:width$}  {:>9}{}\n", count.kind, thousands(count.to_mark), count.besides());
+    }
+    text += so;
+    text += match has_command {
+        true => " A deleted one stays until the command has\nanswered for it with exit status 0.",
+        false => " Without a command, printing is Done:\na deletion is let go as soon as its line is out.",
+    };
+    text
+}
+
+impl Count {
+    fn new(kind: String, survey: &Survey, allow_protected: bool) -> Self {
+        let protected = if allow_protected { 0 } else { survey.protected };
+        let marked = survey.held.len() as u64;
+        let to_mark = survey.total.saturating_sub(marked + protected + survey.unreadable);
+        Self { kind, to_mark, marked, protected }
+    }
+
+    /// What is there besides those to mark.
+    fn besides(&self) -> String {
+        let parts = [(self.marked, "marked already"), (self.protected, "in kube-* namespaces, left alone")];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", thousands(*count)))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Whether a Cascade is there whose finalizer is to be taken off by hand (C10).
+
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::Mode;
+
+use super::HoldRef;
+use crate::args::UnholdArgs;
+use crate::exit::wrong_use;
+use crate::screen::Screen;
+use rewitness_verdict::Link;
+use rewitness_verdict::sources;
+use rewitness_verdict::text::shell_word;
+
+/// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
+pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {
+    let HoldRef::Cascade(name) = &args.hold else { return Ok(args.types.clone()) };
+    let owner = match sources::find(link, &name.to_string()).await {
+        // Who may not read Cascades can let go of what was named all the same.
+        Err(_) if args.force && !args.types.is_empty() => None,
+        Err(error) => {
+            return Err(
+                error.context("it is not known whether the Cascade is there; --force takes it off anyway")
+            );
+        }
+        Ok(owner) => owner,
+    };
+    if let Some(owner) = &owner {
+        refuse_or_warn(args, owner, screen)?;
+    }
+    match (&*args.types, owner) {
+        ([], None) => Err(wrong_use(format!(
+            "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  {}",
+            link.typed.rewitness(format_args!("unhold {} TYPE -A", shell_word(&args.hold.to_string())))
+        ))),
+        ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
+        (types, _) => Ok(types.to_vec()),
+    }
+}
+
+fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow::Result<()> {
+    let is_going = owner.metadata.deletion_timestamp.is_some();
+    if owner.spec.mode == Mode::Plan || args.dry_run {
+        // A Cascade that only plans holds nothing: its operator takes the same finalizer off.
+        return Ok(());
+    }
+    let (why, instead) = match is_going {
+        true => ("is being deleted, and its operator lets go of its parents", "without an operator"),
+        false => (
+            "is there, and its operator holds its parents",
+            "to let go of all, delete it or set it to mode Plan; without an operator, or for one parent",
+        ),
+    };
+    if args.force {
+        if !is_going {
+            screen.alarm("warning", format_args!("{} {why}: live ones will be held anew", args.hold));
+        }
+        return Ok(());
+    }
+    anyhow::bail!("{} {why}\n{instead}, --force takes the finalizer off", args.hold)
+}

@@ -1,0 +1,111 @@
+//! Our finalizer on a Cascade itself, and what is remembered beside it.
+
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION};
+use serde_json::{Value, json};
+
+use super::course::{HeldParents, is_held};
+use rewitness_kubernetes::call::in_time;
+
+/// How often a change is tried while others change the Cascade too; our own status writes do.
+const ATTEMPTS: usize = 8;
+
+/// Puts our finalizer on a Cascade, with the parents that it may hold from now on. `false` if it has
+/// gone, or is being deleted.
+pub(super) async fn put_on(
+    api: &Api<Cascade>,
+    name: &str,
+    uid: &str,
+    parents: &HeldParents,
+) -> kube::Result<bool> {
+    change(api, name, uid, |cascade| {
+        let is_going = cascade.metadata.deletion_timestamp.is_some();
+        let is_done = is_held(cascade) && HeldParents::remembered(cascade).as_ref() == Some(parents);
+        let mut finalizers = cascade.metadata.finalizers.clone().unwrap_or_default();
+        if !is_held(cascade) {
+            finalizers.push(CASCADE_FINALIZER.to_owned());
+        }
+        let annotations = json!({ HELD_PARENTS_ANNOTATION: parents.to_text() });
+        let wanted = json!({ "finalizers": finalizers, "annotations": annotations });
+        if is_going { Next::Refuse } else { Next::unless(is_done, wanted) }
+    })
+    .await
+}
+
+/// Takes our finalizer off a Cascade: nothing is held in its name.
+pub(super) async fn take_off(api: &Api<Cascade>, name: &str, uid: &str) -> kube::Result<()> {
+    let changed = change(api, name, uid, |cascade| {
+        let others = cascade.metadata.finalizers.iter().flatten().filter(|one| *one != CASCADE_FINALIZER);
+        let others: Vec<&String> = others.collect();
+        let wanted = json!({ "finalizers": others, "annotations": { HELD_PARENTS_ANNOTATION: null } });
+        Next::unless(HeldParents::remembered(cascade).is_none(), wanted)
+    });
+    changed.await.map(drop)
+}
+
+/// Whether a Cascade says that there may be a policy which warns whoever deletes a parent.
+pub(super) fn may_warn(cascade: &Cascade) -> bool {
+    cascade.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(WARNING_ANNOTATION))
+}
+
+/// Says on a Cascade that there may be a policy of this name, or that there is none. `false` if it has
+/// gone.
+pub(super) async fn remember_policy(
+    api: &Api<Cascade>,
+    name: &str,
+    uid: &str,
+    policy: Option<&str>,
+) -> kube::Result<bool> {
+    change(api, name, uid, |cascade| {
+        let is_done = may_warn(cascade) == policy.is_some();
+        Next::unless(is_done, json!({ "annotations": { WARNING_ANNOTATION: policy } }))
+    })
+    .await
+}
+
+enum Next {
+    Done,
+    Refuse,
+    Write(Value),
+}
+
+impl Next {
+    fn unless(is_done: bool, metadata: Value) -> Self {
+        if is_done { Self::Done } else { Self::Write(metadata) }
+    }
+}
+
+/// Changes the metadata of a Cascade as it was just read. `false` if it has gone, another has its
+/// name, or the change was refused.
+async fn change(
+    api: &Api<Cascade>,
+    name: &str,
+    uid: &str,
+    next: impl Fn(&Cascade) -> Next,
+) -> kube::Result<bool> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let Some(cascade) = in_time(api.get_opt(name)).await? else { return Ok(false) };
+        if cascade.metadata.uid.as_deref() != Some(uid) {
+            return Ok(false);
+        }
+        let mut metadata = match next(&cascade) {
+            Next::Done => return Ok(true),
+            Next::Refuse => return Ok(false),
+            Next::Write(metadata) => metadata,
+        };
+        // Nobody's finalizer is lost: it applies to what was read, or not at all.
+        metadata["uid"] = json!(uid);
+        metadata["resourceVersion"] = json!(cascade.metadata.resource_version);
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        match in_time(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
+            Ok(_) => return Ok(true),
+            Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < ATTEMPTS => {}
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}

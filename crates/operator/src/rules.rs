@@ -1,0 +1,361 @@
+//! What all Cascades of this process share, and those that it follows.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::Api;
+use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{Mode, finalizer};
+use rewitness_kubernetes::KubernetesQueue;
+use rewitness_kubernetes::finalizer::Holds;
+use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::counts::{Counts, Shrinks};
+use super::course::{Course, Grip, HeldParents, is_ours};
+use super::error::Error;
+use super::events::EventSink;
+use super::followed::Followed;
+use super::known::{Following, Former};
+use super::own_finalizer;
+use super::parents::{Counted, Parents};
+use super::records::StatusRecords;
+use super::release::Release;
+use super::status_writer::StatusWriter;
+use super::warning::Wish;
+use rewitness_kubernetes::call::in_time;
+
+/// How long deliveries that began before an edit may go on after it.
+const LAST_DELIVERIES: Duration = Duration::from_secs(60);
+
+/// The Cascades that this process follows, and what they share.
+pub(crate) struct Rules {
+    pub(crate) client: kube::Client,
+    pub(crate) api: Api<Cascade>,
+    pub(crate) queue: KubernetesQueue,
+    pub(crate) cascades: Cascades,
+    pub(crate) holds: Holds,
+    /// The namespaces that this operator works in, if not in all.
+    pub(crate) within: Option<Arc<[String]>>,
+    /// Where the Events of deletions are put.
+    pub(crate) events: EventSink,
+    /// How many dependents there are; `None` where not all namespaces may be watched.
+    pub(crate) counts: Option<Counts>,
+    /// The uninstall mark, while there is one.
+    pub(crate) uninstall: watch::Receiver<Option<String>>,
+    /// Rings when rules are to be looked at before their time.
+    pub(crate) recheck: Arc<Notify>,
+    /// How many Cascades are being taken in.
+    pub(crate) taking_in: AtomicUsize,
+    pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
+    pub(crate) status_writers: Mutex<JoinSet<()>>,
+}
+
+/// A Cascade that is being taken in, until this is dropped.
+pub(super) struct TakingIn<'a>(&'a AtomicUsize);
+
+impl Drop for TakingIn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Rules {
+    pub(crate) fn is_uninstalling(&self) -> bool {
+        self.uninstall.borrow().is_some()
+    }
+
+    fn refuse_when_uninstalling(&self) -> Result<(), Error> {
+        if self.is_uninstalling() { Err(Error::Uninstalling) } else { Ok(()) }
+    }
+
+    /// A Cascade is being taken in until what is answered is dropped.
+    pub(super) fn begin_taking_in(&self) -> TakingIn<'_> {
+        self.taking_in.fetch_add(1, Ordering::AcqRel);
+        TakingIn(&self.taking_in)
+    }
+
+    /// Whether any Cascade is being taken in.
+    pub(super) fn is_taking_in(&self) -> bool {
+        self.taking_in.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Followed>> {
+        self.followed().values().cloned().collect()
+    }
+
+    fn followed(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Followed>>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a Cascade; of one that was not seen before, its status as it is now. `None`
+    /// if there is none such that is any of our business, as far as the server knows.
+    pub(super) async fn load(&self, seen: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
+        let (name, uid) = (seen.metadata.name.clone().unwrap_or_default(), seen.metadata.uid.clone());
+        let known = self.followed().get(&name).cloned();
+        if let Some(known) = known {
+            if Some(&known.uid) == uid.as_ref() {
+                return Ok(Some(known));
+            }
+            self.abandon(&known).await?;
+        }
+        let live = in_time(self.api.get_opt(&name)).await.map_err(|source| Error::Read { source })?;
+        let live = live.filter(|live| live.metadata.uid == uid && is_ours(live));
+        let Some(live) = live else { return Ok(None) };
+        let events = self.events.of(&live);
+        let (within, counts) = (self.within.clone(), self.counts.clone());
+        let followed = Arc::new(Followed::new(&live, within, events, counts, self.recheck.clone()));
+        let status_writer = StatusWriter::new(followed.clone(), self.api.clone(), live.status);
+        self.status_writers.lock().unwrap_or_else(PoisonError::into_inner).spawn(status_writer.run());
+        self.followed().insert(name, followed.clone());
+        Ok(Some(followed))
+    }
+
+    /// What a rule stops is stopped first of all: before its rights are looked up, and before its status says
+    /// that it is paused.
+    pub(super) async fn hold_back(&self, followed: &Followed, rule: &Rule) -> Result<(), Error> {
+        let following = followed.following();
+        if Grip::of(rule) != Grip::Hold {
+            // One that was to be stopped before, in vain, may have deliveries under way still.
+            let holds = following.is_none_or(|following| following.grip == Grip::Hold);
+            return if holds { self.stop(followed).await.map(drop) } else { Ok(()) };
+        }
+        if let Some(following) = following.filter(|_| !rule.deletes()) {
+            following.rule.hold_deletions();
+        }
+        Ok(())
+    }
+
+    /// Does what a Cascade says now.
+    pub(super) async fn apply(
+        &self,
+        cascade: &Cascade,
+        rule: Option<&Arc<Rule>>,
+        followed: &Arc<Followed>,
+        course: Course,
+    ) -> Result<(), Error> {
+        match (course, rule) {
+            (Course::Leave, _) => self.leave(cascade, followed).await,
+            (Course::Follow(grip, parents), Some(rule)) => {
+                self.follow(cascade, rule, followed, grip, parents).await
+            }
+            (Course::Follow(..), None) | (Course::Suspend, _) => self.stop(followed).await.map(drop),
+        }
+    }
+
+    /// Lets everything go: the parents, and then the Cascade itself.
+    async fn leave(&self, cascade: &Cascade, followed: &Arc<Followed>) -> Result<(), Error> {
+        let former = self.stop(followed).await?.and_then(|former| former.held);
+        if let Some(parents) = former.or_else(|| HeldParents::remembered(cascade)) {
+            // Of a kind that cannot be one nothing is held.
+            if let Ok(api_version) = cascade.spec.parent.api_version() {
+                let kind = Kind::new(api_version.group, &*cascade.spec.parent.kind);
+                self.release(&kind, followed, &parents, None).await?;
+            }
+            self.let_go(followed).await?;
+        }
+        if cascade.metadata.deletion_timestamp.is_some() {
+            self.forget(followed);
+        }
+        Ok(())
+    }
+
+    async fn follow(
+        &self,
+        cascade: &Cascade,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+        grip: Grip,
+        parents: HeldParents,
+    ) -> Result<(), Error> {
+        if rule.mode() == Mode::Enforce && !followed.keeps(rule) {
+            let recorded = followed.written(0, Timestamp::now()).await;
+            recorded.map_err(|reason| Error::Record { reason })?;
+        }
+        let following = followed.following();
+        if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
+            // First, so that nothing begins by the new rule with the rights for the former one.
+            same.rule.set_missing_rights(followed.missing());
+            let is_other = same.rule.is_superseded();
+            same.rule.set((**rule).clone());
+            self.count(rule);
+            if is_other {
+                self.wake(followed);
+            }
+            return Ok(());
+        }
+        let former = self.stop(followed).await?.and_then(|former| former.held);
+        let remembered = former.or_else(|| HeldParents::remembered(cascade));
+        match (grip, remembered) {
+            (Grip::Plan, Some(former)) => {
+                self.release(rule.parent_kind(), followed, &former, None).await?;
+                self.let_go(followed).await?;
+            }
+            (Grip::Plan, None) | (Grip::Keep, None) => {}
+            (Grip::Hold | Grip::Keep, former) => {
+                if let Some(former) = former.filter(|former| *former != parents) {
+                    self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
+                }
+                // It took many calls to come here.
+                self.refuse_when_uninstalling()?;
+                let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
+                if !put.map_err(|source| Error::Hold { source })? {
+                    return Err(Error::NotThere);
+                }
+                self.refuse_when_uninstalling()?;
+            }
+        }
+        self.subscribe(rule, followed, grip, parents)
+    }
+
+    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
+    /// being marked.
+    async fn stop(&self, followed: &Followed) -> Result<Option<Former>, Error> {
+        let Some(former) = followed.unfollow() else { return Ok(None) };
+        self.count_no_more(followed);
+        self.idle(&former.counted, &former.rule.current()).await?;
+        Ok(Some(former))
+    }
+
+    fn count(&self, rule: &Rule) {
+        if let Some(counts) = &self.counts {
+            counts.follow(rule);
+        }
+    }
+
+    fn count_no_more(&self, followed: &Followed) {
+        if let Some(counts) = &self.counts {
+            counts.forget(&followed.name);
+        }
+    }
+
+    /// Waits until nothing is under way any more of a subscription that has ended.
+    async fn idle(&self, parents: &Parents, rule: &Rule) -> Result<(), Error> {
+        let idle = async { tokio::join!(parents.idle(), self.queue.marked(rule.finalizer())) };
+        timeout(LAST_DELIVERIES, idle).await.map(drop).map_err(|_| Error::Busy)
+    }
+
+    async fn release(
+        &self,
+        kind: &Kind,
+        followed: &Followed,
+        among: &HeldParents,
+        but: Option<&HeldParents>,
+    ) -> Result<(), Error> {
+        let release = Release {
+            client: &self.client,
+            holds: &self.holds,
+            kind,
+            finalizer: &finalizer(&followed.name),
+            among,
+            but,
+        };
+        let released = release.run(|parent| followed.left(parent)).await?;
+        tracing::info!(cascade = %followed.name, parents = released, "let go");
+        Ok(())
+    }
+
+    async fn let_go(&self, followed: &Followed) -> Result<(), Error> {
+        let done = own_finalizer::take_off(&self.api, &followed.name, &followed.uid).await;
+        done.map_err(|source| Error::LetGo { source })?;
+        followed.forget_former();
+        Ok(())
+    }
+
+    fn subscribe(
+        &self,
+        rule: &Arc<Rule>,
+        followed: &Arc<Followed>,
+        grip: Grip,
+        parents: HeldParents,
+    ) -> Result<(), Error> {
+        let mut subscription = rule.subscription().with_gone();
+        if grip != Grip::Hold {
+            subscription.hold = None;
+        }
+        let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
+        handle.set_missing_rights(followed.missing());
+        let subscribed = match grip {
+            Grip::Plan => {
+                self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
+            }
+            Grip::Keep | Grip::Hold => {
+                let consumer = self.cascades.consumer(handle.clone(), StatusRecords(followed.clone()));
+                self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
+            }
+        };
+        let queue = match subscribed {
+            Ok(queue) => queue,
+            Err(
+                rewitness_messaging::Error::NameTaken { .. } | rewitness_messaging::Error::HoldTaken { .. },
+            ) => {
+                return Err(Error::Busy);
+            }
+            Err(source) => return Err(Error::Subscribe { source }),
+        };
+        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?grip, "followed");
+        self.count(rule);
+        followed.follow(Following {
+            handle: Arc::new(queue),
+            rule: handle,
+            parents,
+            grip,
+            counted,
+            since: Instant::now(),
+        });
+        Ok(())
+    }
+
+    /// Wakes the parents that wait, because their rule has changed.
+    pub(super) fn wake(&self, followed: &Followed) {
+        for parent in followed.held() {
+            self.queue.wake(&wake_key(&parent.uid));
+        }
+    }
+
+    /// Wakes the parents that wait, whenever less refers to them: a list is worth its price then.
+    pub(super) async fn wake_on(&self, mut shrinks: Shrinks) {
+        loop {
+            let shrunk = shrinks.next().await;
+            for followed in self.all() {
+                let keys = followed.concerned(&shrunk);
+                keys.iter().for_each(|key| self.queue.wake(key));
+            }
+        }
+    }
+
+    /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
+    pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
+        if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
+            self.release(rule.current().parent_kind(), followed, &parents, None).await?;
+        }
+        // What it owns is for the garbage collector, which takes its time.
+        self.see_to_warning(followed, &Wish::Silence { is_asked: false }, false).await;
+        self.forget(followed);
+        Ok(())
+    }
+
+    /// A Cascade is followed no more. What it holds stays held.
+    pub(super) fn forget(&self, followed: &Followed) {
+        followed.unfollow();
+        self.count_no_more(followed);
+        followed.end();
+        let mut all = self.followed();
+        if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {
+            all.remove(&followed.name);
+        }
+    }
+}
+
+/// Plan does nothing to parents.
+async fn nothing(_: Delivery) -> Result<Outcome, Failure> {
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The warning to whoever deletes a parent (`spec.warnOnDelete`): a ValidatingAdmissionPolicy with its
+//! binding, which the Cascade owns.
+//!
+//! [`wish`] is what is to be done about it; [`objects`] are the two, and [`place`] is where each is
+//! kept; [`failure`] is what may be in the way, and [`record`] what became of it. Nothing of this keeps
+//! a rule from being followed or left: what goes wrong is said in the status, and tried again.
+
+mod failure;
+mod objects;
+mod place;
+mod record;
+mod wish;
+
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use kube::api::{ApiResource, GroupVersionKind};
+use kube::discovery::{Scope, pinned_kind};
+use rewitness_cascade::Right;
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::warning_policy;
+use tokio::time::timeout;
+
+use super::followed::Followed;
+use super::own_finalizer::{may_warn, remember_policy};
+use super::rules::Rules;
+pub(super) use failure::Failure;
+use objects::Subject;
+use place::Place;
+pub(super) use record::Record;
+pub(super) use wish::Wish;
+
+const GROUP: &str = "admissionregistration.k8s.io";
+
+const POLICIES: &str = "validatingadmissionpolicies";
+
+const BINDINGS: &str = "validatingadmissionpolicybindings";
+
+/// How long it may take, which is how long it may keep a Cascade from being taken in again.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// The rights that a Cascade needs for its warning, if it has any. `create` is granted by name too:
+/// what is applied has one.
+pub fn warning_rights(cascade: &Cascade) -> Vec<Right> {
+    if !cascade.spec.warn_on_delete && !may_warn(cascade) {
+        return Vec::new();
+    }
+    let name = warning_policy(cascade.metadata.name.as_deref().unwrap_or_default());
+    let on = |resource: &'static str| {
+        let name = name.clone();
+        ["get", "create", "patch", "delete"].map(|verb| Right::new(verb, GROUP, resource).named(name.clone()))
+    };
+    [POLICIES, BINDINGS].into_iter().flat_map(on).collect()
+}
+
+impl Rules {
+    /// Sees to the warning of a Cascade, if that is due.
+    pub(super) async fn see_to_warning(&self, followed: &Followed, wish: &Wish, is_remembered: bool) {
+        if !followed.begin_warning(wish, is_remembered) {
+            return;
+        }
+        let late = || Failure::new(format!("the server did not answer within {} s", WITHIN.as_secs()));
+        let done = timeout(WITHIN, self.fulfil(followed, wish)).await.unwrap_or_else(|_| Err(late()));
+        if let Some(why) = followed.end_warning(done) {
+            tracing::warn!(cascade = %followed.name, "{why}");
+        }
+    }
+
+    async fn fulfil(&self, followed: &Followed, wish: &Wish) -> Result<(), Failure> {
+        let (api, name, uid) = (&self.api, &*followed.name, &*followed.uid);
+        let policies = ApiResource::erase::<ValidatingAdmissionPolicy>(&());
+        let bindings = ApiResource::erase::<ValidatingAdmissionPolicyBinding>(&());
+        let policy = Place::new(&self.client, &policies, POLICIES, name, uid);
+        let binding = Place::new(&self.client, &bindings, BINDINGS, name, uid);
+        let Wish::Warn(parents) = wish else {
+            // Without its binding a policy says nothing.
+            let is_changed = binding.clear().await? | policy.clear().await?;
+            if is_changed {
+                tracing::info!(cascade = name, "whoever deletes a parent is warned no more");
+            }
+            let forgotten = remember_policy(api, name, uid, None).await;
+            return forgotten.map(drop).map_err(|error| Failure::StillRemembered {
+                reason: rewitness_kubernetes::call::chain(&error),
+            });
+        };
+        let kind = GroupVersionKind::gvk(&parents.kind.group, &parents.version, &parents.kind.kind);
+        let (served, capabilities) = pinned_kind(&self.client, &kind).await.map_err(|error| {
+            Failure::new(format!("look up {}: {}", parents.kind, rewitness_kubernetes::call::chain(&error)))
+        })?;
+        let namespaced = capabilities.scope == Scope::Namespaced;
+        let subject = Subject { cascade: name, uid, parents, plural: &served.plural, namespaced };
+        if !remember_policy(api, name, uid, Some(&warning_policy(name))).await? {
+            return Err(Failure::new("the Cascade has gone"));
+        }
+        let is_changed = policy.put(&subject.policy()).await? | binding.put(&subject.binding()).await?;
+        if is_changed {
+            tracing::info!(cascade = name, "whoever deletes a parent is warned");
+        }
+        Ok(())
+    }
+}

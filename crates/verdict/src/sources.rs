@@ -1,0 +1,143 @@
+//! Where Cascades come from that a command is about: the cluster, or files.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::Context as _;
+use kube::Api;
+use kube::api::ListParams;
+use rewitness_cascade::{WAY_OUT, is_served};
+use rewitness_crds::{ApiVersion, Cascade, cascade};
+
+use crate::error::wrong_use;
+use crate::link::Link;
+use rewitness_kubernetes::call::in_time;
+
+/// Before the name of a Cascade, as kubectl takes it.
+const PREFIXES: [&str; 4] = ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/"];
+
+/// The name in `cascade/NAME`, if it is written so, or in the finalizer.
+pub fn cascade_name(text: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| cascade::of_finalizer(text))
+}
+
+/// `Project.identity.example.com`, the type of its parents as it can be typed.
+pub fn parent_type(cascade: &Cascade) -> String {
+    let parent = &cascade.spec.parent;
+    match ApiVersion::group_of(&parent.api_version) {
+        "" => parent.kind.clone(),
+        group => format!("{}.{group}", parent.kind),
+    }
+}
+
+/// The cluster's Cascades.
+pub fn api(link: &Link) -> Api<Cascade> {
+    Api::all(link.client.clone())
+}
+
+/// The Cascade that was named, as `NAME` or as `cascade/NAME`.
+pub async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
+    let name = cascade_name(typed).unwrap_or(typed);
+    match find(link, name).await? {
+        Some(cascade) => Ok(cascade),
+        None if is_served(&api(link)).await.unwrap_or(true) => anyhow::bail!(
+            "there is no Cascade `{name}` on {}\n`{}` lists those that there are",
+            link.place(),
+            link.typed.kubectl("get cascades")
+        ),
+        None => Err(not_installed(link)),
+    }
+}
+
+/// The Cascade of this name, if there is one.
+pub async fn find(link: &Link, name: &str) -> anyhow::Result<Option<Cascade>> {
+    // A 404 without a reason is no word of the server on this Cascade: it fails.
+    let found = in_time(api(link).get_opt(name)).await;
+    found.map_err(|error| link.explain_call(&format!("read the Cascade {name}"), error))
+}
+
+/// All Cascades, by their names.
+pub async fn all(link: &Link) -> anyhow::Result<Vec<Cascade>> {
+    match in_time(api(link).list(&ListParams::default())).await {
+        Ok(list) => Ok(list.items),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(not_installed(link)),
+        Err(error) => Err(link.explain_call("list Cascades", error)),
+    }
+}
+
+fn not_installed(link: &Link) -> anyhow::Error {
+    anyhow::anyhow!("{} does not serve Cascade\n{WAY_OUT}", link.place())
+}
+
+/// The Cascades in a file of YAML or JSON, of which other objects are passed over; `-` is stdin.
+pub fn read(file: &Path) -> anyhow::Result<Vec<Cascade>> {
+    let place = || format!("cannot read {}", file.display());
+    let text = match file.to_str() {
+        Some("-") => {
+            let mut text = String::new();
+            io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        _ => std::fs::read_to_string(file),
+    };
+    let cascades = parse(&text.with_context(place)?).with_context(place)?;
+    match cascades.is_empty() {
+        true => Err(wrong_use(format!("there is no Cascade in {}", file.display()))),
+        false => Ok(cascades),
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<Cascade>> {
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)?;
+    let objects = documents.into_iter().flat_map(|mut document| match document["kind"].as_str() {
+        Some("List" | "CascadeList") => match document["items"].take() {
+            serde_json::Value::Array(items) => items,
+            _ => Vec::new(),
+        },
+        _ => vec![document],
+    });
+    let is_cascade = |object: &serde_json::Value| {
+        let version = object["apiVersion"].as_str().unwrap_or_default();
+        object["kind"] == "Cascade" && version.starts_with("rewitness.dev/")
+    };
+    let cascades = objects.filter(is_cascade).map(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or("without a name").to_owned();
+        serde_json::from_value(object).with_context(|| format!("the Cascade {name} is not valid"))
+    });
+    cascades.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASCADE: &str = "\
+apiVersion: rewitness.dev/v1alpha1
+kind: Cascade
+metadata: { name: project }
+spec:
+  parent: { apiVersion: example.com/v1, kind: Project }
+  stages:
+  - name: all
+    dependents:
+    - { apiVersion: v1, kind: ConfigMap, by: { label: project }, holds: Name }
+";
+
+    #[test]
+    fn cascades_are_found_among_other_objects() {
+        let text = format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{ name: x }}\n---\n{CASCADE}");
+        let json = serde_json::to_string(&parse(CASCADE).unwrap()[0]).unwrap();
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{json},{json}]}}"#);
+        for (text, count) in [(CASCADE, 1), (&*text, 1), (&*json, 1), (&*list, 2), ("kind: Cascade", 0)] {
+            let found = parse(text).unwrap();
+            assert_eq!(found.len(), count, "{text}");
+            assert!(found.iter().all(|one| one.metadata.name.as_deref() == Some("project")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cascade_is_said_with_its_name() {
+        let error = parse(&CASCADE.replace("label: project", "label: \"\"")).unwrap_err();
+        assert_eq!(error.to_string(), "the Cascade project is not valid");
+        assert!(parse("a: [").is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! What each finalizer of the subject means.
+
+use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
+use rewitness_crds::{HOLD_PREFIX as PREFIX, Reason};
+
+use super::Judge;
+use crate::why::facts::Subject;
+use crate::why::known;
+use crate::why::verdict::{Finding, Step, Weight};
+
+const UNKNOWN_OWNER: &str =
+    "what its owner was to clean up stays; find the owner first, and let it finish if it still runs";
+
+impl Judge<'_> {
+    /// What keeps an object that is being deleted.
+    pub(super) fn kept_by(&self, subject: &Subject) -> Vec<Finding> {
+        let found: Vec<Finding> =
+            subject.finalizers.iter().map(|finalizer| self.finalizer(subject, finalizer)).collect();
+        if found.is_empty() { self.kept_by_nothing(subject).into_iter().collect() } else { found }
+    }
+
+    /// What would keep an object that is not being deleted; what Cascades would do is told apart.
+    pub(super) fn would_be_kept(&self, subject: &Subject) -> Vec<Finding> {
+        let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
+        let told = others.map(|finalizer| {
+            let whose = match (finalizer.strip_prefix(PREFIX), known::find(finalizer)) {
+                (Some(name), _) => format!("`{} tail --hold {name}`", self.typist.typed.program),
+                (None, Some(known)) => known.owner.to_owned(),
+                (None, None) => self.writer(subject, finalizer),
+            };
+            let message = format!("a deletion would wait for {finalizer}: {whose}");
+            Finding::new(Weight::Note, Reason::WouldWait, message).by_finalizer(finalizer)
+        });
+        told.collect()
+    }
+
+    fn finalizer(&self, subject: &Subject, finalizer: &str) -> Finding {
+        if let Some(name) = cascade::of_finalizer(finalizer) {
+            return self.held_by_cascade(subject, name);
+        }
+        match finalizer.strip_prefix(PREFIX) {
+            Some(name) => self.held_by_hand(subject, finalizer, name),
+            None if finalizer == "foregroundDeletion" => self.foreground(subject),
+            None if finalizer == "customresourcecleanup.apiextensions.k8s.io" => self.definition(subject),
+            None if finalizer == CASCADE_FINALIZER => self.leaving(subject),
+            None => self.kept_by_others(subject, finalizer),
+        }
+    }
+
+    fn held_by_hand(&self, subject: &Subject, finalizer: &str, name: &str) -> Finding {
+        let message = format!(
+            "kept by {finalizer}: `{} tail --hold {name}` lets it go once its command has succeeded",
+            self.typist.typed.program
+        );
+        let step = Step::last_resort(
+            self.typist.unhold(name, &subject.id),
+            "takes that hold off this one",
+            "what its command was to clean up stays; see first whether it still runs, and what it says",
+        );
+        Finding::new(Weight::Blocks, Reason::Hold, message)
+            .by_finalizer(finalizer)
+            .since(subject.deleting)
+            .step([step])
+    }
+
+    fn kept_by_others(&self, subject: &Subject, finalizer: &str) -> Finding {
+        let (message, caution) = match known::find(finalizer) {
+            Some(known) => {
+                let caution =
+                    format!("{}; do it only if {} is gone for good", known.left_behind, known.owner);
+                (format!("kept by {finalizer} of {}: {}", known.owner, known.goes), caution)
+            }
+            None => {
+                let writer = self.writer(subject, finalizer);
+                (format!("kept by {finalizer}: {writer}"), UNKNOWN_OWNER.to_owned())
+            }
+        };
+        let look = Step::look(
+            self.typist.describe(&subject.id),
+            "shows what the finalizer's owner says in status and Events",
+        );
+        let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
+        Finding::new(weight, Reason::Finalizer, message)
+            .by_finalizer(finalizer)
+            .since(subject.deleting)
+            .step([look, self.take_off(&subject.id, &subject.finalizers, finalizer, &caution)])
+    }
+
+    /// Who put a finalizer there.
+    fn writer(&self, subject: &Subject, finalizer: &str) -> String {
+        match subject.writers.get(finalizer) {
+            None => "whose it is, is not recorded".to_owned(),
+            Some(writer) => {
+                let when = writer.at.map(|at| format!(", {} ago", self.age(Some(at))));
+                format!("put there by `{}`{}", writer.manager, when.unwrap_or_default())
+            }
+        }
+    }
+
+    /// A Cascade that is being deleted itself.
+    fn leaving(&self, subject: &Subject) -> Finding {
+        let finalizer = CASCADE_FINALIZER;
+        let message = format!(
+            "kept by {finalizer} until its parents are held no more: the operator takes its finalizer off all of \
+             them first"
+        );
+        let run = Step::choice(self.typist.run_once(), "does it from here, with your rights, and ends")
+            .caution("only if no operator runs; it follows the other Cascades too");
+        Finding::new(Weight::Waits, Reason::CascadeLeaving, message)
+            .by_finalizer(finalizer)
+            .since(subject.deleting)
+            .step([Step::look(self.typist.describe(&subject.id), "shows what the operator says of it"), run])
+    }
+
+    fn kept_by_nothing(&self, subject: &Subject) -> Option<Finding> {
+        let is_namespace = subject.id.kind.group.is_empty() && &*subject.id.kind.kind == "Namespace";
+        if is_namespace {
+            return None;
+        }
+        if subject.grace_seconds > 0 {
+            let message = format!(
+                "no finalizer keeps it; it has {} s from its deletion to end by itself",
+                subject.grace_seconds
+            );
+            let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
+            let gone = Step::look(
+                self.typist.describe(&subject.id),
+                "shows the node that has to end it, and what that says",
+            );
+            return Some(Finding::new(weight, Reason::Grace, message).step([gone]));
+        }
+        Some(Finding::new(Weight::Waits, Reason::Going, "nothing keeps it: it goes at any moment"))
+    }
+}

@@ -1,0 +1,185 @@
+//! The verdict as a tree: with lines and colours on a terminal, in plain lines elsewhere.
+
+use super::verdict::{Finding, State, Step, Verdict, Weight};
+
+/// Narrower than this nothing can be read; then lines are left to the terminal to break.
+const NARROWEST: usize = 30;
+
+/// Wider than this nobody reads.
+const WIDEST: usize = 120;
+
+/// What is drawn on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Canvas {
+    /// The terminal's columns; `None` where there is none.
+    pub columns: Option<usize>,
+    /// Whether there may be colours.
+    pub color: bool,
+}
+
+/// The verdict as text, with the end of its last line.
+pub fn draw(verdict: &Verdict, canvas: Canvas) -> String {
+    let mut picture = Picture { canvas, text: String::new() };
+    let style = match verdict.state {
+        State::Terminating => Style::Bold,
+        State::Live | State::NotFound => Style::Plain,
+        State::Unknown => Style::Yellow,
+    };
+    picture.line("", "", &verdict.summary, style);
+    picture.findings(&verdict.findings, "");
+    if !verdict.next.is_empty() {
+        picture.text.push('\n');
+        picture.line("", "", "Next:", Style::Bold);
+        for step in &verdict.next {
+            picture.text.push('\n');
+            picture.step(step, "  ");
+        }
+    }
+    picture.text
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Style {
+    Plain,
+    Bold,
+    Dim,
+    Red,
+    Yellow,
+    Green,
+    Cyan,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Bold => "\x1b[1m",
+            Self::Dim => "\x1b[2m",
+            Self::Red => "\x1b[31m",
+            Self::Yellow => "\x1b[33m",
+            Self::Green => "\x1b[32m",
+            Self::Cyan => "\x1b[36m",
+        }
+    }
+}
+
+/// Text that is being drawn.
+pub(crate) struct Picture {
+    pub(crate) canvas: Canvas,
+    pub(crate) text: String,
+}
+
+impl Picture {
+    fn findings(&mut self, findings: &[Finding], stem: &str) {
+        for (index, finding) in findings.iter().enumerate() {
+            self.finding(finding, stem, index + 1 == findings.len());
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding, stem: &str, is_last: bool) {
+        let (mark, style) = match finding.weight {
+            Weight::Blocks => ("✗", Style::Red),
+            Weight::Waits => ("…", Style::Yellow),
+            Weight::Unknown => ("?", Style::Yellow),
+            Weight::Note => ("·", Style::Plain),
+        };
+        let (branch, below, mark) = match (self.canvas.columns, is_last) {
+            (None, _) => ("- ", "  ", word(finding.weight).to_owned()),
+            (Some(_), true) => ("└─ ", "   ", format!("{mark} ")),
+            (Some(_), false) => ("├─ ", "│  ", format!("{mark} ")),
+        };
+        let inner = format!("{stem}{below}");
+        let hang = if finding.findings.is_empty() || self.canvas.columns.is_none() { "  " } else { "│ " };
+        let text = format!("{mark}{}", finding.message);
+        self.line(&format!("{stem}{branch}"), &format!("{inner}{hang}"), &text, style);
+        if !finding.examples.is_empty() {
+            let of = finding.count.unwrap_or_default();
+            let more = if of > finding.examples.len() as u64 { ", …" } else { "" };
+            let examples = format!("{}{more}", finding.examples.join(", "));
+            let under = format!("{inner}{hang}");
+            self.line(&under, &under, &examples, Style::Dim);
+        }
+        self.findings(&finding.findings, &inner);
+    }
+
+    /// The command is on a line of its own, unbroken, to be copied.
+    pub(crate) fn step(&mut self, step: &Step, indent: &str) {
+        let command = self.styled(&step.command, Style::Cyan);
+        self.text += &format!("{indent}{command}\n");
+        let under = format!("{indent}    ");
+        self.line(&under, &under, &step.said(), Style::Dim);
+    }
+
+    /// Some text, broken where the terminal ends: the first line after `first`, the others after
+    /// `then`.
+    pub(crate) fn line(&mut self, first: &str, then: &str, text: &str, style: Style) {
+        self.stemmed((first, Style::Dim), then, text, style);
+    }
+
+    /// The same, where what the first line begins with has a style of its own.
+    pub(crate) fn stemmed(&mut self, (first, mark): (&str, Style), then: &str, text: &str, style: Style) {
+        let columns = self.canvas.columns.map_or(usize::MAX, |columns| columns.min(WIDEST));
+        let stem = then.chars().count().max(first.chars().count());
+        let width = columns.saturating_sub(stem);
+        let width = if width < NARROWEST { usize::MAX } else { width };
+        for (index, part) in wrapped(text, width).iter().enumerate() {
+            let (stem, its) = if index == 0 { (first, mark) } else { (then, Style::Dim) };
+            let (stem, part) = (self.styled(stem, its), self.styled(part, style));
+            self.text += &format!("{stem}{part}\n");
+        }
+    }
+
+    pub(crate) fn styled(&self, text: &str, style: Style) -> String {
+        match (self.canvas.color, style.code()) {
+            (false, _) | (true, "") => text.to_owned(),
+            _ if text.trim().is_empty() => text.to_owned(),
+            (true, code) => format!("{code}{text}\x1b[0m"),
+        }
+    }
+}
+
+/// What a mark means, where there are no marks; a note is only that.
+fn word(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Blocks => "BLOCKS: ",
+        Weight::Waits => "waits: ",
+        Weight::Unknown => "UNKNOWN: ",
+        Weight::Note => "",
+    }
+}
+
+/// Broken at spaces. A word longer than a line stays whole: it is a name, to be copied. Line ends of
+/// what others said become spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            // What others wrote must not move the cursor, or ring the bell.
+            line.extend(word.chars().filter(|char| !char.is_control()));
+            used += length;
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_words_and_names_stay_whole() {
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("a-name-longer-than-that x", 4), ["a-name-longer-than-that", "x"]);
+        assert_eq!(wrapped("two\nlines\x1b[2J", 80), ["two lines[2J"]);
+    }
+}
