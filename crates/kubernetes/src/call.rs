@@ -37,6 +37,6 @@ mod endpoint;
 mod error;
 mod server;
 
-pub use endpoint::{Endpoint, get, get_document, post_document, root};
+pub use endpoint::{Endpoint, get, get_document, only, post_document, root};
 pub use error::ApiError;
 pub use server::Server;
