@@ -81,10 +81,11 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     };
     let (mark, marked) = watch::channel(mark);
     let (events, writer) = events::events(link.client.clone());
-    let (counts, watches, shrinks) = counts::counts(link.client.clone(), counts::Config::default());
+    let queue = KubernetesQueue::new(link.client.clone(), Config { grace: GRACE, ..Config::default() });
+    let (counts, watches, shrinks) = counts::counts(queue.clone());
     let counts = args.namespace_scope.is_empty().then_some(counts);
     let operator = Operator {
-        rules: Arc::new(rules(&link, args, cascades, marked, (events, counts))),
+        rules: Arc::new(rules(&link, args, cascades, marked, queue, (events, counts))),
         selector: args.selector.as_ref().map(ToString::to_string).unwrap_or_default(),
         once: args.once.then(|| args.timeout.unwrap_or(Duration::MAX)),
     };
@@ -105,13 +106,13 @@ fn rules(
     args: &RunArgs,
     api: Api<rewitness_crds::Cascade>,
     uninstall: watch::Receiver<Option<String>>,
+    queue: KubernetesQueue,
     (events, counts): (EventSink, Option<Counts>),
 ) -> Rules {
-    let config = Config { grace: GRACE, ..Config::default() };
     Rules {
         client: link.client.clone(),
         api,
-        queue: KubernetesQueue::new(link.client.clone(), config),
+        queue,
         cascades: Cascades::new(link.client.clone(), following(link, args)),
         holds: Holds::new(link.client.clone()),
         within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
