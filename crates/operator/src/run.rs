@@ -1,7 +1,7 @@
 //! `rewitness run`: the operator, which follows the cluster's Cascades.
 //!
 //! In reading order: [`definition`] is Cascade's own definition and the uninstall mark on it;
-//! [`controller`] watches the Cascades and takes each in; [`course`] decides what is to be done
+//! [`controller`] follows the Cascades and takes each in; [`course`] decides what is to be done
 //! about one; [`rules`] does it, with [`release`] for what is let go; [`followed`] is one of
 //! them and [`known`] what is known of it, [`records`] what its deletions are counted by,
 //! [`status_writer`] the one writer of its status; [`events`] tells of its deletions, [`counts`] is how
@@ -31,12 +31,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use kube::Api;
 use rewitness_cascade::{self as cascade, Cascades, Protection};
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{Config, KubernetesQueue};
-use rewitness_messaging::Queue;
+use rewitness_messaging::{Queue, Selector};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -46,8 +45,8 @@ use crate::connect::{self, Link};
 use crate::exit::Status;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use counts::{CountWatches, Counts, Shrinks};
-use events::{EventSink, EventWriter};
+use counts::{CountWatches, Shrinks};
+use events::EventWriter;
 use rules::Rules;
 
 pub(crate) use definition::{WAY_OUT, is_served};
@@ -65,18 +64,19 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     let mut signals = Signals::catch()?;
     let link = connect::connect(global).await?;
     let cascades = Api::all(link.client.clone());
-    if args.once {
-        let is_served = definition::is_served(&cascades).await;
-        let is_served = is_served.with_context(|| format!("cannot list Cascades of {}", link.place()))?;
-        anyhow::ensure!(is_served, "the server does not serve Cascade\n{}", definition::WAY_OUT);
-    }
     tracing::info!(server = link.server, "started");
-    tokio::select! {
-        () = definition::served(&cascades) => {}
-        () = signals.next() => return Ok(Status::Done),
-    }
+    let start = async {
+        let obstacle = definition::obstacle(&cascades).await;
+        match obstacle {
+            Some(obstacle) if args.once => anyhow::bail!("{}: {obstacle}", link.place()),
+            Some(obstacle) => tracing::warn!("{obstacle}"),
+            None => {}
+        }
+        let unread = |_| tracing::warn!("uninstalling will not be noticed: the definition may not be read");
+        Ok(definition::mark(&link.client).await.map_err(unread).unwrap_or_default())
+    };
     let mark = tokio::select! {
-        mark = definition::mark(&link.client) => mark,
+        mark = start => mark?,
         () = signals.next() => return Ok(Status::Done),
     };
     let (mark, marked) = watch::channel(mark);
@@ -84,9 +84,23 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     let queue = KubernetesQueue::new(link.client.clone(), Config { grace: GRACE, ..Config::default() });
     let (counts, watches, shrinks) = counts::counts(queue.clone());
     let counts = args.namespace_scope.is_empty().then_some(counts);
+    let rules = Rules {
+        client: link.client.clone(),
+        api: cascades,
+        queue,
+        cascades: Cascades::new(link.client.clone(), following(&link, args)),
+        holds: Holds::new(link.client.clone()),
+        within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
+        events,
+        counts,
+        uninstall: marked,
+        taking_in: AtomicUsize::new(0),
+        followed: Mutex::new(BTreeMap::new()),
+        status_writers: Mutex::new(JoinSet::new()),
+    };
     let operator = Operator {
-        rules: Arc::new(rules(&link, args, cascades, marked, queue, (events, counts))),
-        selector: args.selector.as_ref().map(ToString::to_string).unwrap_or_default(),
+        rules: Arc::new(rules),
+        selector: args.selector.clone().unwrap_or_default(),
         once: args.once.then(|| args.timeout.unwrap_or(Duration::MAX)),
     };
     operator.run(Aides { mark, writer, watches, shrinks }, &mut signals, screen).await
@@ -99,31 +113,6 @@ struct Aides {
     writer: EventWriter,
     watches: CountWatches,
     shrinks: Shrinks,
-}
-
-fn rules(
-    link: &Link,
-    args: &RunArgs,
-    api: Api<rewitness_crds::Cascade>,
-    uninstall: watch::Receiver<Option<String>>,
-    queue: KubernetesQueue,
-    (events, counts): (EventSink, Option<Counts>),
-) -> Rules {
-    Rules {
-        client: link.client.clone(),
-        api,
-        queue,
-        cascades: Cascades::new(link.client.clone(), following(link, args)),
-        holds: Holds::new(link.client.clone()),
-        within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
-        events,
-        counts,
-        uninstall,
-        recheck: Arc::new(Notify::new()),
-        taking_in: AtomicUsize::new(0),
-        followed: Mutex::new(BTreeMap::new()),
-        status_writers: Mutex::new(JoinSet::new()),
-    }
 }
 
 fn following(link: &Link, args: &RunArgs) -> cascade::Config {
@@ -140,7 +129,7 @@ fn following(link: &Link, args: &RunArgs) -> cascade::Config {
 
 struct Operator {
     rules: Arc<Rules>,
-    selector: String,
+    selector: Selector,
     /// Whether to end once what is there is worked off, and after how long at the latest.
     once: Option<Duration>,
 }
@@ -154,10 +143,10 @@ impl Operator {
             async move { drop(stopping.wait_for(|stopping| *stopping).await) }
         };
         let Aides { mark, writer, watches, shrinks } = aides;
+        let _followed = controller::follow(rules, &self.selector)?;
         let mut queue = std::pin::pin!(rules.queue.run(stopped()));
-        let mut controller = std::pin::pin!(controller::run(rules.clone(), &self.selector, stopped()));
         let mut departure = std::pin::pin!(async {
-            tokio::join!(definition::follow_mark(rules.client.clone(), mark), definition::acknowledge(rules))
+            tokio::join!(definition::follow_mark(rules, mark), definition::acknowledge(rules))
         });
         let all_told = Notify::new();
         let mut events = std::pin::pin!(writer.run(all_told.notified()));
@@ -171,7 +160,6 @@ impl Operator {
             () = &mut events => anyhow::bail!("the writer of Events ended by itself"),
             () = &mut counting => anyhow::bail!("the counting ended by itself"),
             ended = &mut queue => anyhow::bail!("the queue ended by itself: {:?}", ended?),
-            () = &mut controller => anyhow::bail!("the watch of Cascades ended by itself"),
             _ = &mut departure => anyhow::bail!("the watch of the definition ended by itself"),
             () = signals.next() => if self.once.is_some() { Status::Failed } else { Status::Done },
             verdict = self.once() => verdict?,
@@ -179,7 +167,7 @@ impl Operator {
         tracing::info!("stopping");
         stop.send_replace(true);
         let drained = async {
-            let (stopped, _) = tokio::join!(&mut queue, timeout(GRACE, &mut controller));
+            let stopped = (&mut queue).await;
             all_told.notify_one();
             stopped
         };

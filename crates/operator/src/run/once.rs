@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::api::ListParams;
 use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::condition;
-use rewitness_messaging::Timestamp;
+use rewitness_messaging::{Selector, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use super::course::is_ours;
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Waits until every Cascade was taken in and replayed, and every deletion is finished or waits for
 /// something that does not go by itself.
-pub(crate) async fn worked_off(rules: &Rules, selector: &str) -> anyhow::Result<()> {
+pub(crate) async fn worked_off(rules: &Rules, selector: &Selector) -> anyhow::Result<()> {
     let (mut names, mut listed) = (list(rules, selector).await?, Instant::now());
     let mut quiet_since = None;
     loop {
@@ -46,8 +46,8 @@ pub(crate) async fn worked_off(rules: &Rules, selector: &str) -> anyhow::Result<
 }
 
 /// The Cascades that are to be taken in.
-async fn list(rules: &Rules, selector: &str) -> kube::Result<Vec<String>> {
-    let cascades = in_time(rules.api.list(&ListParams::default().labels(selector))).await?;
+async fn list(rules: &Rules, selector: &Selector) -> kube::Result<Vec<String>> {
+    let cascades = in_time(rules.api.list(&ListParams::default().labels(&selector.to_string()))).await?;
     Ok(cascades.items.into_iter().filter(is_ours).filter_map(|cascade| cascade.metadata.name).collect())
 }
 
