@@ -27,17 +27,18 @@ mod status_writer;
 mod warning;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::Api;
 use rewitness_cascade::{self as cascade, Cascades, Protection};
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Queue, Selector};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::args::{GlobalArgs, RunArgs};
@@ -48,6 +49,7 @@ use crate::signals::Signals;
 use counts::{CountWatches, Shrinks};
 use events::EventWriter;
 use rules::Rules;
+use status_writer::StatusWriters;
 
 pub(crate) use definition::{WAY_OUT, is_served};
 pub(crate) use own_rights::own_rights;
@@ -81,6 +83,7 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     };
     let (mark, marked) = watch::channel(mark);
     let (events, writer) = events::events(link.client.clone());
+    let (hand_in, status_writers) = status_writer::status_writers();
     let queue = KubernetesQueue::new(link.client.clone(), Config { grace: GRACE, ..Config::default() });
     let (counts, watches, shrinks) = counts::counts(queue.clone());
     let counts = args.namespace_scope.is_empty().then_some(counts);
@@ -96,14 +99,14 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
         uninstall: marked,
         taking_in: AtomicUsize::new(0),
         followed: Mutex::new(BTreeMap::new()),
-        status_writers: Mutex::new(JoinSet::new()),
+        status_writers: hand_in,
     };
     let operator = Operator {
         rules: Arc::new(rules),
         selector: args.selector.clone().unwrap_or_default(),
         once: args.once.then(|| args.timeout.unwrap_or(Duration::MAX)),
     };
-    operator.run(Aides { mark, writer, watches, shrinks }, &mut signals, screen).await
+    operator.run(Aides { mark, writer, status_writers, watches, shrinks }, &mut signals, screen).await
 }
 
 /// What works beside the queue.
@@ -111,6 +114,7 @@ struct Aides {
     /// Who is told when Rewitness is to be uninstalled.
     mark: watch::Sender<Option<String>>,
     writer: EventWriter,
+    status_writers: StatusWriters,
     watches: CountWatches,
     shrinks: Shrinks,
 }
@@ -136,13 +140,19 @@ struct Operator {
 
 impl Operator {
     async fn run(&self, aides: Aides, signals: &mut Signals, screen: &Screen) -> anyhow::Result<Status> {
+        // Whoever owns a task passes its panic on.
+        let worked = AssertUnwindSafe(self.work(aides, signals, screen)).catch_unwind().await;
+        worked.unwrap_or_else(|_| anyhow::bail!("a task ended by a bug in Rewitness"))
+    }
+
+    async fn work(&self, aides: Aides, signals: &mut Signals, screen: &Screen) -> anyhow::Result<Status> {
         let rules = &self.rules;
         let (stop, stopping) = watch::channel(false);
         let stopped = || {
             let mut stopping = stopping.clone();
             async move { drop(stopping.wait_for(|stopping| *stopping).await) }
         };
-        let Aides { mark, writer, watches, shrinks } = aides;
+        let Aides { mark, writer, mut status_writers, watches, shrinks } = aides;
         let _followed = controller::follow(rules, &self.selector)?;
         let mut queue = std::pin::pin!(rules.queue.run(stopped()));
         let mut departure = std::pin::pin!(async {
@@ -159,6 +169,7 @@ impl Operator {
         let verdict = tokio::select! {
             () = &mut events => anyhow::bail!("the writer of Events ended by itself"),
             () = &mut counting => anyhow::bail!("the counting ended by itself"),
+            () = status_writers.run() => anyhow::bail!("the writers of statuses ended by themselves"),
             ended = &mut queue => anyhow::bail!("the queue ended by itself: {:?}", ended?),
             _ = &mut departure => anyhow::bail!("the watch of the definition ended by itself"),
             () = signals.next() => if self.once.is_some() { Status::Failed } else { Status::Done },
@@ -173,6 +184,7 @@ impl Operator {
         };
         let drained = async { tokio::join!(drained, &mut events, &mut counting).0 };
         tokio::select! {
+            () = status_writers.run() => {}
             stopped = drained => {
                 let cut_off = stopped?.cut_off;
                 if cut_off > 0 {
@@ -184,7 +196,7 @@ impl Operator {
                 return Ok(Status::Failed);
             }
         }
-        self.last_words().await;
+        self.last_words(status_writers).await;
         Ok(verdict)
     }
 
@@ -202,12 +214,13 @@ impl Operator {
     }
 
     /// Writes what is still to be written.
-    async fn last_words(&self) {
+    async fn last_words(&self, status_writers: StatusWriters) {
         self.rules.all().iter().for_each(|followed| followed.end());
-        let status_writers =
-            std::mem::take(&mut *self.rules.status_writers.lock().unwrap_or_else(PoisonError::into_inner));
-        if timeout(LAST_WORDS, status_writers.join_all()).await.is_err() {
+        if timeout(LAST_WORDS, status_writers.finish()).await.is_err() {
             tracing::warn!("not every status could be written");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Outcome, Err
 async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     // Before the mark is read: who sees none is waited for when there is one.
     let _taking_in = rules.begin_taking_in();
-    let Some(followed) = rules.load(seen)? else { return Ok(Outcome::Done) };
+    let Some(followed) = rules.load(seen).await? else { return Ok(Outcome::Done) };
     let made = followed.rule_of(seen);
     if let Ok(rule) = &made {
         let held_back = rules.hold_back(&followed, rule).await;

@@ -12,8 +12,7 @@ use rewitness_crds::cascade::{Mode, finalizer};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp, Uid};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::counts::{Counts, Shrinks};
@@ -51,7 +50,8 @@ pub(crate) struct Rules {
     /// How many Cascades are being taken in.
     pub(crate) taking_in: AtomicUsize,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
-    pub(crate) status_writers: Mutex<JoinSet<()>>,
+    /// Who owns the tasks that write statuses.
+    pub(crate) status_writers: mpsc::Sender<StatusWriter>,
 }
 
 /// A Cascade that is being taken in, until this is dropped.
@@ -97,7 +97,7 @@ impl Rules {
     }
 
     /// What is known of a Cascade that was just read; `None` if it is none of our business.
-    pub(super) fn load(&self, live: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
+    pub(super) async fn load(&self, live: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
         let name = live.metadata.name.clone().unwrap_or_default();
         let known = self.followed().get(&name).cloned();
         match known {
@@ -112,7 +112,8 @@ impl Rules {
         let followed = Arc::new(Followed::new(live, within, events, counts, self.queue.clone()));
         self.followed().insert(name, followed.clone());
         let writer = StatusWriter::new(followed.clone(), self.api.clone(), live.status.clone());
-        self.status_writers.lock().unwrap_or_else(PoisonError::into_inner).spawn(writer.run());
+        // Without an owner of writers the process is ending.
+        let _ = self.status_writers.send(writer).await;
         Ok(Some(followed))
     }
 
@@ -376,4 +377,4 @@ async fn nothing(_: Delivery) -> Result<Outcome, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,7 @@ use super::super::events;
 use super::super::parents::InFlight;
 use super::*;
 
-fn cascade() -> Cascade {
+pub(in crate::run) fn cascade() -> Cascade {
     let cascade = json!({
         "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade",
         "metadata": { "name": "project", "uid": "u1" },
@@ -21,7 +21,7 @@ fn nowhere() -> kube::Client {
     kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap()
 }
 
-fn rules(client: kube::Client) -> Rules {
+pub(in crate::run) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWriter>) -> Rules {
     Rules {
         api: Api::all(client.clone()),
         queue: KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default()),
@@ -33,14 +33,14 @@ fn rules(client: kube::Client) -> Rules {
         uninstall: watch::channel(None).1,
         taking_in: AtomicUsize::default(),
         followed: Mutex::default(),
-        status_writers: Mutex::default(),
+        status_writers,
         client,
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
-    let (rules, cascade) = (rules(nowhere()), cascade());
+    let (rules, cascade) = (rules(nowhere(), mpsc::channel(1).0), cascade());
     let rule = Arc::new(Rule::new(&cascade).unwrap());
     let mut paused = cascade.clone();
     paused.spec.paused = true;
