@@ -103,6 +103,13 @@ impl Office {
         Ok(())
     }
 
+    /// Gives a Cascade to the operator of another office.
+    pub async fn relabel(&self, name: &str, office: &str) -> Result<()> {
+        let patch = Patch::Merge(json!({ "metadata": { "labels": { OFFICE: office } } }));
+        self.cascades.patch(name, &PatchParams::default(), &patch).await?;
+        Ok(())
+    }
+
     pub async fn delete(&self, name: &str) -> Result<()> {
         self.cascades.delete(name, &DeleteParams::default()).await?;
         Ok(())

@@ -38,7 +38,7 @@ mod error;
 mod in_time;
 mod server;
 
-pub use endpoint::{Endpoint, get, get_document, post_document, root};
+pub use endpoint::{Endpoint, get, get_document, only, post_document, root};
 pub use error::ApiError;
 pub use in_time::{chain, in_time};
 pub use server::Server;

@@ -12,6 +12,7 @@ mod status;
 mod uncertain;
 mod warning;
 mod warning_policy;
+mod watching;
 
 /// Long enough to see that something does not happen.
 const A_WHILE: std::time::Duration = std::time::Duration::from_millis(1500);

@@ -4,21 +4,18 @@ use std::mem::discriminant;
 use std::time::Duration;
 
 use rewitness_cascade::Warning;
-use rewitness_crds::FIELD_MANAGER;
+use rewitness_messaging::Backoff;
 use tokio::time::Instant;
 
-use super::super::controller::{CHECK, jittered};
+use super::super::controller::CHECK;
 use super::failure::Failure;
 use super::objects::MANAGED_BY;
 use super::wish::Wish;
 use super::{BINDINGS, POLICIES};
-use rewitness_crds::Reason;
+use rewitness_crds::{FIELD_MANAGER, Reason};
 
-/// The first pause after a failure; each later one is twice as long.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The pauses after failures.
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(60) };
 
 /// What is known of the warning.
 #[derive(Default)]
@@ -69,11 +66,9 @@ impl Record {
         self.may_be_there = is_warning || result.is_err();
         self.failures = if result.is_ok() { 0 } else { self.failures + 1 };
         self.due = match (&result, is_warning) {
-            (Ok(()), true) => Some(now + jittered(CHECK)),
+            (Ok(()), true) => Some(now + CHECK),
             (Ok(()), false) => None,
-            (Err(_), _) => {
-                Some(now + AGAIN.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(LONGEST))
-            }
+            (Err(_), _) => Some(now + BACKOFF.interval(self.failures)),
         };
         let found = result.map_err(|failure| match is_warning {
             true => (failure.reason(), format!("nobody is warned, and all else goes on: {failure}")),
@@ -173,7 +168,7 @@ mod tests {
         assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         record.end(Ok(()), "p", now);
         assert_eq!(record.said(), Some(Warning::Given));
-        assert!(record.due().is_some_and(|due| due > now + LONGEST && due < now + 2 * CHECK));
+        assert_eq!(record.due(), Some(now + CHECK));
     }
 
     #[test]
