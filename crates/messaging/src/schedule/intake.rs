@@ -65,8 +65,9 @@ impl Schedule {
         let change = match (origin, change) {
             (Origin::OwnWrite, Change::Version) => Change::None,
             // A kind without generations (a ConfigMap, say) tells a change of substance from a
-            // status write by nothing: every version may matter.
-            (_, Change::Version) if seen.generation == 0 => {
+            // status write by nothing: every version may matter. So does any after a roll-back, which
+            // takes generations back as well.
+            (_, Change::Version) if seen.generation == 0 || watched.accept_older => {
                 Change::Substance { labels_before: None, beyond_labels: true }
             }
             (_, change) => change,
