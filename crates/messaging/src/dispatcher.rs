@@ -49,15 +49,21 @@ struct Shared {
     state: Mutex<DispatcherState>,
     /// Notified when there may be something to admit, to adopt or to open.
     work: Event,
-    /// Notified when the progress of a subscription may have changed.
-    progress: Event,
 }
 
 struct DispatcherState {
     schedule: Schedule,
-    consumers: HashMap<SubscriberId, Arc<dyn DynConsumer>>,
+    recipients: HashMap<SubscriberId, Recipient>,
     changes: Vec<SourceChange>,
     running: bool,
+}
+
+/// One subscription, as far as the schedule knows nothing of it.
+struct Recipient {
+    consumer: Arc<dyn DynConsumer>,
+    /// Notified when the progress of this subscription may have changed. One for all would wake
+    /// every waiter at each delivery of anybody.
+    progress: Arc<Event>,
 }
 
 /// A run that is under way. It ends when this is dropped, so that one that is killed can be followed
@@ -70,8 +76,9 @@ impl Drop for Run {
         let mut state = self.0.state();
         state.schedule.stop();
         state.running = false;
+        let all = state.recipients.values().map(|recipient| recipient.progress.clone()).collect();
         drop(state);
-        self.0.notify();
+        self.0.notify(all);
     }
 }
 
@@ -130,12 +137,11 @@ impl Dispatcher {
         Self(Arc::new(Shared {
             state: Mutex::new(DispatcherState {
                 schedule: Schedule::new(config),
-                consumers: HashMap::new(),
+                recipients: HashMap::new(),
                 changes: Vec::new(),
                 running: false,
             }),
             work: Event::new(),
-            progress: Event::new(),
         }))
     }
 
@@ -145,16 +151,28 @@ impl Dispatcher {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn notify(&self) {
+    /// Tells the pump, and those who wait for these progresses.
+    fn notify(&self, progresses: Vec<Arc<Event>>) {
         self.0.work.notify(usize::MAX);
-        self.0.progress.notify(usize::MAX);
+        for progress in progresses {
+            progress.notify(usize::MAX);
+        }
     }
 
-    /// Does something to the schedule, and rings.
-    fn change<T>(&self, change: impl FnOnce(&mut Schedule) -> T) -> T {
-        let result = change(&mut self.state().schedule);
-        self.notify();
-        result
+    /// Does something to the schedule that changes no progress.
+    fn change(&self, change: impl FnOnce(&mut Schedule)) {
+        change(&mut self.state().schedule);
+        self.notify(Vec::new());
+    }
+
+    /// Does something that concerns every subscription that is attached to a source.
+    fn change_source(&self, id: SourceId, change: impl FnOnce(&mut Schedule)) {
+        let mut state = self.state();
+        change(&mut state.schedule);
+        let attached = state.schedule.attached(id).filter_map(|one| state.recipients.get(&one));
+        let progresses = attached.map(|recipient| recipient.progress.clone()).collect();
+        drop(state);
+        self.notify(progresses);
     }
 
     /// Adds a subscription.
@@ -166,10 +184,12 @@ impl Dispatcher {
         let mut state = self.state();
         let (id, changes) = state.schedule.subscribe(subscription)?;
         state.changes.extend(changes);
-        state.consumers.insert(id, Arc::new(consumer));
+        let progress = Arc::new(Event::new());
+        let recipient = Recipient { consumer: Arc::new(consumer), progress: progress.clone() };
+        state.recipients.insert(id, recipient);
         drop(state);
-        self.notify();
-        Ok(Handle::new(Arc::new(Subscribed { dispatcher: self.clone(), id })))
+        self.notify(Vec::new());
+        Ok(Handle::new(Arc::new(Subscribed { dispatcher: self.clone(), id, progress })))
     }
 
     /// A run begins (Q1), and goes on until what is returned is dropped. The next
@@ -184,8 +204,9 @@ impl Dispatcher {
             return Err(Error::Running);
         }
         state.changes = state.schedule.start();
+        let all = state.recipients.values().map(|recipient| recipient.progress.clone()).collect();
         drop(state);
-        self.notify();
+        self.notify(all);
         Ok(Run(self.clone()))
     }
 
@@ -196,47 +217,47 @@ impl Dispatcher {
 
     /// [`Schedule::list_started`].
     pub fn list_started(&self, id: SourceId) {
-        self.change(|schedule| schedule.list_started(id));
+        self.change_source(id, |schedule| schedule.list_started(id));
     }
 
-    /// [`Schedule::observe`], a page at a time: one lock, one ring.
+    /// [`Schedule::observe`], a page at a time: one lock, one notification.
     pub fn observe<'a>(&self, id: SourceId, via: Via, page: impl IntoIterator<Item = Observation<'a>>) {
-        self.change(|schedule| page.into_iter().for_each(|seen| schedule.observe(id, via, &seen)));
+        self.change_source(id, |schedule| page.into_iter().for_each(|seen| schedule.observe(id, via, &seen)));
     }
 
     /// [`Schedule::unreadable`].
     pub fn unreadable(&self, id: SourceId, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) {
-        self.change(|schedule| schedule.unreadable(id, namespace, name, uid));
+        self.change_source(id, |schedule| schedule.unreadable(id, namespace, name, uid));
     }
 
     /// [`Schedule::list_finished`].
     pub fn list_finished(&self, id: SourceId) {
-        self.change(|schedule| schedule.list_finished(id));
+        self.change_source(id, |schedule| schedule.list_finished(id));
     }
 
     /// [`Schedule::removed`].
     pub fn removed(&self, id: SourceId, uid: &str) {
-        self.change(|schedule| schedule.removed(id, uid));
+        self.change_source(id, |schedule| schedule.removed(id, uid));
     }
 
     /// [`Schedule::failing`].
     pub fn failing(&self, id: SourceId, reason: impl Into<Arc<str>>) {
-        self.change(|schedule| schedule.failing(id, reason.into()));
+        self.change_source(id, |schedule| schedule.failing(id, reason.into()));
     }
 
     /// [`Schedule::recovered`].
     pub fn recovered(&self, id: SourceId) {
-        self.change(|schedule| schedule.recovered(id));
+        self.change_source(id, |schedule| schedule.recovered(id));
     }
 
     /// [`Schedule::rolled_back`].
     pub fn rolled_back(&self, id: SourceId) {
-        self.change(|schedule| schedule.rolled_back(id));
+        self.change_source(id, |schedule| schedule.rolled_back(id));
     }
 
     /// [`Schedule::poisoned`].
     pub fn poisoned(&self, id: SourceId, count: u64) {
-        self.change(|schedule| schedule.poisoned(id, count));
+        self.change_source(id, |schedule| schedule.poisoned(id, count));
     }
 
     /// [`Schedule::is_one_of_several`].
@@ -249,11 +270,11 @@ impl Dispatcher {
         let mut state = self.state();
         loop {
             let Admitted { ticket, subscriber, subscription, work } = state.schedule.admit(now)?;
-            match state.consumers.get(&subscriber) {
-                Some(consumer) => {
-                    let consumer = consumer.clone();
+            match state.recipients.get(&subscriber) {
+                Some(Recipient { consumer, progress }) => {
+                    let (consumer, progress) = (consumer.clone(), progress.clone());
                     drop(state);
-                    self.0.progress.notify(usize::MAX);
+                    progress.notify(usize::MAX);
                     return Some(Admission { ticket, work, consumer, subscription });
                 }
                 // Its handle was dropped between the two.
@@ -264,7 +285,11 @@ impl Dispatcher {
 
     /// [`Schedule::answer`].
     pub fn answer(&self, ticket: Ticket, answer: Answer, now: Instant) {
-        self.change(|schedule| schedule.answer(ticket, answer, now));
+        let mut state = self.state();
+        let progress = state.recipients.get(&ticket.subscriber()).map(|one| one.progress.clone());
+        state.schedule.answer(ticket, answer, now);
+        drop(state);
+        self.notify(progress.into_iter().collect());
     }
 
     /// [`Schedule::next_adoption`].
@@ -274,7 +299,7 @@ impl Dispatcher {
 
     /// [`Schedule::adopted`].
     pub fn adopted(&self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
-        self.change(|schedule| schedule.adopted(ticket, result, now));
+        self.change_source(ticket.source(), |schedule| schedule.adopted(ticket, result, now));
     }
 
     /// [`Schedule::next_timer`].
@@ -316,11 +341,11 @@ impl Dispatcher {
         let mut state = self.state();
         let changes = state.schedule.unsubscribe(id);
         state.changes.extend(changes);
-        let consumer = state.consumers.remove(&id);
+        let recipient = state.recipients.remove(&id);
         drop(state);
+        self.notify(recipient.iter().map(|recipient| recipient.progress.clone()).collect());
         // Outside of the lock: a consumer may own a handle of this very dispatcher.
-        drop(consumer);
-        self.notify();
+        drop(recipient);
     }
 }
 
@@ -328,6 +353,7 @@ impl Dispatcher {
 struct Subscribed {
     dispatcher: Dispatcher,
     id: SubscriberId,
+    progress: Arc<Event>,
 }
 
 impl Control for Subscribed {
@@ -336,11 +362,61 @@ impl Control for Subscribed {
     }
 
     fn changed(&self) -> BoxFuture<'static, ()> {
-        let listener = self.dispatcher.0.progress.listen();
-        listener.boxed()
+        self.progress.listen().boxed()
     }
 
     fn close(&self) {
         self.dispatcher.unsubscribe(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Version};
+
+    /// Which of the waits are over.
+    fn over<const N: usize>(waits: [BoxFuture<'_, ()>; N]) -> [bool; N] {
+        waits.map(|wait| wait.now_or_never().is_some())
+    }
+
+    #[test]
+    fn a_waiter_is_woken_for_its_own_subscription_and_nobody_elses() {
+        let (dispatcher, now) = (Dispatcher::new(ScheduleConfig::default()), Instant::now());
+        let subscribe = |name: &str, kind: &str| {
+            let wants = Subscription::new(name, [Kind::new("", kind)]);
+            dispatcher.subscribe(wants, async |_: Delivery| Ok::<_, Failure>(Outcome::Done)).unwrap()
+        };
+        let handles = [subscribe("one", "Node"), subscribe("two", "Node"), subscribe("elsewhere", "Pod")];
+        let waits = || [0, 1, 2].map(|at: usize| handles[at].changed().boxed());
+        let begun = waits();
+        let _run = dispatcher.start().unwrap();
+        assert_eq!(over(begun), [true; 3], "a start concerns all");
+        let nodes = dispatcher.source_changes().into_iter().find_map(|change| match change {
+            SourceChange::Open { id, source } => (&*source.kind.kind == "Node").then_some(id),
+            _ => None,
+        });
+        let nodes = nodes.unwrap();
+
+        let listed = waits();
+        dispatcher.list_started(nodes);
+        let seen = Observation { uid: "a".into(), version: Version(1), ..Observation::default() };
+        dispatcher.observe(nodes, Via::List, [seen]);
+        dispatcher.list_finished(nodes);
+        assert_eq!(over(listed), [true, true, false], "a list concerns those attached to its source");
+
+        for _ in 0..2 {
+            let admitted = waits();
+            let admission = dispatcher.admit(now).unwrap();
+            let whose = ["one", "two", "elsewhere"].map(|name| name == &*admission.subscription.name);
+            assert_eq!(over(admitted), whose);
+            let answered = waits();
+            dispatcher.answer(admission.ticket, Answer::Done { released: false }, now);
+            assert_eq!(over(answered), whose);
+        }
+        let left = waits();
+        dispatcher.wake(&WakeKey::from("key"));
+        dispatcher.pause(Pause::default());
+        assert_eq!(over(left), [false; 3], "neither changes any progress");
     }
 }

@@ -102,6 +102,38 @@ async fn only_what_is_selected_is_held() -> Result<()> {
     Ok(())
 }
 
+/// Labels decide what is held while it lives, and not what is delivered once it is being deleted.
+#[tokio::test]
+async fn a_deletion_that_left_the_selector_while_it_was_killed_runs_its_command() -> Result<()> {
+    let world = World::new().await?;
+    for name in ["before", "after"] {
+        world.create_with(name, json!({"labels": {"app": "web"}})).await?;
+    }
+    let clean = world.script("clean", "echo $REWITNESS_NAME $REWITNESS_STATE >> states")?;
+    let args = ["--hold", "demo", "-y", "-l", "app=web", "-o", "json", "--", &clean];
+    let tail = world.tail(&args)?;
+    until("the commands ran", SOON, async || Ok((world.noted("states").len() == 2).then_some(()))).await?;
+    tail.signal(Signal::KILL)?;
+    assert_eq!(tail.end().await?.status, None);
+    world.relabel("before", json!({"app": "db"})).await?;
+    world.delete("before").await?;
+    world.delete("after").await?;
+    world.relabel("after", json!({"app": "db"})).await?;
+
+    let again = world.tail(&args)?;
+    for name in ["before", "after"] {
+        world.until_gone(name).await?;
+        assert!(world.noted("states").contains(&format!("{name} deleting")), "{:?}", world.noted("states"));
+    }
+    let ended = again.interrupt().await?;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    for line in &ended.stdout {
+        let line: Value = serde_json::from_str(line)?;
+        assert_eq!((&line["state"], &line["held"]), (&json!("deleting"), &json!(true)), "{line}");
+    }
+    Ok(())
+}
+
 /// Nothing was marked, and the program says why.
 async fn is_refused(world: &World, ended: Ended, status: i32, reason: &str) -> Result<()> {
     assert_eq!(ended.status, Some(status), "{ended:?}");

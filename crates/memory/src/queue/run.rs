@@ -114,12 +114,15 @@ impl<'a> Run<'a> {
     }
 
     fn adopt(&self) {
-        while let Some(Adoption { ticket, resource, add, remove, .. }) = self.dispatcher.next_adoption(now())
+        while let Some(Adoption { ticket, resource, version, add, remove }) =
+            self.dispatcher.next_adoption(now())
         {
-            let marked = self.store.mark(&resource, &add, &remove);
+            // A hold is taken off for what the labels said at this version, and at no other.
+            let at = (!remove.is_empty()).then_some(version);
+            let marked = self.store.mark(&resource, &add, &remove, at);
             let adopted = match &marked {
                 Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
-                Ok(Ok(_) | Err(StoreError::Deleting { .. })) => Adopted::Changed,
+                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => Adopted::Changed,
                 Ok(Err(_)) => Adopted::Gone,
                 Err(trouble) => {
                     Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
@@ -150,7 +153,7 @@ async fn release(store: &Store, admission: &Admission) -> bool {
         return false;
     }
     loop {
-        match store.mark(&delivery.envelope.resource, &[], std::slice::from_ref(&hold.name)) {
+        match store.mark(&delivery.envelope.resource, &[], std::slice::from_ref(&hold.name), None) {
             // Off, or the resource is there no more.
             Ok(_) => return true,
             Err(trouble) => tokio::time::sleep(trouble.retry_after().unwrap_or(UNREACHABLE)).await,

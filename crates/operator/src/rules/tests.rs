@@ -4,7 +4,7 @@ use super::super::events;
 use super::super::parents::InFlight;
 use super::*;
 
-pub(in crate::run) fn cascade() -> Cascade {
+pub(crate) fn cascade() -> Cascade {
     let cascade = json!({
         "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade",
         "metadata": { "name": "project", "uid": "u1" },
@@ -21,7 +21,7 @@ fn nowhere() -> kube::Client {
     kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap()
 }
 
-pub(in crate::run) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWriter>) -> Rules {
+pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWriter>) -> Rules {
     Rules {
         api: Api::all(client.clone()),
         queue: KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default()),

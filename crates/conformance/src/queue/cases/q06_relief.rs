@@ -58,6 +58,47 @@ pub(super) async fn q6_what_is_outside_of_the_selector_at_the_start_is_relieved_
     Ok(())
 }
 
+/// Labels decide what is held while it lives. A deletion that carries the hold is delivered, whatever
+/// the labels are by then, to whoever holds it; and to a consumer that wants it by now, not held.
+pub(super) async fn q6_a_deletion_that_left_the_selector_while_nothing_ran_is_delivered<D: Driver>(
+    world: World<D>,
+) -> Result {
+    let before = world.create(world.new_resource("before").labelled("app", "web")).await?;
+    let after = world.create(world.new_resource("after").labelled("app", "web")).await?;
+    let [one, two] = ["one", "two"].map(|name| world.witness(name));
+    let wants = || {
+        let one = world.wants_held("one")?.matching("app=web".parse()?).with_gone();
+        Ok::<_, Failed>([one, world.wants_held("two")?.matching("app=other".parse()?)])
+    };
+    let [wants_one, wants_two] = wants()?;
+    let mut process = world.run([(wants_one, &one), (wants_two, &two)])?;
+    process.replayed().await?;
+    process.stop().await?;
+    drop(process);
+
+    world.relabel(&before, &[("app", "other")]).await?;
+    world.delete(&before).await?;
+    world.delete(&after).await?;
+    world.relabel(&after, &[("app", "other")]).await?;
+    let [wants_one, wants_two] = wants()?;
+    let process = world.run([(wants_one, &one), (wants_two, &two)])?;
+    for resource in [&before, &after] {
+        world.until_gone(resource).await?;
+        for (witness, hold) in [(&one, HoldState::Held), (&two, HoldState::NotHeld)] {
+            let record = witness.until_handed(resource, State::Deleting).await?;
+            let holds: Vec<HoldState> =
+                record.of_in(resource, State::Deleting).map(|handing| handing.delivery.hold).collect();
+            ensure!(holds.first() == Some(&hold), "{} was {holds:?}\n{record}", resource.name);
+        }
+    }
+    process.replayed().await?;
+    world.settle([]).await?;
+    let told =
+        |record: &Record| [&before, &after].map(|resource| record.of_in(resource, State::Gone).count());
+    one.expect("no Gone of what its own Done released", |record| told(record) == [0, 0])?;
+    Ok(())
+}
+
 pub(super) async fn q6_an_ended_subscription_leaves_its_holds_for_the_next<D: Driver>(
     world: World<D>,
 ) -> Result {

@@ -9,7 +9,7 @@ use rewitness_messaging::{
 
 use super::catalogue;
 use super::field::{Answering, Key, Met, Recipient, lock};
-use super::plant::{Plant, put_off};
+use super::plant::{Plant, put_off, swallowed};
 
 catalogue! {
     Q6 HoldsNothing => q6_a_deletion_while_nothing_ran_is_delivered, q6_the_hold_is_on_before_the_first_live_delivery,
@@ -31,6 +31,7 @@ catalogue! {
     Q6 ForgetsWhatWasLost => q6_a_deletion_that_is_forced_is_counted_as_lost;
     Q6 HoldsOutsideOfTheSelector => q6_what_leaves_the_selector_is_relieved_of_the_hold,
         q6_what_is_outside_of_the_selector_at_the_start_is_relieved_too;
+    Q6 RelievesWhatIsDeleting => q6_a_deletion_that_left_the_selector_while_nothing_ran_is_delivered;
     Q6 LetsGoAtTheEndOfASubscription => q6_an_ended_subscription_leaves_its_holds_for_the_next;
     Q6 GatesWhoActsOnDeletionsAlone => q6_a_consumer_of_deletions_alone_does_not_wait_for_its_hold;
     Q6 WritesWithoutAHold => q6_nothing_is_written_to_a_resource_that_nobody_holds;
@@ -203,6 +204,25 @@ impl Plant for HoldsOutsideOfTheSelector {
     fn subscription(&self, mut asked: Subscription) -> Subscription {
         asked.selector = Selector::default();
         asked
+    }
+}
+
+/// Goes by the labels whether or not the resource lives.
+struct RelievesWhatIsDeleting;
+
+impl Plant for RelievesWhatIsDeleting {
+    fn subscription(&self, mut asked: Subscription) -> Subscription {
+        asked.labels.extend(asked.selector.keys().map(str::to_owned));
+        asked
+    }
+
+    fn deliver<'a>(&'a self, to: &'a Recipient, delivery: Delivery) -> Answering<'a> {
+        let label =
+            |key: &str| delivery.labels.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        match delivery.state == State::Deleting && !to.spec.selector.matches(label) {
+            true => swallowed(),
+            false => to.hand(delivery),
+        }
     }
 }
 
