@@ -27,6 +27,8 @@ pub(super) struct Burst {
     pub(super) version: Option<String>,
     /// Why the server ended the watch.
     pub(super) failed: Option<ApiError>,
+    /// How many events do not say what they are about: one of them may have been a deletion.
+    pub(super) unseen: usize,
 }
 
 impl Feed {
@@ -69,19 +71,20 @@ impl Feed {
             match event {
                 Event::Shown { entry, version } => {
                     moved = Some(version);
+                    burst.unseen += usize::from(entry.is_nameless());
                     shown.extend(self.watched(entry));
                 }
                 Event::Left { entry, version } => {
                     moved = Some(version);
                     self.flush(&mut shown);
-                    self.left(entry);
+                    burst.unseen += usize::from(!self.left(entry));
                 }
                 Event::Bookmark { version } => moved = Some(version),
                 Event::Failed(refusal) => {
                     burst.failed = Some(refusal);
                     break;
                 }
-                Event::Unreadable => self.lost(1),
+                Event::Unreadable => burst.unseen += 1,
             }
         }
         self.flush(&mut shown);
@@ -104,6 +107,8 @@ impl Feed {
                 }
                 Some(seen)
             }
+            // Only a list can tell whether it was there before.
+            entry if entry.is_nameless() => None,
             Entry::Unreadable { namespace, name, uid } => {
                 let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
                 self.unreadable.insert(key);
@@ -114,7 +119,8 @@ impl Feed {
         seen
     }
 
-    fn left(&mut self, entry: Entry<'_>) {
+    /// False if it is not known what has left.
+    fn left(&mut self, entry: Entry<'_>) -> bool {
         let before = self.unreadable.len();
         let (namespace, name, uid) = match entry {
             Entry::Object(seen) => (seen.namespace, Some(seen.name), Some(seen.uid)),
@@ -123,22 +129,16 @@ impl Feed {
         if let (Some(name), true) = (name, before > 0) {
             self.unreadable.remove(&key_of(namespace.as_deref(), &name));
         }
-        if let Some(uid) = uid {
-            self.dispatcher.removed(self.id, &uid);
+        if let Some(uid) = &uid {
+            self.dispatcher.removed(self.id, uid);
         }
         self.count_if_changed(before);
+        uid.is_some()
     }
 
     fn count_if_changed(&self, before: usize) {
         if self.unreadable.len() != before {
             self.dispatcher.poisoned(self.id, self.unreadable.len() as u64);
-        }
-    }
-
-    /// Something that cannot be read, and that says nothing about whose it is.
-    pub(super) fn lost(&mut self, lines: usize) {
-        if lines > 0 {
-            tracing::warn!(kind = %self.kind, lines, "events of the watch cannot be read");
         }
     }
 

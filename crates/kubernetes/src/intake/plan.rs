@@ -8,7 +8,7 @@
 //!        ┌──────▶ List ──────────────────────▶ Watch ─┤
 //!        │         ▲ │ page                     │  ▲  │
 //!        │  expired│ └──▶ next page       ended,│  │still there
-//!        │         └────────────────────┐ silent▼  │  │
+//!        │  unseen └────────────────────┐ silent▼  │  │
 //!        └──── version went backwards ──┴───── Check ─┘
 //! ```
 //!
@@ -75,6 +75,8 @@ pub(super) enum Heard<'a> {
     CheckedBeside { version: &'a str },
     /// The watch ended, after so long.
     Ended { lived: Duration },
+    /// The watch showed something that cannot be read, and that may have been a deletion.
+    Unseen,
     /// The watch showed no sign of life for too long.
     Silent,
     /// Whatever was asked was refused.
@@ -179,6 +181,10 @@ impl Plan {
                     self.backoff.reset();
                 }
                 self.resume_soon();
+            }
+            Heard::Unseen => {
+                let wait = self.backoff.soon();
+                self.list_anew(wait);
             }
             // The silence was backoff enough; a server that is gone fails the check, which has its own.
             Heard::Silent => self.check_then_resume(Duration::ZERO),

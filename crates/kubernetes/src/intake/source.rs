@@ -206,9 +206,8 @@ impl SourceTask {
                         return self.apply(effects);
                     };
                     let Ok(chunk) = frame.into_data() else { continue };
-                    let lost = lines.push(&chunk);
-                    self.feed.lost(lost);
-                    if lines.complete_lines().next().is_none() {
+                    lines.push(&chunk);
+                    if lines.complete_lines().next().is_none() && !lines.is_overlong() {
                         continue;
                     }
                     silent.as_mut().reset(Instant::now() + silence);
@@ -217,6 +216,13 @@ impl SourceTask {
                     if let Some(version) = &burst.version {
                         let effects = plan.hear(Heard::Moved { version });
                         self.apply(effects);
+                    }
+                    // Before the end of the watch: what is resumed would not show them again.
+                    let unseen = burst.unseen + usize::from(lines.is_overlong());
+                    if unseen > 0 {
+                        tracing::warn!(kind = %self.source.kind, unseen, "events of the watch cannot be read; listing anew");
+                        let effects = plan.hear(Heard::Unseen);
+                        return self.apply(effects);
                     }
                     if let Some(refusal) = burst.failed {
                         let effects = plan.hear(Heard::Refused(refusal));

@@ -16,6 +16,11 @@ pub(crate) enum Entry<'a> {
 impl Entry<'_> {
     /// An object of which nothing at all can be read.
     pub(super) const NAMELESS: Self = Self::Unreadable { namespace: None, name: None, uid: None };
+
+    /// Whether nothing tells which object it is.
+    pub(crate) fn is_nameless(&self) -> bool {
+        matches!(self, Self::Unreadable { name: None, uid: None, .. })
+    }
 }
 
 /// An object with the fields that are picked; in a watch it can be a `Status` too.
