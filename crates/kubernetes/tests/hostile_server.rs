@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
 
+#[path = "hostile_server/endless.rs"]
+mod endless;
 #[path = "hostile_server/scripted.rs"]
 mod scripted;
 #[path = "hostile_server/unseen.rs"]

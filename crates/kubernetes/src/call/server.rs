@@ -3,11 +3,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::ApiError;
+
+/// No answer is longer: an object has at most 1.5 MiB in etcd, of which JSON can make six times as much,
+/// and pages are asked for by fewer objects if need be.
+pub(super) const LONGEST_ANSWER: usize = 16 << 20;
+
+/// What is read of an answer that is no success. A `Status` has a few hundred bytes.
+const LONGEST_REFUSAL: usize = 64 << 10;
 
 /// The API server. Every call ends in time, and none is repeated behind the caller's back.
 ///
@@ -32,7 +40,7 @@ impl Server {
     /// # Errors
     ///
     /// What the server says, or what kept it from saying anything; [`ApiError::Unreadable`] if the
-    /// answer is no `T`.
+    /// answer is no `T`, and [`ApiError::TooLarge`] if it does not end.
     pub async fn call<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, ApiError> {
         let body = self.bytes(request).await?;
         serde_json::from_slice(&body).map_err(|error| ApiError::Unreadable { reason: error.to_string() })
@@ -46,12 +54,13 @@ impl Server {
     pub async fn bytes(&self, request: Request<Vec<u8>>) -> Result<Bytes, ApiError> {
         self.in_time(async {
             let body = self.send(request).await?;
-            body.collect_bytes().await.map_err(|error| ApiError::from_client(&error))
+            collect(body, LONGEST_ANSWER).await
         })
         .await
     }
 
-    /// Makes a call whose answer goes on; its beginning must come in time.
+    /// Makes a call whose answer goes on; its beginning must come in time. Whoever reads it limits how
+    /// much of it is kept.
     ///
     /// # Errors
     ///
@@ -72,9 +81,23 @@ impl Server {
             return Ok(answer.into_body());
         }
         let retry_after = retry_after(answer.headers());
-        let body = answer.into_body().collect_bytes().await.unwrap_or_default();
+        let body = collect(answer.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
         Err(ApiError::from_answer(status, retry_after, &body))
     }
+}
+
+/// A whole body, if it has no more than `most` bytes.
+async fn collect(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::from_client(&error))?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        if read.len() + chunk.len() > most {
+            return Err(ApiError::TooLarge);
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(read.into())
 }
 
 /// Only whole seconds: the form with a date (RFC 9110, 10.2.3) is never sent by API servers, and

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{ApiError, Endpoint};
+use crate::call::{ApiError, Endpoint, PageSize};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use super::Context;
 use super::feed::Feed;
 use super::lines::Lines;
-use super::plan::{Ask, Effect, Heard, Plan, Step, Why};
+use super::plan::{Ask, Effect, HEALTHY, Heard, Plan, Step, Why};
 use crate::wire::{decode_event, decode_page};
 
 /// How long the server is asked to keep a watch open, at least; client-go asks for 5 to 10 min.
@@ -38,6 +38,7 @@ pub(super) struct SourceTask {
     relist: Arc<Notify>,
     /// Why it fails, as last said in the log.
     said: Option<String>,
+    page_size: PageSize,
 }
 
 impl SourceTask {
@@ -51,7 +52,8 @@ impl SourceTask {
         let feed = Feed::new(dispatcher.clone(), id, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
-        Self { id, source, dispatcher, feed, context, endpoint, relist, said: None }
+        let page_size = PageSize::new(context.config.page_size);
+        Self { id, source, dispatcher, feed, context, endpoint, relist, said: None, page_size }
     }
 
     /// Goes on until it is dropped.
@@ -104,9 +106,18 @@ impl SourceTask {
         let context = self.context.clone();
         // The semaphore is never closed.
         let Ok(_permit) = context.lists.acquire().await else { return };
-        let mut fetch = self.fetch(continue_token);
+        let mut fetch = self.fetch(continue_token.as_deref());
+        let mut asked = continue_token;
         loop {
             let answer = fetch.await;
+            match &answer {
+                Ok(body) => self.page_size.read(body.len()),
+                Err(ApiError::TooLarge) if self.page_size.shrink() => {
+                    fetch = self.fetch(asked.as_deref());
+                    continue;
+                }
+                Err(_) => {}
+            }
             let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
                 decode_page(body, context.config.page_size)
                     .map_err(|error| ApiError::Unreadable { reason: error.to_string() })
@@ -123,7 +134,8 @@ impl SourceTask {
             let mut effects = plan.hear(heard);
             let next = match plan.step() {
                 Step { ask: Ask::List { continue_token: Some(token) }, .. } => {
-                    let mut next = self.fetch(Some(token));
+                    let mut next = self.fetch(Some(&token));
+                    asked = Some(token);
                     // Polled once, it is on its way.
                     match futures::poll!(&mut next) {
                         std::task::Poll::Ready(answer) => Some(std::future::ready(answer).boxed()),
@@ -144,12 +156,12 @@ impl SourceTask {
         }
     }
 
-    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
+    fn fetch(&self, continue_token: Option<&str>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(
             self.source.namespace.as_deref(),
             &self.source.selector.to_string(),
-            self.context.config.page_size,
-            continue_token.as_deref().unwrap_or_default(),
+            self.page_size.limit(),
+            continue_token.unwrap_or_default(),
         );
         let server = self.context.server.clone();
         async move { server.bytes(request).await }.boxed()
@@ -192,7 +204,7 @@ impl SourceTask {
     /// Follows a watch to its end, and checks beside it where the server is.
     async fn follow(&mut self, plan: &mut Plan, mut body: Body) {
         let (silence, check_every) = (self.context.config.silence, self.context.config.check_every);
-        let began = Instant::now();
+        let mut healthy = pin!(sleep(HEALTHY).fuse());
         let mut lines = Lines::default();
         let mut silent = pin!(sleep(silence));
         let mut check_due = pin!(sleep(check_every));
@@ -202,7 +214,7 @@ impl SourceTask {
             tokio::select! {
                 frame = body.frame() => {
                     let Some(Ok(frame)) = frame else {
-                        let effects = plan.hear(Heard::Ended { lived: began.elapsed() });
+                        let effects = plan.hear(Heard::Ended);
                         return self.apply(effects);
                     };
                     let Ok(chunk) = frame.into_data() else { continue };
@@ -229,6 +241,7 @@ impl SourceTask {
                         return self.apply(effects);
                     }
                 }
+                () = &mut healthy => drop(plan.hear(Heard::Healthy)),
                 () = &mut silent => {
                     tracing::info!(kind = %self.source.kind, ?silence, "a watch shows no sign of life; resuming");
                     let effects = plan.hear(Heard::Silent);

@@ -17,7 +17,7 @@ use rewitness_messaging::{
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -172,7 +172,7 @@ pub(crate) struct Run {
     pub(crate) recorder: Recorder,
     pub(crate) handle: Handle,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<Stopped, rewitness_messaging::Error>>,
+    task: JoinSet<Result<Stopped, rewitness_messaging::Error>>,
 }
 
 pub(crate) fn run(client: kube::Client, config: Config) -> Run {
@@ -181,13 +181,14 @@ pub(crate) fn run(client: kube::Client, config: Config) -> Run {
     let wanted = Subscription::new("recorder", [Kind::new("example.com", "Widget")]).with_gone();
     let handle = queue.subscribe(wanted, recorder.clone()).unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move { queue.run(async { drop(stopped.await) }).await });
+    let mut task = JoinSet::new();
+    task.spawn(async move { queue.run(async { drop(stopped.await) }).await });
     Run { recorder, handle, stop, task }
 }
 
 impl Run {
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop);
-        self.task.await.unwrap().unwrap();
+        self.task.join_next().await.unwrap().unwrap().unwrap();
     }
 }
