@@ -42,3 +42,5 @@ pub use endpoint::{Endpoint, get, get_document, post_document, root};
 pub use error::ApiError;
 pub(crate) use pages::{PageSize, goes_on};
 pub use server::Server;
+
+pub use crate::wire::Metadata;

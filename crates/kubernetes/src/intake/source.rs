@@ -118,10 +118,10 @@ impl SourceTask {
                 }
                 Err(_) => {}
             }
-            let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
-                decode_page(body, context.config.page_size)
-                    .map_err(|error| ApiError::Unreadable { reason: error.to_string() })
-            });
+            let page = answer
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|body| decode_page(body, context.config.page_size));
             let page = match page {
                 Ok(page) => page,
                 Err(refusal) => {
@@ -326,8 +326,7 @@ impl SourceTask {
 
 fn version_of(answer: &Result<Bytes, ApiError>) -> Result<String, ApiError> {
     let body = answer.as_ref().map_err(Clone::clone)?;
-    let page = decode_page(body, 1).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
-    Ok(page.version.into_owned())
+    Ok(decode_page(body, 1)?.version.into_owned())
 }
 
 /// A number that nobody can foretell. The keys of a fresh hasher are random, which is all that
