@@ -50,5 +50,7 @@ pub use client::client;
 pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
+pub use intake::{Observer, Seen};
 pub use queue::KubernetesQueue;
 pub use reconciler::{Reconciler, kind_of};
+pub use tasks::Tasks;

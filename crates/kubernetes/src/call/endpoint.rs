@@ -183,6 +183,14 @@ pub fn post_document(path: &str, document: &Value) -> Request<Vec<u8>> {
     with_body(Method::POST, path.to_owned(), JSON, document)
 }
 
+/// The same list or watch of the one object of this name: RBAC grants that by the name.
+pub fn only(mut request: Request<Vec<u8>>, name: &str) -> Request<Vec<u8>> {
+    let mut uri = Uri::new(request.uri().to_string());
+    uri.parameter("fieldSelector", format_args!("metadata.name={name}"));
+    *request.uri_mut() = uri.0.parse().unwrap_or_default();
+    request
+}
+
 fn with_body(method: Method, uri: String, content: HeaderValue, body: &Value) -> Request<Vec<u8>> {
     let accept = if method == Method::PATCH { OBJECT } else { JSON };
     let mut request = request(method, uri, accept, body.to_string().into_bytes());
@@ -264,6 +272,15 @@ mod tests {
             "/apis/example.com/v1/widgets?watch=true&allowWatchBookmarks=true&resourceVersion=17&timeoutSeconds=290"
         );
         assert_eq!(request.headers()[ACCEPT_ENCODING], "identity");
+    }
+
+    #[test]
+    fn the_one_object_of_a_name_is_asked_for_by_a_field() {
+        let request = only(widgets().list(None, "", 500, ""), "a&b");
+        assert_eq!(
+            request.uri(),
+            "/apis/example.com/v1/widgets?limit=500&fieldSelector=metadata.name%3Da%26b"
+        );
     }
 
     #[test]

@@ -109,6 +109,16 @@ pub(super) enum Why {
     Refused { verb: &'static str, refusal: ApiError },
 }
 
+impl Why {
+    /// Whether nothing can be known of the kind, and not only for the moment.
+    pub(super) fn is_hidden(&self) -> bool {
+        match self {
+            Self::Absent | Self::Misfit => true,
+            Self::Refused { refusal, .. } => matches!(refusal, ApiError::Forbidden { .. }),
+        }
+    }
+}
+
 /// One source's state.
 #[derive(Debug)]
 pub(super) struct Plan {

@@ -4,21 +4,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{ApiError, Endpoint, PageSize};
+use crate::call::{ApiError, Endpoint, PageSize, only};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use rewitness_messaging::Source;
-use rewitness_messaging::dispatcher::Dispatcher;
-use rewitness_messaging::schedule::SourceId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Context;
 use super::feed::Feed;
 use super::lines::Lines;
+use super::observer::{Observer, Seen};
 use super::plan::{Ask, Effect, HEALTHY, Heard, Plan, Step, Why};
 use crate::wire::{decode_event, decode_page};
 
@@ -28,11 +28,11 @@ const WATCH: Duration = Duration::from_secs(270);
 const WATCH_JITTER_SECONDS: u64 = 40;
 
 /// Does what the [`Plan`] of one source says. This is the edge: all waiting is here.
-pub(super) struct SourceTask {
-    id: SourceId,
+pub(super) struct SourceTask<O> {
     source: Source,
-    dispatcher: Dispatcher,
-    feed: Feed,
+    /// The one object that is asked for.
+    name: Option<Arc<str>>,
+    feed: Feed<O>,
     context: Arc<Context>,
     endpoint: Arc<Endpoint>,
     relist: Arc<Notify>,
@@ -41,19 +41,19 @@ pub(super) struct SourceTask {
     page_size: PageSize,
 }
 
-impl SourceTask {
+impl<O: Observer> SourceTask<O> {
     pub(super) fn new(
-        id: SourceId,
         source: Source,
-        dispatcher: Dispatcher,
+        name: Option<Arc<str>>,
+        observer: O,
         context: Arc<Context>,
         relist: Arc<Notify>,
     ) -> Self {
-        let feed = Feed::new(dispatcher.clone(), id, source.kind.clone());
+        let feed = Feed::new(observer, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
         let page_size = PageSize::new(context.config.page_size);
-        Self { id, source, dispatcher, feed, context, endpoint, relist, said: None, page_size }
+        Self { source, name, feed, context, endpoint, relist, said: None, page_size }
     }
 
     /// Goes on until it is dropped.
@@ -91,7 +91,9 @@ impl SourceTask {
         let effects = match found {
             Ok(Some(endpoint)) => {
                 self.endpoint = endpoint;
-                let misfit = !self.endpoint.namespaced && self.dispatcher.is_one_of_several(self.id);
+                let namespaced = self.endpoint.namespaced;
+                self.feed.observer.see(Seen::Served { namespaced });
+                let misfit = !namespaced && self.feed.observer.is_one_of_several();
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
             }
             Ok(None) => plan.hear(Heard::Absent),
@@ -163,7 +165,7 @@ impl SourceTask {
             self.page_size.limit(),
             continue_token.unwrap_or_default(),
         );
-        let server = self.context.server.clone();
+        let (request, server) = (self.narrow(request), self.context.server.clone());
         async move { server.bytes(request).await }.boxed()
     }
 
@@ -171,8 +173,15 @@ impl SourceTask {
     /// be costly, and the version is the same.
     fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(self.source.namespace.as_deref(), "", 1, "");
-        let server = self.context.server.clone();
+        let (request, server) = (self.narrow(request), self.context.server.clone());
         async move { server.bytes(request).await }.boxed()
+    }
+
+    fn narrow(&self, request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+        match &self.name {
+            Some(name) => only(request, name),
+            None => request,
+        }
     }
 
     async fn check(&mut self, plan: &mut Plan) {
@@ -188,7 +197,7 @@ impl SourceTask {
         let lasting = WATCH + Duration::from_secs(random_seed() % WATCH_JITTER_SECONDS);
         let (namespace, selector) = (self.source.namespace.as_deref(), self.source.selector.to_string());
         let request = self.endpoint.watch(namespace, &selector, from, lasting);
-        match self.context.server.open(request).await {
+        match self.context.server.open(self.narrow(request)).await {
             Ok(body) => {
                 let effects = plan.hear(Heard::Opened);
                 self.apply(effects);
@@ -270,7 +279,7 @@ impl SourceTask {
             match effect {
                 Effect::RolledBack => {
                     tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing anew");
-                    self.dispatcher.rolled_back(self.id);
+                    self.feed.observer.see(Seen::RolledBack);
                 }
                 Effect::ListStarted => self.feed.list_started(),
                 Effect::ListFinished => {
@@ -278,13 +287,14 @@ impl SourceTask {
                     self.feed.list_finished();
                 }
                 Effect::Failing(why) => {
+                    let is_hidden = why.is_hidden();
                     let reason = self.reason(why);
                     self.say(&reason);
-                    self.dispatcher.failing(self.id, reason);
+                    self.feed.observer.see(Seen::Failing { reason: reason.into(), is_hidden });
                 }
                 Effect::Recovered => {
                     self.say_well();
-                    self.dispatcher.recovered(self.id);
+                    self.feed.observer.see(Seen::Recovered);
                 }
             }
         }
