@@ -17,7 +17,7 @@ use super::reference::{Lookup, Scope, lookup};
 use super::rule::{Revision, Rule};
 use super::wait_graph::Member;
 use crate::Error;
-use crate::api::{ApiError, Endpoint, Object};
+use crate::api::{ApiError, Endpoint};
 
 /// How often one object is asked about again because others keep changing it.
 const CONTENTIONS: usize = 8;
@@ -150,16 +150,16 @@ impl Applier {
         wanted: &Lookup,
     ) -> Result<Again, ApiError> {
         let request = endpoint.get(id.namespace.as_deref(), &id.name);
-        let metadata = match self.loader.server.call::<Object>(request).await {
-            Ok(object) => object.metadata,
+        let live = match self.loader.server.metadata(request).await {
+            Ok(live) => live,
             Err(ApiError::NoObject) => return Ok(Again::Fate(Fate::Going)),
             Err(refusal) => return Err(refusal),
         };
         Ok(match () {
-            () if metadata.uid != id.uid => Again::Fate(Fate::Going),
-            () if metadata.deletion_timestamp.is_some() => Again::Fate(Fate::Going),
-            () if metadata.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
-            () => Again::Version(metadata.resource_version),
+            () if live.uid != id.uid => Again::Fate(Fate::Going),
+            () if live.deleting.is_some() => Again::Fate(Fate::Going),
+            () if live.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
+            () => Again::Version(live.version),
         })
     }
 
@@ -183,8 +183,8 @@ impl Applier {
             "metadata": { "uid": id.uid, "annotations": { record_annotation(&rule.name): text } },
         });
         let request = endpoint.merge_patch(id.namespace.as_deref(), &id.name, &patch);
-        match self.loader.server.call::<Object>(request).await {
-            Ok(object) => Ok(Some(as_parent(object.metadata, &id.kind))),
+        match self.loader.server.metadata(request).await {
+            Ok(object) => Ok(Some(as_parent(object, &id.kind))),
             Err(ApiError::NoObject | ApiError::Conflict) => Ok(None),
             // The uid cannot be changed; or the object is invalid by new rules of its schema, which
             // the next read tells apart.

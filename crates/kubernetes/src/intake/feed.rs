@@ -26,6 +26,8 @@ pub(super) struct Burst {
     pub(super) version: Option<String>,
     /// Why the server ended the watch.
     pub(super) failed: Option<ApiError>,
+    /// How many events do not say what they are about: one of them may have been a deletion.
+    pub(super) unseen: usize,
 }
 
 impl<O: Observer> Feed<O> {
@@ -67,11 +69,12 @@ impl<O: Observer> Feed<O> {
             match event {
                 Event::Shown { entry, version } => {
                     moved = Some(version);
+                    burst.unseen += usize::from(entry.is_nameless());
                     shown.extend(self.watched(entry));
                 }
                 Event::Left { entry, version } => {
                     self.flush(&mut shown);
-                    self.left(entry, Version::parse(&version));
+                    burst.unseen += usize::from(!self.left(entry, Version::parse(&version)));
                     moved = Some(version);
                 }
                 Event::Bookmark { version } => moved = Some(version),
@@ -79,7 +82,7 @@ impl<O: Observer> Feed<O> {
                     burst.failed = Some(refusal);
                     break;
                 }
-                Event::Unreadable => self.lost(1),
+                Event::Unreadable => burst.unseen += 1,
             }
         }
         self.flush(&mut shown);
@@ -102,6 +105,8 @@ impl<O: Observer> Feed<O> {
                 }
                 Some(seen)
             }
+            // Only a list can tell whether it was there before.
+            entry if entry.is_nameless() => None,
             Entry::Unreadable { namespace, name, uid } => {
                 let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
                 self.unreadable.insert(key);
@@ -112,7 +117,8 @@ impl<O: Observer> Feed<O> {
         seen
     }
 
-    fn left(&mut self, entry: Entry<'_>, version: Version) {
+    /// False if it is not known what has left.
+    fn left(&mut self, entry: Entry<'_>, version: Version) -> bool {
         let before = self.unreadable.len();
         let (namespace, name, uid) = match entry {
             Entry::Object(seen) => (seen.namespace, Some(seen.name), Some(seen.uid)),
@@ -121,22 +127,16 @@ impl<O: Observer> Feed<O> {
         if let (Some(name), true) = (name, before > 0) {
             self.unreadable.remove(&key_of(namespace.as_deref(), &name));
         }
-        if let Some(uid) = uid {
-            self.observer.see(Seen::Removed { uid: &uid, version });
+        if let Some(uid) = &uid {
+            self.observer.see(Seen::Removed { uid, version });
         }
         self.count_if_changed(before);
+        uid.is_some()
     }
 
     fn count_if_changed(&mut self, before: usize) {
         if self.unreadable.len() != before {
             self.observer.see(Seen::Poisoned { count: self.unreadable.len() as u64 });
-        }
-    }
-
-    /// Something that cannot be read, and that says nothing about whose it is.
-    pub(super) fn lost(&mut self, lines: usize) {
-        if lines > 0 {
-            tracing::warn!(kind = %self.kind, lines, "events of the watch cannot be read");
         }
     }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{ApiError, Endpoint, only};
+use crate::call::{ApiError, Endpoint, PageSize, only};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -19,7 +19,7 @@ use super::Context;
 use super::feed::Feed;
 use super::lines::Lines;
 use super::observer::{Observer, Seen};
-use super::plan::{Ask, Effect, Heard, Plan, Step, Why};
+use super::plan::{Ask, Effect, HEALTHY, Heard, Plan, Step, Why};
 use crate::wire::{decode_event, decode_page};
 
 /// How long the server is asked to keep a watch open, at least; client-go asks for 5 to 10 min.
@@ -38,6 +38,7 @@ pub(super) struct SourceTask<O> {
     relist: Arc<Notify>,
     /// Why it fails, as last said in the log.
     said: Option<String>,
+    page_size: PageSize,
 }
 
 impl<O: Observer> SourceTask<O> {
@@ -51,7 +52,8 @@ impl<O: Observer> SourceTask<O> {
         let feed = Feed::new(observer, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
-        Self { source, name, feed, context, endpoint, relist, said: None }
+        let page_size = PageSize::new(context.config.page_size);
+        Self { source, name, feed, context, endpoint, relist, said: None, page_size }
     }
 
     /// Goes on until it is dropped.
@@ -106,13 +108,22 @@ impl<O: Observer> SourceTask<O> {
         let context = self.context.clone();
         // The semaphore is never closed.
         let Ok(_permit) = context.lists.acquire().await else { return };
-        let mut fetch = self.fetch(continue_token);
+        let mut fetch = self.fetch(continue_token.as_deref());
+        let mut asked = continue_token;
         loop {
             let answer = fetch.await;
-            let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
-                decode_page(body, context.config.page_size)
-                    .map_err(|error| ApiError::Unreadable { reason: error.to_string() })
-            });
+            match &answer {
+                Ok(body) => self.page_size.read(body.len()),
+                Err(ApiError::TooLarge) if self.page_size.shrink() => {
+                    fetch = self.fetch(asked.as_deref());
+                    continue;
+                }
+                Err(_) => {}
+            }
+            let page = answer
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|body| decode_page(body, context.config.page_size));
             let page = match page {
                 Ok(page) => page,
                 Err(refusal) => {
@@ -125,7 +136,8 @@ impl<O: Observer> SourceTask<O> {
             let mut effects = plan.hear(heard);
             let next = match plan.step() {
                 Step { ask: Ask::List { continue_token: Some(token) }, .. } => {
-                    let mut next = self.fetch(Some(token));
+                    let mut next = self.fetch(Some(&token));
+                    asked = Some(token);
                     // Polled once, it is on its way.
                     match futures::poll!(&mut next) {
                         std::task::Poll::Ready(answer) => Some(std::future::ready(answer).boxed()),
@@ -146,12 +158,12 @@ impl<O: Observer> SourceTask<O> {
         }
     }
 
-    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
+    fn fetch(&self, continue_token: Option<&str>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(
             self.source.namespace.as_deref(),
             &self.source.selector.to_string(),
-            self.context.config.page_size,
-            continue_token.as_deref().unwrap_or_default(),
+            self.page_size.limit(),
+            continue_token.unwrap_or_default(),
         );
         let (request, server) = (self.narrow(request), self.context.server.clone());
         async move { server.bytes(request).await }.boxed()
@@ -201,7 +213,7 @@ impl<O: Observer> SourceTask<O> {
     /// Follows a watch to its end, and checks beside it where the server is.
     async fn follow(&mut self, plan: &mut Plan, mut body: Body) {
         let (silence, check_every) = (self.context.config.silence, self.context.config.check_every);
-        let began = Instant::now();
+        let mut healthy = pin!(sleep(HEALTHY).fuse());
         let mut lines = Lines::default();
         let mut silent = pin!(sleep(silence));
         let mut check_due = pin!(sleep(check_every));
@@ -211,13 +223,12 @@ impl<O: Observer> SourceTask<O> {
             tokio::select! {
                 frame = body.frame() => {
                     let Some(Ok(frame)) = frame else {
-                        let effects = plan.hear(Heard::Ended { lived: began.elapsed() });
+                        let effects = plan.hear(Heard::Ended);
                         return self.apply(effects);
                     };
                     let Ok(chunk) = frame.into_data() else { continue };
-                    let lost = lines.push(&chunk);
-                    self.feed.lost(lost);
-                    if lines.complete_lines().next().is_none() {
+                    lines.push(&chunk);
+                    if lines.complete_lines().next().is_none() && !lines.is_overlong() {
                         continue;
                     }
                     silent.as_mut().reset(Instant::now() + silence);
@@ -227,11 +238,19 @@ impl<O: Observer> SourceTask<O> {
                         let effects = plan.hear(Heard::Moved { version });
                         self.apply(effects);
                     }
+                    // Before the end of the watch: what is resumed would not show them again.
+                    let unseen = burst.unseen + usize::from(lines.is_overlong());
+                    if unseen > 0 {
+                        tracing::warn!(kind = %self.source.kind, unseen, "events of the watch cannot be read; listing anew");
+                        let effects = plan.hear(Heard::Unseen);
+                        return self.apply(effects);
+                    }
                     if let Some(refusal) = burst.failed {
                         let effects = plan.hear(Heard::Refused(refusal));
                         return self.apply(effects);
                     }
                 }
+                () = &mut healthy => drop(plan.hear(Heard::Healthy)),
                 () = &mut silent => {
                     tracing::info!(kind = %self.source.kind, ?silence, "a watch shows no sign of life; resuming");
                     let effects = plan.hear(Heard::Silent);
@@ -317,8 +336,7 @@ impl<O: Observer> SourceTask<O> {
 
 fn version_of(answer: &Result<Bytes, ApiError>) -> Result<String, ApiError> {
     let body = answer.as_ref().map_err(Clone::clone)?;
-    let page = decode_page(body, 1).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
-    Ok(page.version.into_owned())
+    Ok(decode_page(body, 1)?.version.into_owned())
 }
 
 /// A number that nobody can foretell. The keys of a fresh hasher are random, which is all that
