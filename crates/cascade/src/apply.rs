@@ -6,7 +6,7 @@ use kube::api::PropagationPolicy;
 use rewitness_crds::cascade::{Propagation, record_annotation};
 use rewitness_messaging::ResourceId;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::dependent::{Dependent, LiveParent};
 use super::limiter::Limiter;
@@ -198,33 +198,6 @@ impl Applier {
         }
     }
 
-    /// Takes our finalizer off a parent, if it still is what the last read showed. It is tried once:
-    /// another try would go by lists that were made before somebody changed the parent.
-    ///
-    /// Answers whether it is off. `false`: the parent is not what it was; everything is to be looked
-    /// at again.
-    pub(crate) async fn release(&self, rule: &Rule, parent: &LiveParent) -> Result<bool, Error> {
-        let id = &parent.id;
-        let Some(patch) = release_patch(parent, &rule.finalizer) else { return Ok(true) };
-        let endpoint = self.loader.endpoint(&rule.parent, id).await?;
-        let request = endpoint.json_patch(id.namespace.as_deref(), &id.name, &patch);
-        match self.loader.server.call::<IgnoredAny>(request).await {
-            Ok(IgnoredAny) | Err(ApiError::NoObject) => Ok(true),
-            Err(ApiError::Conflict) => Ok(false),
-            // A test has failed: somebody has changed the parent, or it is another. Or nobody has,
-            // and it is the parent itself that is invalid by new rules of its schema.
-            Err(refusal @ ApiError::Unprocessable { .. }) => {
-                match self.loader.parent(&rule.parent, id).await? {
-                    Some(live) if live.id.uid == id.uid && live.version == parent.version => {
-                        Err(Error::Release { resource: id.clone(), refusal })
-                    }
-                    _ => Ok(false),
-                }
-            }
-            Err(refusal) => Err(Error::Release { resource: id.clone(), refusal }),
-        }
-    }
-
     /// Whether all of these still wait as the graph said.
     pub(crate) async fn are_unchanged(&self, members: &[Member]) -> Result<bool, Error> {
         for member in members {
@@ -249,44 +222,5 @@ fn policy(propagation: Propagation) -> PropagationPolicy {
     match propagation {
         Propagation::Background => PropagationPolicy::Background,
         Propagation::Foreground => PropagationPolicy::Foreground,
-    }
-}
-
-/// The patch that takes our finalizer off exactly this state of exactly this object. `None` if it
-/// is not on it.
-fn release_patch(parent: &LiveParent, finalizer: &str) -> Option<Value> {
-    let index = parent.finalizers.iter().position(|one| one == finalizer)?;
-    let path = format!("/metadata/finalizers/{index}");
-    Some(json!([
-        { "op": "test", "path": "/metadata/uid", "value": parent.id.uid },
-        { "op": "test", "path": "/metadata/deletionTimestamp", "value": parent.deleting },
-        { "op": "test", "path": "/metadata/resourceVersion", "value": parent.version },
-        { "op": "test", "path": path, "value": finalizer },
-        { "op": "remove", "path": path },
-    ]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::parent;
-
-    #[test]
-    fn the_patch_tests_who_it_is_that_it_goes_and_that_nothing_has_changed() {
-        let mut held = parent("p");
-        held.finalizers.insert(0, "other.example.com/x".to_owned());
-        let patch = release_patch(&held, "cascade.rewitness.dev/project").unwrap();
-        let paths: Vec<_> = patch.as_array().unwrap().iter().map(|op| op["path"].as_str().unwrap()).collect();
-        assert_eq!(
-            paths,
-            [
-                "/metadata/uid",
-                "/metadata/deletionTimestamp",
-                "/metadata/resourceVersion",
-                "/metadata/finalizers/1",
-                "/metadata/finalizers/1",
-            ]
-        );
-        assert_eq!(release_patch(&held, "cascade.rewitness.dev/other"), None);
     }
 }

@@ -8,10 +8,10 @@
 //! # use rewitness_messaging::dispatcher::Dispatcher;
 //! # async fn pump(dispatcher: Dispatcher) {
 //! loop {
-//!     // Registered first, so that what happens while we work rings it.
+//!     // Registered first, so that what happens while we work is heard.
 //!     let notified = dispatcher.notified();
 //!     while let Some(admission) = dispatcher.admit(Instant::now()) {
-//!         // … run `admission.consume()` in a task of its own, then `dispatcher.answer(…)`
+//!         // … run `admission.deliver(…)` in a task of its own, then `dispatcher.answer(…)`
 //!     }
 //!     // … adopt what `dispatcher.next_adoption(…)` says, open what `dispatcher.source_changes()` says,
 //!     // and wait for `notified`, for `dispatcher.next_timer(…)` or for the end
@@ -37,8 +37,8 @@ use crate::schedule::{
     SourceId, SubscriberId, Ticket, Via, Work,
 };
 use crate::{
-    Consumer, Delivery, DynConsumer, Error, Failure, Handle, HoldState, Outcome, Pause, Progress, State,
-    Subscription, WakeKey,
+    Consumer, DynConsumer, Error, Failure, Handle, Hold, HoldState, Outcome, Pause, Progress, ResourceId,
+    State, Subscription, Version, WakeKey,
 };
 
 /// A [`Schedule`] that many tasks share. Cloning it gives another handle on the same.
@@ -95,8 +95,50 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Hands it to its consumer. A panic is caught, and is a failure that is retried with backoff.
-    pub async fn consume(&self) -> Result<Outcome, Failure> {
+    /// Hands it to its consumer, and takes the hold off if that is done with a deletion that it holds
+    /// (Q6). Only then the delivery has ended. An error is an answer, too: [`Answer::Failed`].
+    ///
+    /// `release` takes a hold off a resource, at this version if one is given, and answers whether it is
+    /// off. `false`: the resource is at another version.
+    ///
+    /// # Errors
+    ///
+    /// The consumer failed, or the hold could not be taken off. A panic of the consumer is caught, and is
+    /// a failure that is retried with backoff.
+    pub async fn deliver<Fut>(
+        &self,
+        release: impl FnOnce(ResourceId, Arc<str>, Option<Version>) -> Fut,
+    ) -> Result<Answer, Failure>
+    where
+        Fut: Future<Output = Result<bool, Failure>>,
+    {
+        let at = match self.consume().await? {
+            Outcome::Done => None,
+            Outcome::DoneAt(Version::UNKNOWN) => {
+                return Err(Failure::backoff("the version at which the consumer is done is unknown"));
+            }
+            Outcome::DoneAt(version) => Some(version),
+            Outcome::RequeueAfter { after, wake } => return Ok(Answer::RequeueAfter { after, wake }),
+        };
+        let Some((resource, hold)) = self.hold_to_release() else {
+            return Ok(Answer::Done { released: false });
+        };
+        let released = match release(resource.clone(), hold.name.clone(), at).await {
+            Ok(false) => return Ok(Answer::Changed),
+            Ok(true) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        let is_off = released.is_ok();
+        let told = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
+        match std::panic::catch_unwind(told).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+            _ if is_off => Ok(Answer::Done { released: true }),
+            Ok(Outcome::RequeueAfter { after, wake }) => Ok(Answer::RequeueAfter { after, wake }),
+            Ok(Outcome::Done | Outcome::DoneAt(_)) => Ok(Answer::Done { released: false }),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn consume(&self) -> Result<Outcome, Failure> {
         let answered = async {
             match &self.work {
                 Work::Deliver(delivery) => self.consumer.consume_boxed(delivery.clone()).await,
@@ -105,30 +147,25 @@ impl Admission {
                 }
             }
         };
-        match AssertUnwindSafe(answered).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(panic) => Err(Failure::backoff(format!("the consumer panicked: {}", message(&*panic)))),
+        AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    fn hold_to_release(&self) -> Option<(&ResourceId, &Hold)> {
+        match &self.work {
+            Work::Deliver(delivery)
+                if delivery.state == State::Deleting && delivery.hold == HoldState::Held =>
+            {
+                Some((&delivery.envelope.resource, self.subscription.hold.as_ref()?))
+            }
+            Work::Deliver(_) | Work::Listed(_) => None,
         }
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
-}
-
-/// Whether the hold is to be taken off once the consumer has answered `Done` to this (Q6).
-pub fn is_release_due(delivery: &Delivery) -> bool {
-    delivery.state == State::Deleting && delivery.hold == HoldState::Held
-}
-
-/// A consumer's answer in the terms of the schedule. `released` says whether the hold was taken off.
-pub fn answer(answer: Result<Outcome, Failure>, released: bool) -> Answer {
-    match answer {
-        Ok(Outcome::Done) => Answer::Done { released },
-        Ok(Outcome::RequeueAfter { after, wake }) => Answer::RequeueAfter { after, wake },
-        Err(failure) => Answer::Failed(failure.retry()),
-    }
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Failure::backoff(format!("the consumer panicked: {}", text.unwrap_or("it did not say why")))
 }
 
 impl Dispatcher {
@@ -373,7 +410,7 @@ impl Control for Subscribed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, Version};
+    use crate::{Delivery, Kind};
 
     /// Which of the waits are over.
     fn over<const N: usize>(waits: [BoxFuture<'_, ()>; N]) -> [bool; N] {

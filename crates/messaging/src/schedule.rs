@@ -129,6 +129,9 @@ pub enum Answer {
         /// Whether the hold was taken off for it.
         released: bool,
     },
+    /// The consumer is done with a version at which the resource is not any more. It is delivered again,
+    /// as a change.
+    Changed,
     /// The consumer wants it again.
     RequeueAfter {
         /// The longest wait.

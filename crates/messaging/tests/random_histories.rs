@@ -438,6 +438,7 @@ impl History {
                 0 => Answer::Failed(Retry::Backoff),
                 1 => Answer::Failed(Retry::After(Duration::from_secs(2))),
                 2 => Answer::Failed(Retry::Never),
+                4 => Answer::Changed,
                 3 => Answer::RequeueAfter { after: Duration::from_secs(3), wake: Some("key".into()) },
                 _ => Answer::Done { released: false },
             };

@@ -29,7 +29,9 @@ fn reads() -> Match {
 /// The patches that take our finalizer off.
 fn releases() -> Match {
     Match::any().method("PATCH").when(|call| {
-        String::from_utf8_lossy(&call.body).contains("\"remove\"") && call.path.ends_with("/projects/web")
+        // To put it on, no version is named.
+        String::from_utf8_lossy(&call.body).contains("/metadata/resourceVersion")
+            && call.path.ends_with("/projects/web")
     })
 }
 

@@ -35,6 +35,8 @@ left_out! {
     q6_a_deletion_that_a_killed_queue_had_begun_is_begun_again,
     q6_the_hold_stays_until_the_deletion_is_done,
     q6_done_with_the_live_state_releases_nothing,
+    q6_done_at_a_version_counts_only_at_that_version,
+    q6_the_consumer_hears_that_its_hold_is_off,
     q6_one_consumers_failure_keeps_its_own_hold_alone,
     q6_it_goes_when_every_consumer_is_done,
     q6_what_is_first_seen_deleting_is_not_held_and_is_told_so,

@@ -213,6 +213,18 @@ impl Consumer for Witness {
             None => Ok(()),
         }
     }
+
+    fn released(
+        &self,
+        resource: &ResourceId,
+        released: std::result::Result<(), Failure>,
+    ) -> std::result::Result<Outcome, Failure> {
+        if released.is_ok() {
+            lock(&self.0.record).released.push(resource.clone());
+            self.0.changed.send_replace(());
+        }
+        released.map(|()| Outcome::Done)
+    }
 }
 
 impl fmt::Debug for Witness {

@@ -1,5 +1,6 @@
 //! The documents: JSON patches (RFC 6902) as functions of what was seen.
 
+use rewitness_messaging::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -38,6 +39,11 @@ impl Seen {
 
     pub(super) fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
+    }
+
+    /// Whether it was at this version.
+    pub(super) fn is_at(&self, version: Version) -> bool {
+        self.pinned.as_deref().map(Version::parse) == Some(version)
     }
 
     pub(super) fn has(&self, finalizer: &str) -> bool {

@@ -125,6 +125,53 @@ pub(super) async fn q6_done_with_the_live_state_releases_nothing<D: Driver>(worl
     world.until_gone(&web).await
 }
 
+/// The consumer answers for a version that the resource has left meanwhile.
+pub(super) async fn q6_done_at_a_version_counts_only_at_that_version<D: Driver>(world: World<D>) -> Result {
+    let web = world.make("web").await?;
+    let gate = Gate::new();
+    let behind = gate.clone();
+    let one = world.witness("one").answering(move |delivery, nth| match (delivery.state, nth) {
+        (State::Deleting, 2) => Reply::DoneAt(delivery.version).only_behind(&behind),
+        _ => Reply::DoneAt(delivery.version),
+    });
+    let process = world.run([(world.wants_held("one")?, &one)])?;
+    one.until_answered(&web, 1).await?;
+    world.delete(&web).await?;
+    one.until_handed(&web, State::Deleting).await?;
+    world.touch(&web).await?;
+    gate.open();
+    world.until_gone(&web).await?;
+    let record = one.until("nothing in flight", |record| record.in_flight() == 0).await?;
+    let handings: Vec<_> =
+        record.of_in(&web, State::Deleting).map(|one| (one.delivery.cause, one.delivery.attempt)).collect();
+    ensure!(handings.len() >= 2, "it went by an answer for a version that it had left\n{record}");
+    ensure!(handings.iter().all(|handing| *handing == (Cause::Change, 1)), "{handings:?}\n{record}");
+    process
+        .until("one", "nothing that fails or is lost", |progress| progress.failing + progress.lost == 0)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn q6_the_consumer_hears_that_its_hold_is_off<D: Driver>(world: World<D>) -> Result {
+    let web = world.make_held("web").await?;
+    let [one, two] = ["one", "two"].map(|name| world.witness(name));
+    two.answer(|delivery, _| match delivery.state {
+        State::Deleting => Reply::Fail,
+        _ => Reply::Done,
+    });
+    let wants_two = world.wants_held("two")?.with_backoff(ENDLESS);
+    let _process = world.run([(world.wants_held("one")?, &one), (wants_two, &two)])?;
+    one.until_answered(&web, 1).await?;
+    two.until_answered(&web, 1).await?;
+    world.delete(&web).await?;
+    one.until("that it is off", |record| record.released == [web.clone()]).await?;
+    ensure!(!world.see(&web).await?.is_held_by(&hold("one")), "it is not off yet");
+    world.settle([&one, &two]).await?;
+    one.expect("to be told once", |record| record.released.len() == 1)?;
+    two.expect("nothing of the other's", |record| record.released.is_empty())?;
+    Ok(())
+}
+
 pub(super) async fn q6_one_consumers_failure_keeps_its_own_hold_alone<D: Driver>(world: World<D>) -> Result {
     let web = world.make("web").await?;
     let fails = |delivery: &Delivery, _| match delivery.state {

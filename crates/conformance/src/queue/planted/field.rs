@@ -91,6 +91,7 @@ pub(crate) trait Hands: Send + Sync {
     fn strip_holds<'a>(&'a self, resource: &'a ResourceId) -> BoxFuture<'a, ()>;
     fn remove_hold<'a>(&'a self, resource: &'a ResourceId, hold: &'a str) -> BoxFuture<'a, ()>;
     fn is_deleting<'a>(&'a self, resource: &'a ResourceId) -> BoxFuture<'a, bool>;
+    fn version<'a>(&'a self, resource: &'a ResourceId) -> BoxFuture<'a, Option<Version>>;
 }
 
 impl<D: Driver> Hands for Arc<D> {
@@ -109,6 +110,10 @@ impl<D: Driver> Hands for Arc<D> {
     fn is_deleting<'a>(&'a self, resource: &'a ResourceId) -> BoxFuture<'a, bool> {
         let looked = Driver::look(&**self, resource);
         looked.map(|seen| seen.is_ok_and(|seen| seen.is_some_and(|seen| seen.deleting))).boxed()
+    }
+
+    fn version<'a>(&'a self, resource: &'a ResourceId) -> BoxFuture<'a, Option<Version>> {
+        Driver::look(&**self, resource).map(|seen| Some(seen.ok()??.version)).boxed()
     }
 }
 

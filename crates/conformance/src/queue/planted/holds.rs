@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use rewitness_messaging::{
-    Capabilities, Delivery, Hold, HoldState, Outcome, Progress, ResourceId, Selector, State, Subscription,
+    Capabilities, Delivery, Failure, Hold, HoldState, Outcome, Progress, ResourceId, Selector, State,
+    Subscription,
 };
 
 use super::catalogue;
@@ -25,6 +26,9 @@ catalogue! {
     Q6 ReleasesWhateverTheAnswer => q6_the_hold_stays_until_the_deletion_is_done,
         q6_one_consumers_failure_keeps_its_own_hold_alone;
     Q6 ReleasesAtTheLiveDone => q6_done_with_the_live_state_releases_nothing;
+    Q6 IgnoresTheVersion => q6_done_at_a_version_counts_only_at_that_version;
+    Q6 CountsAChangeAsAFailure => q6_done_at_a_version_counts_only_at_that_version;
+    Q6 TellsOfNoRelease => q6_the_consumer_hears_that_its_hold_is_off;
     Q6 ReleasesForAll => q6_it_goes_when_every_consumer_is_done, q6_one_consumers_failure_keeps_its_own_hold_alone;
     Q6 KeepsAllHoldsForOneFailure::default() => q6_one_consumers_failure_keeps_its_own_hold_alone;
     Q6 TakesEveryHoldOff => q6_other_holds_are_left_alone;
@@ -131,6 +135,50 @@ impl Plant for ReleasesAtTheLiveDone {
             answer
         }
         .boxed()
+    }
+}
+
+struct IgnoresTheVersion;
+
+impl Plant for IgnoresTheVersion {
+    fn deliver<'a>(&'a self, to: &'a Recipient, delivery: Delivery) -> Answering<'a> {
+        async move {
+            match to.hand(delivery).await? {
+                Outcome::DoneAt(_) => Ok(Outcome::Done),
+                other => Ok(other),
+            }
+        }
+        .boxed()
+    }
+}
+
+struct CountsAChangeAsAFailure;
+
+impl Plant for CountsAChangeAsAFailure {
+    fn deliver<'a>(&'a self, to: &'a Recipient, delivery: Delivery) -> Answering<'a> {
+        async move {
+            let resource = delivery.envelope.resource.clone();
+            match to.hand(delivery).await? {
+                Outcome::DoneAt(version) if to.field.hands.version(&resource).await != Some(version) => {
+                    Err(Failure::backoff("it has changed"))
+                }
+                other => Ok(other),
+            }
+        }
+        .boxed()
+    }
+}
+
+struct TellsOfNoRelease;
+
+impl Plant for TellsOfNoRelease {
+    fn released(
+        &self,
+        _to: &Recipient,
+        _resource: &ResourceId,
+        released: Result<(), Failure>,
+    ) -> Result<Outcome, Failure> {
+        released.map(|()| Outcome::Done)
     }
 }
 

@@ -23,6 +23,16 @@ pub(crate) trait Plant: Send + Sync + 'static {
         to.consumer.listed_boxed(marker)
     }
 
+    /// What a consumer hears of its hold.
+    fn released(
+        &self,
+        to: &Recipient,
+        resource: &ResourceId,
+        released: Result<(), Failure>,
+    ) -> Result<Outcome, Failure> {
+        to.consumer.released_dyn(resource, released)
+    }
+
     /// What a subscription asks for.
     fn subscription(&self, asked: Subscription) -> Subscription {
         asked

@@ -229,6 +229,10 @@ impl Consumer for Between {
     async fn listed(&self, marker: Listed) -> Result<(), Failure> {
         self.plant.listed(&self.recipient, marker).await
     }
+
+    fn released(&self, resource: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
+        self.plant.released(&self.recipient, resource, released)
+    }
 }
 
 struct PlantedHandle {

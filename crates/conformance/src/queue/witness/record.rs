@@ -13,6 +13,8 @@ pub struct Record {
     pub handings: Vec<Handing>,
     /// The `Listed` markers.
     pub markings: Vec<Marking>,
+    /// The resources of which the witness heard that its hold is off.
+    pub released: Vec<ResourceId>,
     standings: HashMap<ResourceId, Standing>,
     in_flight: usize,
     broken: Option<String>,

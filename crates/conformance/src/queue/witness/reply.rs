@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rewitness_messaging::{Failure, Outcome, WakeKey};
+use rewitness_messaging::{Failure, Outcome, Version, WakeKey};
 use tokio::sync::watch;
 
 use super::record::Ending;
@@ -10,6 +10,8 @@ use super::record::Ending;
 pub enum Reply {
     /// `Done`.
     Done,
+    /// `DoneAt` this version.
+    DoneAt(Version),
     /// `RequeueAfter`, with a key that ends the wait.
     Requeue(Duration, Option<WakeKey>),
     /// A failure that is retried with backoff.
@@ -46,6 +48,7 @@ impl Reply {
         *ending = Ending::Answered;
         match reply {
             Self::Done | Self::Behind(..) => Ok(Outcome::Done),
+            Self::DoneAt(version) => Ok(Outcome::DoneAt(version)),
             Self::Requeue(after, wake) => Ok(Outcome::RequeueAfter { after, wake }),
             Self::Fail => Err(Failure::backoff("as scripted")),
             Self::FailAfter(after) => Err(Failure::after(after, "as scripted")),
