@@ -38,7 +38,7 @@ mod error;
 mod pages;
 mod server;
 
-pub use endpoint::{Endpoint, get, get_document, only, post_document, root};
+pub use endpoint::{Endpoint, get, get_document, only, post_document, root, segment};
 pub use error::ApiError;
 pub(crate) use pages::{PageSize, goes_on};
 pub use server::Server;
