@@ -10,6 +10,7 @@ use std::mem::{Discriminant, discriminant};
 use kube::api::{Patch, PatchParams};
 use rewitness_cascade::{Cascades, Config, Excess, Preview, Refused};
 use rewitness_crds::cascade::{HeldParent, confirm_annotation};
+use rewitness_kubernetes::call::segment;
 use rewitness_messaging::Uid;
 use serde::Serialize;
 use serde_json::json;
@@ -176,7 +177,7 @@ impl Confirm<'_> {
                 "annotations": { confirm_annotation(now.subject.rule.name()): now.preview.hash },
             } }));
             let api = self.parents.api(parent.id.namespace.as_deref());
-            match in_time(api.patch_metadata(&self.name, &PatchParams::default(), &patch)).await {
+            match in_time(api.patch_metadata(&segment(&self.name), &PatchParams::default(), &patch)).await {
                 Ok(_) => return Ok(()),
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
                 Err(error) => {

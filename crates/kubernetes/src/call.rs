@@ -39,7 +39,7 @@ mod in_time;
 mod pages;
 mod server;
 
-pub use endpoint::{Endpoint, get, get_document, only, post_document, root};
+pub use endpoint::{Endpoint, get, get_document, only, post_document, root, segment};
 pub use error::ApiError;
 pub use in_time::{chain, in_time};
 pub(crate) use pages::{PageSize, goes_on};

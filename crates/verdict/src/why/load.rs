@@ -10,6 +10,7 @@ use rewitness_cascade::{Cascades, Cause, Config, HourWindow, Preview, Rule};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade as names;
 use rewitness_kubernetes::ResolvedKind;
+use rewitness_kubernetes::call::segment;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::facts::{
@@ -97,7 +98,7 @@ impl<'a> Loader<'a> {
     async fn get(&self, kind: &ResolvedKind, namespace: Option<&str>, name: &str) -> Read<Option<Subject>> {
         let api = self.api(kind, namespace);
         let what = format!("get {kind}{}", place(namespace));
-        match read(&what, api.get_metadata(name)).await {
+        match read(&what, api.get_metadata(&segment(name))).await {
             Ok(object) => Ok(Some(subject::of(&object.metadata, &kind.kind))),
             Err(unread) if is_not_found(&unread) => Ok(None),
             Err(unread) => Err(unread),
@@ -105,11 +106,7 @@ impl<'a> Loader<'a> {
     }
 
     fn api(&self, kind: &ResolvedKind, namespace: Option<&str>) -> Api<DynamicObject> {
-        let resource = api_resource(kind);
-        match namespace.filter(|_| kind.namespaced) {
-            Some(namespace) => Api::namespaced_with(self.link.client.clone(), namespace, &resource),
-            None => Api::all_with(self.link.client.clone(), &resource),
-        }
+        crate::object::api(self.link, kind, namespace.filter(|_| kind.namespaced))
     }
 
     /// Every Cascade; none if the server does not serve them.
