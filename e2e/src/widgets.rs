@@ -70,6 +70,16 @@ impl<'p> Widgets<'p> {
         Ok(())
     }
 
+    /// Changes labels of a widget.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn relabel(&self, name: &str, labels: Value) -> Result<()> {
+        let patch = json!({"metadata": {"labels": labels}});
+        self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
     /// Asks for a deletion.
     ///
     /// # Errors

@@ -6,9 +6,10 @@
 #[path = "conformance/driver.rs"]
 mod driver;
 
-use rewitness_conformance::{LeftOut, Result, Verdict, check};
+use rewitness_conformance::Result;
+use rewitness_conformance::queue::{LeftOut, Verdict, check};
 
-rewitness_conformance::suite!(
+rewitness_conformance::queue_suite!(
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     driver::KubernetesDriver::on_the_shared_plane().await?
 );

@@ -2,9 +2,7 @@
 //! answers. All I/O goes through [`Server`].
 
 mod kinds;
-mod object;
 
 pub(crate) use kinds::{KindRef, Kinds, Served};
-pub(crate) use object::{LivePage, Metadata, Object};
 pub use rewitness_kubernetes::call::ApiError;
-pub(crate) use rewitness_kubernetes::call::{Endpoint, Server, post_document};
+pub(crate) use rewitness_kubernetes::call::{Endpoint, Metadata, Server, post_document};

@@ -6,7 +6,7 @@ use kube::api::PropagationPolicy;
 use rewitness_crds::cascade::{Propagation, record_annotation};
 use rewitness_messaging::ResourceId;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::dependent::{Dependent, LiveParent};
 use super::limiter::Limiter;
@@ -17,7 +17,7 @@ use super::reference::{Lookup, Scope, lookup};
 use super::rule::{Revision, Rule};
 use super::wait_graph::Member;
 use crate::Error;
-use crate::api::{ApiError, Endpoint, Object};
+use crate::api::{ApiError, Endpoint};
 
 /// How often one object is asked about again because others keep changing it.
 const CONTENTIONS: usize = 8;
@@ -150,16 +150,16 @@ impl Applier {
         wanted: &Lookup,
     ) -> Result<Again, ApiError> {
         let request = endpoint.get(id.namespace.as_deref(), &id.name);
-        let metadata = match self.loader.server.call::<Object>(request).await {
-            Ok(object) => object.metadata,
+        let live = match self.loader.server.metadata(request).await {
+            Ok(live) => live,
             Err(ApiError::NoObject) => return Ok(Again::Fate(Fate::Going)),
             Err(refusal) => return Err(refusal),
         };
         Ok(match () {
-            () if metadata.uid != id.uid => Again::Fate(Fate::Going),
-            () if metadata.deletion_timestamp.is_some() => Again::Fate(Fate::Going),
-            () if metadata.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
-            () => Again::Version(metadata.resource_version),
+            () if live.uid != id.uid => Again::Fate(Fate::Going),
+            () if live.deleting.is_some() => Again::Fate(Fate::Going),
+            () if live.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
+            () => Again::Version(live.version),
         })
     }
 
@@ -183,8 +183,8 @@ impl Applier {
             "metadata": { "uid": id.uid, "annotations": { record_annotation(&rule.name): text } },
         });
         let request = endpoint.merge_patch(id.namespace.as_deref(), &id.name, &patch);
-        match self.loader.server.call::<Object>(request).await {
-            Ok(object) => Ok(Some(as_parent(object.metadata, &id.kind))),
+        match self.loader.server.metadata(request).await {
+            Ok(object) => Ok(Some(as_parent(object, &id.kind))),
             Err(ApiError::NoObject | ApiError::Conflict) => Ok(None),
             // The uid cannot be changed; or the object is invalid by new rules of its schema, which
             // the next read tells apart.
@@ -195,33 +195,6 @@ impl Applier {
                 }
             }
             Err(refusal) => Err(failed(refusal)),
-        }
-    }
-
-    /// Takes our finalizer off a parent, if it still is what the last read showed. It is tried once:
-    /// another try would go by lists that were made before somebody changed the parent.
-    ///
-    /// Answers whether it is off. `false`: the parent is not what it was; everything is to be looked
-    /// at again.
-    pub(crate) async fn release(&self, rule: &Rule, parent: &LiveParent) -> Result<bool, Error> {
-        let id = &parent.id;
-        let Some(patch) = release_patch(parent, &rule.finalizer) else { return Ok(true) };
-        let endpoint = self.loader.endpoint(&rule.parent, id).await?;
-        let request = endpoint.json_patch(id.namespace.as_deref(), &id.name, &patch);
-        match self.loader.server.call::<IgnoredAny>(request).await {
-            Ok(IgnoredAny) | Err(ApiError::NoObject) => Ok(true),
-            Err(ApiError::Conflict) => Ok(false),
-            // A test has failed: somebody has changed the parent, or it is another. Or nobody has,
-            // and it is the parent itself that is invalid by new rules of its schema.
-            Err(refusal @ ApiError::Unprocessable { .. }) => {
-                match self.loader.parent(&rule.parent, id).await? {
-                    Some(live) if live.id.uid == id.uid && live.version == parent.version => {
-                        Err(Error::Release { resource: id.clone(), refusal })
-                    }
-                    _ => Ok(false),
-                }
-            }
-            Err(refusal) => Err(Error::Release { resource: id.clone(), refusal }),
         }
     }
 
@@ -249,44 +222,5 @@ fn policy(propagation: Propagation) -> PropagationPolicy {
     match propagation {
         Propagation::Background => PropagationPolicy::Background,
         Propagation::Foreground => PropagationPolicy::Foreground,
-    }
-}
-
-/// The patch that takes our finalizer off exactly this state of exactly this object. `None` if it
-/// is not on it.
-fn release_patch(parent: &LiveParent, finalizer: &str) -> Option<Value> {
-    let index = parent.finalizers.iter().position(|one| one == finalizer)?;
-    let path = format!("/metadata/finalizers/{index}");
-    Some(json!([
-        { "op": "test", "path": "/metadata/uid", "value": parent.id.uid },
-        { "op": "test", "path": "/metadata/deletionTimestamp", "value": parent.deleting },
-        { "op": "test", "path": "/metadata/resourceVersion", "value": parent.version },
-        { "op": "test", "path": path, "value": finalizer },
-        { "op": "remove", "path": path },
-    ]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::parent;
-
-    #[test]
-    fn the_patch_tests_who_it_is_that_it_goes_and_that_nothing_has_changed() {
-        let mut held = parent("p");
-        held.finalizers.insert(0, "other.example.com/x".to_owned());
-        let patch = release_patch(&held, "cascade.rewitness.dev/project").unwrap();
-        let paths: Vec<_> = patch.as_array().unwrap().iter().map(|op| op["path"].as_str().unwrap()).collect();
-        assert_eq!(
-            paths,
-            [
-                "/metadata/uid",
-                "/metadata/deletionTimestamp",
-                "/metadata/resourceVersion",
-                "/metadata/finalizers/1",
-                "/metadata/finalizers/1",
-            ]
-        );
-        assert_eq!(release_patch(&held, "cascade.rewitness.dev/other"), None);
     }
 }

@@ -1,11 +1,14 @@
 mod rounds;
 mod waiting;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rewitness_crds::cascade::{StageCount, confirm_annotation};
-use rewitness_messaging::{Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, WakeKey};
+use rewitness_messaging::{
+    Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, Version, WakeKey,
+};
 use rounds::{Rounds, Step, doubled};
 use waiting::{Asked, WaitingParents};
 
@@ -21,16 +24,18 @@ use super::wait_graph::Member;
 use super::waits::{Cause, Wait, group};
 use crate::Error;
 use crate::api::ApiError;
+use crate::error::is_denial;
 
 /// Follows one rule: deletes the dependents of each parent that is being deleted, stage by stage,
-/// and takes the rule's finalizer off when all of them are gone.
+/// and has the queue take the rule's finalizer off when all of them are gone.
 ///
 /// # Guarantees
 ///
 /// - Nothing is done for a parent unless a live read, made after the lists, showed the uid as
 ///   delivered, being deleted, and carrying the rule's finalizer (C1, C2).
 /// - Each delete is one call that names uid and resourceVersion (C3).
-/// - The finalizer goes only after two full rounds of consistent lists found nothing (C5).
+/// - The finalizer goes only after two full rounds of consistent lists found nothing (C5), and only off
+///   the version of the parent that was read after them.
 /// - Each step is derived again from the cluster's state, so that it may be stopped at any time.
 ///
 /// # Caveats
@@ -51,6 +56,8 @@ pub struct CascadeConsumer<R> {
     rule: RuleHandle,
     records: R,
     waiting: WaitingParents,
+    /// The parents of which nothing is left but the finalizer, and what is told once that is off.
+    finishing: Mutex<HashMap<Uid, (LiveParent, Standing)>>,
 }
 
 /// How many rounds are made at one delivery. Each deletes something; more are made at the next.
@@ -92,11 +99,32 @@ impl<R: Records> Consumer for CascadeConsumer<R> {
             State::Deleting => self.finish(parent).await.map_err(Error::into_failure),
         }
     }
+
+    fn released(&self, parent: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
+        // One that was left had nothing to be finished.
+        let Some((parent, finished)) = self.finishing().remove(&parent.uid) else {
+            return released.map(|()| Outcome::Done);
+        };
+        let now = Timestamp::now();
+        let Err(failure) = released else {
+            self.report(&parent, finished, now);
+            self.forget(&parent.id.uid);
+            return Ok(Outcome::Done);
+        };
+        match denial(&failure) {
+            Some(refusal) => Ok(requeue(&parent.id, self.denied(&parent, Some(refusal), now))),
+            None => Err(failure),
+        }
+    }
 }
 
 impl<R: Records> CascadeConsumer<R> {
     pub(super) fn new(shared: Arc<Shared>, rule: RuleHandle, records: R) -> Self {
-        Self { shared, rule, records, waiting: WaitingParents::default() }
+        Self { shared, rule, records, waiting: WaitingParents::default(), finishing: Mutex::default() }
+    }
+
+    fn finishing(&self) -> MutexGuard<'_, HashMap<Uid, (LiveParent, Standing)>> {
+        self.finishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn finish(&self, delivered: &ResourceId) -> Result<Outcome, Error> {
@@ -104,13 +132,12 @@ impl<R: Records> CascadeConsumer<R> {
         for _ in 0..ROUNDS {
             match self.round(delivered, &mut rounds).await? {
                 Step::Done => return Ok(Outcome::Done),
+                Step::DoneAt(version) => return Ok(Outcome::DoneAt(version)),
                 Step::Again => {}
-                Step::Later(after) => {
-                    return Ok(Outcome::RequeueAfter { after, wake: Some(wake_key(&delivered.uid)) });
-                }
+                Step::Later(after) => return Ok(requeue(delivered, after)),
             }
         }
-        Ok(Outcome::RequeueAfter { after: Duration::ZERO, wake: Some(wake_key(&delivered.uid)) })
+        Ok(requeue(delivered, Duration::ZERO))
     }
 
     /// One round: load, plan, apply, record.
@@ -156,12 +183,13 @@ impl<R: Records> CascadeConsumer<R> {
                 rounds.empty += 1;
                 Ok(Step::Again)
             }
-            Next::Release(members) => self.release(&rule, &revision, &parent, &members, rounds, now).await,
+            Next::Release(members) => self.release(&rule, &revision, &parent, &members, rounds).await,
         };
-        match done {
-            Err(error) => self.denied(&parent, &error, now).ok_or(error),
-            done => done,
-        }
+        let Err(error) = done else { return done };
+        let Some(refusal) = error.denial() else { return Err(error) };
+        // Which dependents could not be deleted was reported already.
+        let to_tell = (!matches!(error, Error::Delete { .. })).then_some(refusal);
+        Ok(Step::Later(self.denied(&parent, to_tell, now)))
     }
 
     /// The lists first, and then the parent, so that what is decided by both holds of a parent that
@@ -257,6 +285,8 @@ impl<R: Records> CascadeConsumer<R> {
         Err(Error::Delete { resource: id, of, failed })
     }
 
+    /// Has the finalizer taken off the parent, if it still is what the last read showed: another version
+    /// is to be looked at again, by lists that are made after it.
     async fn release(
         &self,
         rule: &Rule,
@@ -264,16 +294,10 @@ impl<R: Records> CascadeConsumer<R> {
         parent: &LiveParent,
         members: &[Member],
         rounds: &mut Rounds,
-        now: Timestamp,
     ) -> Result<Step, Error> {
-        let applier = &self.shared.applier;
-        if !self.rule.deletes() || !applier.are_unchanged(members).await? {
+        if !self.rule.deletes() || !self.shared.applier.are_unchanged(members).await? {
             rounds.empty = 0;
             return Ok(Step::Again);
-        }
-        // The round that has just ended was empty all the same, so that one more is enough.
-        if !applier.release(rule, parent).await? {
-            return Ok(rounds.contended());
         }
         let record = ParentRecord::of(parent, &rule.name);
         let deleted = |stage: &Stage| record.as_ref()?.deleted.get(&stage.name).copied();
@@ -283,23 +307,21 @@ impl<R: Records> CascadeConsumer<R> {
         };
         let stages = revision.stages.iter().map(count).collect();
         let authorised = record.as_ref().map(|record| record.total);
-        self.report(parent, Standing::Finished { stages, authorised }, now);
-        self.forget(&parent.id.uid);
-        Ok(Step::Done)
+        let finished = Standing::Finished { stages, authorised };
+        self.finishing().insert(parent.id.uid.clone(), (parent.clone(), finished));
+        Ok(Step::DoneAt(Version::parse(&parent.version)))
     }
 
-    /// What the server denies is no failure, but a wait: it is told of, and whoever grants it wakes
-    /// the parent.
-    fn denied(&self, parent: &LiveParent, error: &Error, now: Timestamp) -> Option<Step> {
-        let denied = error.denial()?;
-        // Which dependents could not be deleted was reported already.
-        if !matches!(error, Error::Delete { .. }) {
+    /// What the server denies is no failure, but a wait: it is told of, if it was not already, and whoever
+    /// grants it wakes the parent. Answers how long to wait.
+    fn denied(&self, parent: &LiveParent, to_tell: Option<&ApiError>, now: Timestamp) -> Duration {
+        if let Some(refusal) = to_tell {
             let (kind, examples) = (parent.id.kind.clone(), vec![parent.id.clone()]);
-            let wait = Wait { kind, cause: refused(denied), count: 1, since: None, examples };
+            let wait = Wait { kind, cause: refused(refusal), count: 1, since: None, examples };
             let standing = Standing::Waiting { stage: Default::default(), waits: vec![wait] };
             self.report(parent, standing, now);
         }
-        Some(Step::Later(doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)))
+        doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)
     }
 
     fn wait(&self, rule: &Rule, parent: &LiveParent, standing: plan::Standing, now: Timestamp) -> Step {
@@ -348,6 +370,7 @@ impl<R: Records> CascadeConsumer<R> {
     fn forget(&self, parent: &Uid) {
         self.shared.graph().forget(parent, &self.rule.current().finalizer);
         self.waiting.forget(parent);
+        self.finishing().remove(parent);
     }
 
     fn note(&self, rule: &Rule, parent: &LiveParent, standing: &plan::Standing) {
@@ -367,6 +390,18 @@ impl<R: Records> CascadeConsumer<R> {
             revision: record.as_ref().map(|record| record.revision.clone()),
             confirmation: record.and_then(|record| record.confirmed),
         });
+    }
+}
+
+fn requeue(parent: &ResourceId, after: Duration) -> Outcome {
+    Outcome::RequeueAfter { after, wake: Some(wake_key(&parent.uid)) }
+}
+
+/// What the server denies until a person changes something, of what the queue could not do.
+fn denial(failure: &Failure) -> Option<&ApiError> {
+    match failure.error().downcast_ref::<rewitness_kubernetes::Error>()? {
+        rewitness_kubernetes::Error::Patch { refusal, .. } => Some(refusal).filter(|one| is_denial(one)),
+        _ => None,
     }
 }
 

@@ -40,8 +40,10 @@ pub struct CountTable {
     shrunk: HashSet<Referred>,
     /// Counts lists, so that what a list did not show is known.
     epoch: u32,
-    /// Whether a list was complete since the table began, or was last found to be out of date.
-    synced: bool,
+    /// Whether a list was ever complete.
+    listed: bool,
+    /// Whether what is known may not be shown.
+    distrusted: bool,
     version: Version,
     /// The newest version in the list that is being made.
     listing: Option<Version>,
@@ -107,12 +109,18 @@ impl CountTable {
         left.into_iter().for_each(|group| self.leave(group));
         // A server that was restored from a backup has versions that are older than those before.
         self.version = if version == Version::UNKNOWN { self.version } else { version };
-        self.synced = true;
+        (self.listed, self.distrusted) = (true, false);
     }
 
-    /// What is known is no longer good enough to be shown, until the next list is complete.
+    /// What is known is no longer good enough to be shown, until it can be [trusted](Self::trust) again or
+    /// the next list is complete.
     pub fn distrust(&mut self) {
-        self.synced = false;
+        self.distrusted = true;
+    }
+
+    /// What is known has been followed all the time.
+    pub fn trust(&mut self) {
+        self.distrusted = false;
     }
 
     /// An object is there, and holds this value.
@@ -148,7 +156,7 @@ impl CountTable {
                 .map(|group| self.groups[*group as usize].count),
         };
         let count = count.unwrap_or_default().into();
-        self.synced.then_some(Approximate { count, version: self.version })
+        (self.listed && !self.distrusted).then_some(Approximate { count, version: self.version })
     }
 
     /// What became fewer, and is nothing at all now; each is told once.
@@ -307,6 +315,11 @@ mod tests {
         assert_eq!(count(&table, "web"), Some(1));
         table.distrust();
         assert_eq!(count(&table, "web"), None);
+        table.trust();
+        assert_eq!(count(&table, "web"), Some(1));
+        let mut never_listed = CountTable::default();
+        never_listed.trust();
+        assert_eq!(count(&never_listed, "web"), None);
     }
 
     #[test]

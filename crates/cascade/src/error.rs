@@ -88,14 +88,6 @@ pub enum Error {
         /// Which, and the server's answers.
         failed: Vec<(ResourceId, ApiError)>,
     },
-    /// The finalizer could not be taken off.
-    #[error("release {resource}: {refusal}")]
-    Release {
-        /// Whose.
-        resource: ResourceId,
-        /// The server's answer.
-        refusal: ApiError,
-    },
 }
 
 impl Error {
@@ -115,8 +107,7 @@ impl Error {
             | Self::ListParents { refusal, .. }
             | Self::ReadDefinition { refusal, .. }
             | Self::Review { refusal }
-            | Self::Record { refusal, .. }
-            | Self::Release { refusal, .. } => refusal.retry_after(),
+            | Self::Record { refusal, .. } => refusal.retry_after(),
             Self::Delete { failed, .. } => {
                 failed.iter().filter_map(|(_, refusal)| refusal.retry_after()).max()
             }
@@ -131,7 +122,7 @@ impl Error {
     /// its words, where a parent that is known could not be written to, or dependents not deleted.
     pub(crate) fn denial(&self) -> Option<&ApiError> {
         match self {
-            Self::Record { refusal, .. } | Self::Release { refusal, .. } => Some(refusal),
+            Self::Record { refusal, .. } => Some(refusal),
             Self::Delete { failed, .. } => {
                 failed.iter().map(|(_, refusal)| refusal).find(|one| is_denial(one))
             }
@@ -151,7 +142,7 @@ impl Error {
 }
 
 /// Whether trying again sooner than somebody acts is of no use.
-fn is_denial(refusal: &ApiError) -> bool {
+pub(crate) fn is_denial(refusal: &ApiError) -> bool {
     match refusal {
         ApiError::Forbidden { .. } | ApiError::Conflict | ApiError::Unprocessable { .. } => true,
         ApiError::Status { status, .. } => (400..500).contains(status) && *status != 408,

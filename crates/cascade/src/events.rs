@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{StageCount, confirm_annotation};
 use rewitness_messaging::{Kind, Timestamp};
 
@@ -62,34 +63,6 @@ impl Severity {
     }
 }
 
-/// What happened, from a fixed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The parent is kept until its dependents are gone.
-    DeletionHeld,
-    /// The deletion has come to a stage.
-    StageStarted,
-    /// A dependent stays that does not go by itself.
-    DependentBlocked,
-    /// A person has to confirm the deletion.
-    LimitExceeded,
-    /// Nothing refers to the parent any more, and it may go.
-    CascadeFinished,
-}
-
-impl Reason {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DeletionHeld => "DeletionHeld",
-            Self::StageStarted => "StageStarted",
-            Self::DependentBlocked => "DependentBlocked",
-            Self::LimitExceeded => "LimitExceeded",
-            Self::CascadeFinished => "CascadeFinished",
-        }
-    }
-}
-
 /// What has been told of the deletion of one parent, so that nothing is told twice.
 ///
 /// # Guarantees
@@ -104,7 +77,8 @@ impl Reason {
 /// stage that it is in.
 ///
 /// ```
-/// use rewitness_cascade::{About, Report, Reason, Standing, Story};
+/// use rewitness_cascade::{About, Report, Standing, Story};
+/// use rewitness_crds::Reason;
 /// # use rewitness_messaging::{Kind, ResourceId, Timestamp};
 /// # let web = ResourceId {
 /// #     kind: Kind::new("example.com", "Project"), namespace: None, name: "web".into(), uid: "u1".into(),
@@ -131,7 +105,7 @@ pub struct Story {
 
 /// A cause as far as it makes a difference to people. The server's words are no part of it: they
 /// may name each object that they are about.
-type Obstacle = (Kind, &'static str, Vec<String>);
+type Obstacle = (Kind, Reason, Vec<String>);
 
 /// What happened, told on both objects.
 struct Occurrence {
@@ -232,7 +206,7 @@ fn obstacle(wait: &Wait) -> Obstacle {
         Cause::Finalizers { finalizers } => finalizers.clone(),
         _ => Vec::new(),
     };
-    (wait.kind.clone(), wait.cause.as_str(), finalizers)
+    (wait.kind.clone(), wait.cause.reason(), finalizers)
 }
 
 /// What was deleted is counted after the deletes, so that a count is what was deleted at least.

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use rewitness_crds::CascadeStatus;
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{FinishedCascade, HeldParent, Remaining, Unconfirmed};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
@@ -92,7 +93,7 @@ impl Ledger {
 
     /// Whether any deletion waits for a person's confirmation.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &Report> {
-        let waits = |report: &&Report| matches!(&report.standing, Standing::Refused(refused) if refused.as_str() == "LimitExceeded");
+        let waits = |report: &&Report| matches!(&report.standing, Standing::Refused(refused) if refused.reason() == Reason::LimitExceeded);
         self.held.values().filter(waits)
     }
 
@@ -144,7 +145,7 @@ impl From<&Report> for HeldParent {
             uid: parent.uid.to_string(),
             since: report.since,
             stage: stage.filter(|stage| !stage.is_empty()).map(ToString::to_string),
-            reason: report.standing.as_str().to_owned(),
+            reason: report.standing.reason().to_string(),
             message,
             waits_for: waits.iter().map(Remaining::from).collect(),
             unconfirmed: match &report.standing {

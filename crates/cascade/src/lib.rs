@@ -1,6 +1,10 @@
 //! Cascade: when a parent is deleted, delete what refers to it, stage by stage, and let the parent
 //! go only when all of that is gone.
 //!
+//! This crate follows one rule at a time: it decides what is next, deletes it, and previews the same for
+//! people. It does not watch Cascades and does not write their status: `rewitness-operator` does both. It
+//! runs on any [`Queue`](rewitness_messaging::Queue) and reads no environment.
+//!
 //! ```no_run
 //! use rewitness_cascade::{Cascades, Config, MemoryRecords, Rule};
 //! use rewitness_messaging::{Handle, Queue};
@@ -80,7 +84,7 @@ pub use consumer::{CascadeConsumer, wake_key};
 pub use counts::{Approximate, CountTable, Referred};
 pub use definition::{WAY_OUT, is_served};
 pub use error::Error;
-pub use events::{About, Event, Reason, Severity, Story};
+pub use events::{About, Event, Severity, Story};
 pub use handle::RuleHandle;
 pub use hour::HourWindow;
 pub use ledger::Ledger;

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Confirmation, confirm_annotation};
 use rewitness_messaging::Timestamp;
 
@@ -38,6 +39,17 @@ pub enum Excess {
     },
     /// The parent disappears only because its kind is being removed.
     KindRemoved,
+}
+
+impl Excess {
+    /// The word for it.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Dependents { .. } => Reason::MaxDependents,
+            Self::Hour { .. } => Reason::MaxPerHour,
+            Self::KindRemoved => Reason::KindRemoved,
+        }
+    }
 }
 
 impl fmt::Display for Excess {

@@ -7,16 +7,10 @@ use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::reference::{Lookup, Scope, lookup};
 use super::rule::{DependentKind, Revision};
 use crate::Error;
-use crate::api::{ApiError, Endpoint, KindRef, Kinds, LivePage, Metadata, Object, Served, Server};
-
-/// How many objects a page has.
-const PAGE: u32 = 500;
+use crate::api::{ApiError, Endpoint, KindRef, Kinds, Metadata, Served, Server};
 
 /// How many kinds are listed at a time for one parent.
 pub(super) const LISTS: usize = 4;
-
-/// How often a list is made anew because its continue token has expired.
-const EXPIRIES: usize = 3;
 
 /// Reads what a plan needs. Everything is read live: nothing that authorises a delete comes from a
 /// cache.
@@ -64,10 +58,7 @@ impl Loader {
             match self.list_places(&endpoint, declared, &wanted, within).await {
                 // What was found out earlier is no longer so; look where it is served now.
                 Err(ApiError::NoPath) if !last => self.kinds.forget(&declared.kind),
-                Err(refusal) => return Err(unlisted(refusal)),
-                Ok(objects) => {
-                    return objects.into_iter().map(|one| as_dependent(one, declared, &wanted)).collect();
-                }
+                listed => return listed.map_err(unlisted),
             }
         }
         Err(Unlisted::NotServed)
@@ -80,45 +71,28 @@ impl Loader {
         declared: &DependentKind,
         wanted: &Lookup,
         within: Option<&[String]>,
-    ) -> Result<Vec<Object>, ApiError> {
+    ) -> Result<Vec<Dependent>, ApiError> {
         let selector = wanted.selector(declared);
-        let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
-            return self.list(endpoint, wanted.namespace.as_deref(), &selector).await;
+        let list = |namespace| {
+            let add = |all: &mut Vec<Dependent>, object: Result<Metadata, ApiError>| {
+                let object = object?;
+                let value = object.labels.get(declared.label.as_str());
+                if value != Some(&wanted.value) {
+                    return Err(mismatch(&object));
+                }
+                all.push(dependent(object, &declared.kind.kind));
+                Ok(())
+            };
+            self.server.list(endpoint, namespace, &selector, add)
         };
-        let mut objects = Vec::new();
+        let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
+            return list(wanted.namespace.as_deref()).await;
+        };
+        let mut dependents = Vec::new();
         for name in names {
-            objects.extend(self.list(endpoint, Some(name), &selector).await?);
+            dependents.extend(list(Some(name)).await?);
         }
-        Ok(objects)
-    }
-
-    /// All pages of a list. A token that has expired means listing anew: the token that comes with
-    /// that answer would continue with an inconsistent list.
-    pub(super) async fn list(
-        &self,
-        endpoint: &Endpoint,
-        namespace: Option<&str>,
-        selector: &str,
-    ) -> Result<Vec<Object>, ApiError> {
-        let (mut objects, mut token, mut expiries) = (Vec::new(), String::new(), 0);
-        loop {
-            let request = endpoint.list(namespace, selector, PAGE, &token);
-            match self.server.call::<LivePage<Object>>(request).await {
-                Err(ApiError::Expired) if !token.is_empty() && expiries < EXPIRIES => {
-                    (objects, token) = (Vec::new(), String::new());
-                    expiries += 1;
-                    continue;
-                }
-                Err(refusal) => return Err(refusal),
-                Ok(page) => {
-                    objects.extend(page.items.into_iter().flatten());
-                    token = page.metadata.continue_token;
-                }
-            }
-            if token.is_empty() {
-                return Ok(objects);
-            }
-        }
+        Ok(dependents)
     }
 
     /// Where a parent's kind is served.
@@ -137,9 +111,8 @@ impl Loader {
         delivered: &ResourceId,
     ) -> Result<Option<LiveParent>, Error> {
         let endpoint = self.endpoint(kind, delivered).await?;
-        match self.server.call::<Object>(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await
-        {
-            Ok(object) => Ok(Some(as_parent(object.metadata, &delivered.kind))),
+        match self.server.metadata(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await {
+            Ok(object) => Ok(Some(as_parent(object, &delivered.kind))),
             Err(ApiError::NoObject) => Ok(None),
             Err(refusal) => {
                 if refusal == ApiError::NoPath {
@@ -165,8 +138,8 @@ impl Loader {
             namespaced: false,
         };
         let name = format!("{}.{}", endpoint.plural, endpoint.group);
-        match self.server.call::<Object>(definitions.get(None, &name)).await {
-            Ok(definition) => Ok(definition.metadata.deletion_timestamp.is_some()),
+        match self.server.metadata(definitions.get(None, &name)).await {
+            Ok(definition) => Ok(definition.deleting.is_some()),
             // Served by something else than a definition, or gone with all of its objects.
             Err(ApiError::NoObject | ApiError::NoPath) => Ok(false),
             Err(refusal) => Err(Error::ReadDefinition { kind: kind.kind.clone(), refusal }),
@@ -181,45 +154,29 @@ pub(super) fn unlisted(refusal: ApiError) -> Unlisted {
     }
 }
 
-/// A listed object, if it is one that was asked for. A server that answers with others knows no
-/// selectors, or hides labels; nothing can be concluded from its lists, least of all that they are
-/// empty.
-fn as_dependent(object: Object, declared: &DependentKind, wanted: &Lookup) -> Result<Dependent, Unlisted> {
-    let metadata = object.metadata;
-    if metadata.labels.get(declared.label.as_str()) != Some(&wanted.value) {
-        let message =
-            format!("the server answered with {}, which does not match the selector", metadata.name);
-        return Err(Unlisted::Failed { message });
-    }
-    Ok(dependent(metadata, &declared.kind.kind))
+/// A server that answers with an object that was not asked for knows no selectors, or hides labels;
+/// nothing can be concluded from its lists, least of all that they are empty.
+pub(super) fn mismatch(object: &Metadata) -> ApiError {
+    ApiError::Unreadable { reason: format!("{} does not match the selector", object.name) }
 }
 
-pub(super) fn dependent(metadata: Metadata, kind: &Kind) -> Dependent {
+pub(super) fn dependent(mut object: Metadata, kind: &Kind) -> Dependent {
     Dependent {
-        deleting: metadata.deletion_timestamp.as_deref().map(as_time),
-        id: as_id(&metadata, kind),
-        version: metadata.resource_version,
-        created: metadata.creation_timestamp,
-        finalizers: metadata.finalizers,
+        deleting: object.deleting.as_deref().map(as_time),
+        version: std::mem::take(&mut object.version),
+        created: object.created,
+        finalizers: object.finalizers.take().unwrap_or_default(),
+        id: object.into_id(kind),
     }
 }
 
-pub(crate) fn as_parent(metadata: Metadata, kind: &Kind) -> LiveParent {
+pub(crate) fn as_parent(mut object: Metadata, kind: &Kind) -> LiveParent {
     LiveParent {
-        id: as_id(&metadata, kind),
-        version: metadata.resource_version,
-        deleting: metadata.deletion_timestamp,
-        finalizers: metadata.finalizers,
-        annotations: metadata.annotations,
-    }
-}
-
-pub(crate) fn as_id(metadata: &Metadata, kind: &Kind) -> ResourceId {
-    ResourceId {
-        kind: kind.clone(),
-        namespace: metadata.namespace.as_deref().filter(|name| !name.is_empty()).map(Into::into),
-        name: metadata.name.as_str().into(),
-        uid: metadata.uid.clone(),
+        version: std::mem::take(&mut object.version),
+        deleting: object.deleting.take(),
+        finalizers: object.finalizers.take().unwrap_or_default(),
+        annotations: std::mem::take(&mut object.annotations),
+        id: object.into_id(kind),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Mode, Propagation};
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 use thiserror::Error;
@@ -145,19 +146,19 @@ fn unconfirmed(unconfirmed: &Unconfirmed) -> String {
 }
 
 impl Refused {
-    /// The word for it, from a fixed set.
-    pub fn as_str(&self) -> &'static str {
+    /// The word for it.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Paused => "Paused",
-            Self::DeletionsHeld => "DeletionsHeld",
-            Self::NotEnforced => "NotEnforced",
-            Self::ProtectedKind(_) => "ProtectedKind",
-            Self::Unclear(Unclear::Ambiguous { .. }) => "AmbiguousReference",
-            Self::Unclear(_) => "ScopeMismatch",
-            Self::OutOfScope(_) => "OutOfScope",
-            Self::MissingRights(_) => "MissingRights",
-            Self::Unconfirmed(_) => "LimitExceeded",
-            Self::RevisionUnknown(_) => "RevisionUnknown",
+            Self::Paused => Reason::Paused,
+            Self::DeletionsHeld => Reason::DeletionsHeld,
+            Self::NotEnforced => Reason::NotEnforced,
+            Self::ProtectedKind(_) => Reason::ProtectedKind,
+            Self::Unclear(Unclear::Ambiguous { .. }) => Reason::AmbiguousReference,
+            Self::Unclear(_) => Reason::ScopeMismatch,
+            Self::OutOfScope(_) => Reason::OutOfScope,
+            Self::MissingRights(_) => Reason::MissingRights,
+            Self::Unconfirmed(_) => Reason::LimitExceeded,
+            Self::RevisionUnknown(_) => Reason::RevisionUnknown,
         }
     }
 }

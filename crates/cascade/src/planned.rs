@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rewitness_crds::cascade::{Action, Planned, PlannedDependents, PlannedStage};
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
@@ -28,11 +28,10 @@ impl From<&DependentKind> for CountSource {
 }
 
 impl Rule {
-    /// What tells how many dependents the rule's parents have, with the version by which the rule
-    /// knows each kind.
-    pub fn count_sources(&self) -> BTreeMap<CountSource, String> {
+    /// What tells how many dependents the rule's parents have.
+    pub fn count_sources(&self) -> BTreeSet<CountSource> {
         let declared = self.current.stages.iter().flat_map(|stage| &stage.dependents);
-        declared.map(|one| (CountSource::from(one), one.kind.version.clone())).collect()
+        declared.map(CountSource::from).collect()
     }
 }
 
@@ -315,9 +314,8 @@ mod tests {
         let clusters = dependents("Cluster", "Name", json!({}));
         let rule = rule(&[vec![clusters.clone(), dependents("Disk", "Name", json!({}))], vec![clusters]]);
         let sources = rule.count_sources();
-        let kinds: Vec<_> =
-            sources.iter().map(|(source, version)| (&*source.kind.kind, &**version)).collect();
-        assert_eq!(kinds, [("Cluster", "v1"), ("Disk", "v1")]);
+        let kinds: Vec<_> = sources.iter().map(|source| &*source.kind.kind).collect();
+        assert_eq!(kinds, ["Cluster", "Disk"]);
     }
 
     #[test]

@@ -316,7 +316,7 @@ mod tests {
         let rule = rule(json!({}));
         let found = of(&rule, &parent("p"), [Ok(vec![dependent("a"), held]), Ok(vec![dependent("a")])]);
         let said: Vec<_> =
-            found.dependents().map(|one| (one.id.name.to_string(), one.cause.as_str())).collect();
+            found.dependents().map(|one| (one.id.name.to_string(), one.cause.reason().as_str())).collect();
         assert_eq!(said, [("a".to_owned(), "Due"), ("held".to_owned(), "Finalizers")]);
         assert_eq!(found.stage().unwrap().name, "first");
         assert!(found.is_held && found.refused.is_empty() && found.is_complete());
@@ -336,7 +336,7 @@ mod tests {
         let dependents = || [Ok(vec![dependent("a"), dependent("b")]), Ok(vec![dependent("c")])];
         let found = of(&rule, &parent("p"), dependents());
         assert_eq!(found.excess, [Excess::Dependents { allowed: 2 }]);
-        assert_eq!((found.total, found.refused[0].as_str()), (3, "LimitExceeded"));
+        assert_eq!((found.total, found.refused[0].reason().as_str()), (3, "LimitExceeded"));
         let mut confirmed = parent("p");
         confirmed.annotations.insert("confirm.rewitness.dev/project".to_owned(), found.hash.clone());
         let again = of(&rule, &confirmed, dependents());
@@ -352,7 +352,7 @@ mod tests {
         let rule = rule(json!({ "mode": "Plan", "paused": true, "stages": stages }));
         let protection = Protection::default();
         let found = refusals_by_rule(&rule, &rule.current, &protection);
-        let said: Vec<_> = found.map(|refused| refused.as_str()).collect();
+        let said: Vec<_> = found.map(|refused| refused.reason().as_str()).collect();
         assert_eq!(said, ["NotEnforced", "Paused", "ProtectedKind", "ProtectedKind"]);
     }
 

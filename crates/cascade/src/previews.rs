@@ -4,14 +4,14 @@ use futures::stream::{self, StreamExt};
 
 use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::hour::HourWindow;
-use super::load::{LISTS, Loader, as_parent, dependent, unlisted};
+use super::load::{LISTS, Loader, as_parent, dependent, mismatch, unlisted};
 use super::parent_record::ParentRecord;
 use super::preview::Preview;
 use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
 use super::shared::Shared;
 use crate::Error;
-use crate::api::{ApiError, Served};
+use crate::api::{ApiError, Metadata, Served};
 
 /// Everything of one kind that refers to any parent by one label.
 struct Referring {
@@ -79,8 +79,12 @@ impl Loader {
         };
         let mut parents = Vec::new();
         for place in places {
-            let found = self.list(&endpoint, place.as_deref(), &selector).await.map_err(failed)?;
-            parents.extend(found.into_iter().map(|object| as_parent(object.metadata, kind)));
+            let add = |all: &mut Vec<LiveParent>, object: Result<Metadata, ApiError>| {
+                all.push(as_parent(object?, kind));
+                Ok(())
+            };
+            let found = self.server.list(&endpoint, place.as_deref(), &selector, add).await;
+            parents.extend(found.map_err(failed)?);
         }
         parents.sort_unstable_by(|one, other| {
             (&one.id.namespace, &one.id.name).cmp(&(&other.id.namespace, &other.id.name))
@@ -104,19 +108,16 @@ impl Loader {
             return Err(Unlisted::NotServed);
         };
         let key = declared.label.as_str();
-        let objects = match self.list(&endpoint, None, key).await {
+        let add = |by_value: &mut HashMap<String, Vec<Dependent>>, object: Result<Metadata, ApiError>| {
+            let mut object = object?;
+            let value = object.labels.remove(key).ok_or_else(|| mismatch(&object))?;
+            by_value.entry(value).or_default().push(dependent(object, &declared.kind.kind));
+            Ok(())
+        };
+        let by_value = match self.server.list(&endpoint, None, key, add).await {
             Err(ApiError::NoPath) => return Err(Unlisted::NotServed),
             listed => listed.map_err(unlisted)?,
         };
-        let mut by_value: HashMap<String, Vec<Dependent>> = HashMap::new();
-        for object in objects {
-            let Some(value) = object.metadata.labels.get(key).cloned() else {
-                let name = object.metadata.name;
-                let message = format!("the server answered with {name}, which does not match the selector");
-                return Err(Unlisted::Failed { message });
-            };
-            by_value.entry(value).or_default().push(dependent(object.metadata, &declared.kind.kind));
-        }
         Ok(Referring { scope: Scope::of(endpoint.namespaced), by_value })
     }
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Confirmation, StageCount};
 use rewitness_messaging::{ResourceId, Timestamp};
 
@@ -55,15 +56,15 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The word for it, from a fixed set.
-    pub fn as_str(&self) -> &'static str {
+    /// The word for it.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refused) => refused.as_str(),
-            Self::Deleting { .. } => "Deleting",
-            Self::Waiting { stage, .. } if stage.is_empty() => "Refused",
-            Self::Waiting { .. } => "DependentsRemain",
-            Self::Finished { .. } => "Finished",
-            Self::Left => "Left",
+            Self::Refused(refused) => refused.reason(),
+            Self::Deleting { .. } => Reason::Deleting,
+            Self::Waiting { stage, .. } if stage.is_empty() => Reason::Refused,
+            Self::Waiting { .. } => Reason::DependentsRemain,
+            Self::Finished { .. } => Reason::Finished,
+            Self::Left => Reason::Left,
         }
     }
 }

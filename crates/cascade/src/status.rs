@@ -1,8 +1,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::{
     Limits, Mode, Planned, Revision, Stage, condition, confirm_annotation, record_annotation,
 };
+use rewitness_crds::{CascadeStatus, Reason};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
@@ -32,9 +32,9 @@ pub struct Facts<'a> {
     pub parents: u64,
     /// Why the parents are not listed and watched; `None` if they are.
     pub unsynced: Option<&'a str>,
-    /// Why the operator does not follow the rule at all, whatever its check says: a word from a
-    /// fixed set, and a text for people.
-    pub withheld: Option<(&'static str, &'a str)>,
+    /// Why the operator does not follow the rule at all, whatever its check says: the reason, and a text
+    /// for people.
+    pub withheld: Option<(Reason, &'a str)>,
     /// What refers to the parents, as [`CountTables::planned`](super::CountTables::planned) has it;
     /// `None` while that is not known. It is shown in mode Plan.
     pub planned: Option<&'a Planned>,
@@ -51,8 +51,8 @@ pub enum Warning<'a> {
     Pending,
     /// They are.
     Given,
-    /// They are not: a word from a fixed set, and a text for people.
-    Missing(&'static str, &'a str),
+    /// They are not: the reason, and a text for people.
+    Missing(Reason, &'a str),
 }
 
 /// The status of a Cascade, from what is known and from what it was before; equal to what it was if
@@ -66,7 +66,7 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
         _ => None,
     };
     ledger.write(&mut status, now);
-    let verdicts = [
+    let values = [
         (condition::READY, ready(facts)),
         (condition::AUTHORIZED, authorized(facts)),
         (condition::SYNCED, synced(facts)),
@@ -74,25 +74,24 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
         (condition::LIMIT_EXCEEDED, limit_exceeded(facts, ledger)),
         (condition::BLOCKED, blocked(facts, ledger, now)),
     ];
-    status.conditions = verdicts
-        .map(|(kind, verdict)| verdict.condition(kind, &before.conditions, facts.generation, now))
-        .into();
+    status.conditions =
+        values.map(|(kind, value)| value.condition(kind, &before.conditions, facts.generation, now)).into();
     status.conditions.extend(warns_on_delete(facts, &before.conditions, now));
     status
 }
 
 fn warns_on_delete(facts: &Facts<'_>, before: &[Condition], now: Timestamp) -> Option<Condition> {
     let kind = condition::WARNS_ON_DELETE;
-    let verdict = match facts.warning? {
+    let value = match facts.warning? {
         // A start must not show for a moment that nobody is warned.
         Warning::Unknown => return before.iter().find(|one| one.type_ == kind).cloned(),
-        Warning::Pending => Verdict::new("Unknown", "Checking", "the policy that warns is being seen to"),
+        Warning::Pending => Value::new("Unknown", Reason::Checking, "the policy that warns is being seen to"),
         Warning::Given => {
-            Verdict::new("True", "Installed", "whoever deletes a parent that is held is warned")
+            Value::new("True", Reason::Installed, "whoever deletes a parent that is held is warned")
         }
-        Warning::Missing(reason, why) => Verdict::new("False", reason, why),
+        Warning::Missing(reason, why) => Value::new("False", reason, why),
     };
-    Some(verdict.condition(kind, before, facts.generation, now))
+    Some(value.condition(kind, before, facts.generation, now))
 }
 
 /// The revisions that a status keeps, once the rule says this: the newest five, and beyond them
@@ -114,14 +113,14 @@ pub fn keep_revision(
 }
 
 /// A condition's value, before it is known since when.
-struct Verdict {
+struct Value {
     status: &'static str,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
-impl Verdict {
-    fn new(status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+impl Value {
+    fn new(status: &'static str, reason: Reason, message: impl Into<String>) -> Self {
         Self { status, reason, message: message.into() }
     }
 
@@ -130,7 +129,7 @@ impl Verdict {
         Condition {
             type_: kind.to_owned(),
             status: self.status.to_owned(),
-            reason: self.reason.to_owned(),
+            reason: self.reason.to_string(),
             message: self.message,
             observed_generation: Some(generation),
             last_transition_time: since.map_or(Time(now), |one| one.last_transition_time.clone()),
@@ -138,51 +137,52 @@ impl Verdict {
     }
 }
 
-fn ready(facts: &Facts<'_>) -> Verdict {
+fn ready(facts: &Facts<'_>) -> Value {
     let rule = match facts.rule {
-        Err(invalid) => return Verdict::new("False", "InvalidSpec", invalid.to_string()),
+        Err(invalid) => return Value::new("False", Reason::InvalidSpec, invalid.to_string()),
         Ok(rule) => rule,
     };
     if let Some((reason, why)) = facts.withheld {
-        return Verdict::new("False", reason, why);
+        return Value::new("False", reason, why);
     }
     let check = match facts.check {
-        None => return Verdict::new("Unknown", "Checking", "its kinds and rights are being looked up"),
-        Some(Err(why)) => return Verdict::new("Unknown", "CheckFailed", why),
+        None => return Value::new("Unknown", Reason::Checking, "its kinds and rights are being looked up"),
+        Some(Err(why)) => return Value::new("Unknown", Reason::CheckFailed, why),
         Some(Ok(check)) => check,
     };
     if let Some(refused) = &check.refused {
-        return Verdict::new("False", refused.as_str(), refused.to_string());
+        return Value::new("False", refused.reason(), refused.to_string());
     }
     if !check.not_served.is_empty() {
         let kinds: Vec<String> = check.not_served.iter().map(ToString::to_string).collect();
         let message = format!("the server does not serve {}", kinds.join(", "));
-        return Verdict::new("False", "KindNotServed", message);
+        return Value::new("False", Reason::KindNotServed, message);
     }
     if !check.missing.is_empty() {
-        return Verdict::new("False", "MissingRights", missing(check));
+        return Value::new("False", Reason::MissingRights, missing(check));
     }
     match (facts.unsynced, rule.mode) {
-        (Some(why), _) => Verdict::new("False", "NotSynced", why),
+        (Some(why), _) => Value::new("False", Reason::NotSynced, why),
         (None, Mode::Plan) => {
-            Verdict::new("True", "Planned", "nothing is deleted: set spec.mode to Enforce for that")
+            Value::new("True", Reason::Planned, "nothing is deleted: set spec.mode to Enforce for that")
         }
         (None, Mode::Enforce) => halted(rule).map_or_else(
-            || Verdict::new("True", "Enforced", "parents are held, and their dependents go with them"),
-            |(reason, message)| Verdict::new("True", reason, message),
+            || Value::new("True", Reason::Enforced, "parents are held, and their dependents go with them"),
+            |(reason, message)| Value::new("True", reason, message),
         ),
     }
 }
 
 /// Why a rule does nothing that it would do, if its spec says so.
-fn halted(rule: &Rule) -> Option<(&'static str, &'static str)> {
+fn halted(rule: &Rule) -> Option<(Reason, &'static str)> {
     match () {
         () if rule.paused => {
-            Some(("Paused", "spec.paused is true: no parent is held anew, and no deletion goes on"))
+            Some((Reason::Paused, "spec.paused is true: no parent is held anew, and no deletion goes on"))
         }
-        () if rule.hold_deletions => {
-            Some(("DeletionsHeld", "spec.holdDeletions is true: parents are held, and no deletion goes on"))
-        }
+        () if rule.hold_deletions => Some((
+            Reason::DeletionsHeld,
+            "spec.holdDeletions is true: parents are held, and no deletion goes on",
+        )),
         () => None,
     }
 }
@@ -191,54 +191,54 @@ fn missing(check: &RuleCheck) -> String {
     format!("grant the operator: {}", some_texts(check.missing.iter().map(ToString::to_string)))
 }
 
-fn authorized(facts: &Facts<'_>) -> Verdict {
+fn authorized(facts: &Facts<'_>) -> Value {
     match facts.check {
         Some(Ok(check)) if check.missing.is_empty() => {
-            Verdict::new("True", "Granted", "all rights are there")
+            Value::new("True", Reason::Granted, "all rights are there")
         }
         Some(Ok(check)) => {
             let rules = policy_rules_in_line(&check.missing);
             let message = format!("{}; by these rules of its ClusterRole: {rules}", missing(check));
-            Verdict::new("False", "MissingRights", message)
+            Value::new("False", Reason::MissingRights, message)
         }
-        Some(Err(why)) => Verdict::new("Unknown", "CheckFailed", why),
-        None => Verdict::new("Unknown", "Checking", "rights are being looked up"),
+        Some(Err(why)) => Value::new("Unknown", Reason::CheckFailed, why),
+        None => Value::new("Unknown", Reason::Checking, "rights are being looked up"),
     }
 }
 
-fn synced(facts: &Facts<'_>) -> Verdict {
+fn synced(facts: &Facts<'_>) -> Value {
     match facts.unsynced {
-        None => Verdict::new("True", "Watching", "the parents are listed and watched"),
-        Some(why) => Verdict::new("False", "NotSynced", why),
+        None => Value::new("True", Reason::Watching, "the parents are listed and watched"),
+        Some(why) => Value::new("False", Reason::NotSynced, why),
     }
 }
 
-fn paused(facts: &Facts<'_>) -> Verdict {
+fn paused(facts: &Facts<'_>) -> Value {
     match facts.rule.ok().and_then(halted) {
-        Some((reason, message)) => Verdict::new("True", reason, message),
-        None => Verdict::new("False", "Running", ""),
+        Some((reason, message)) => Value::new("True", reason, message),
+        None => Value::new("False", Reason::Running, ""),
     }
 }
 
-fn limit_exceeded(facts: &Facts<'_>, ledger: &Ledger) -> Verdict {
+fn limit_exceeded(facts: &Facts<'_>, ledger: &Ledger) -> Value {
     match some(facts, ledger.unconfirmed()) {
-        None => Verdict::new("False", "WithinLimits", ""),
-        Some((_, message)) => Verdict::new("True", "ConfirmationNeeded", message),
+        None => Value::new("False", Reason::WithinLimits, ""),
+        Some((_, message)) => Value::new("True", Reason::ConfirmationNeeded, message),
     }
 }
 
-fn blocked(facts: &Facts<'_>, ledger: &Ledger, now: Timestamp) -> Verdict {
+fn blocked(facts: &Facts<'_>, ledger: &Ledger, now: Timestamp) -> Value {
     match some(facts, ledger.blocked(now)) {
-        None => Verdict::new("False", "Progressing", ""),
-        Some((reason, message)) => Verdict::new("True", reason, message),
+        None => Value::new("False", Reason::Progressing, ""),
+        Some((reason, message)) => Value::new("True", reason, message),
     }
 }
 
 /// Some of what is reported, the oldest first, and the reason of the oldest.
-fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Option<(&'static str, String)> {
+fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Option<(Reason, String)> {
     let mut reports: Vec<&Report> = reports.collect();
     reports.sort_by_key(|report| (report.since, report.parent.uid.clone()));
-    let reason = reports.first()?.standing.as_str();
+    let reason = reports.first()?.standing.reason();
     let said = reports.iter().take(NAMED).map(|report| {
         let why = match &report.standing {
             Standing::Refused(refused) => match remedy(facts, report, refused) {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Remaining, is_finalizer};
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
@@ -66,19 +67,19 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The word for it, from a fixed set.
-    pub fn as_str(&self) -> &'static str {
+    /// The word for it.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Terminating => "Terminating",
-            Self::Cascading { .. } => "Cascading",
-            Self::Finalizers { .. } => "Finalizers",
-            Self::Due => "Due",
-            Self::AwaitsOthers => "AwaitsOthers",
-            Self::Protected => "Protected",
-            Self::Refused { .. } => "Refused",
-            Self::NotServed => "KindNotServed",
-            Self::Forbidden { .. } => "Forbidden",
-            Self::Unlisted { .. } => "Unlisted",
+            Self::Terminating => Reason::Terminating,
+            Self::Cascading { .. } => Reason::Cascading,
+            Self::Finalizers { .. } => Reason::Finalizers,
+            Self::Due => Reason::Due,
+            Self::AwaitsOthers => Reason::AwaitsOthers,
+            Self::Protected => Reason::Protected,
+            Self::Refused { .. } => Reason::Refused,
+            Self::NotServed => Reason::KindNotServed,
+            Self::Forbidden { .. } => Reason::Forbidden,
+            Self::Unlisted { .. } => Reason::Unlisted,
         }
     }
 
@@ -160,7 +161,7 @@ impl From<&Wait> for Remaining {
         Self {
             kind: wait.kind.to_string(),
             count: wait.count,
-            cause: wait.cause.as_str().to_owned(),
+            cause: wait.cause.reason().to_string(),
             message: wait.cause.to_string(),
             since: wait.since,
             examples: wait.examples.iter().map(name).collect(),

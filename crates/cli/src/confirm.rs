@@ -10,7 +10,11 @@ use std::mem::{Discriminant, discriminant};
 use kube::api::{Patch, PatchParams};
 use rewitness_cascade::{Cascades, Config, Excess, Preview, Refused};
 use rewitness_crds::cascade::{HeldParent, confirm_annotation};
+use rewitness_kubernetes::call::{in_time, segment};
 use rewitness_messaging::Uid;
+use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
+use rewitness_verdict::text::{counted, shell_word};
+use rewitness_verdict::{API_VERSION, Link, Parent, Parents};
 use serde::Serialize;
 use serde_json::json;
 
@@ -20,12 +24,6 @@ use crate::connect;
 use crate::exit::{Status, wrong_use};
 use crate::screen::Screen;
 use crate::signals::Signals;
-use rewitness_kubernetes::call::in_time;
-use rewitness_verdict::API_VERSION;
-use rewitness_verdict::Link;
-use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
-use rewitness_verdict::text::{counted, shell_word};
-use rewitness_verdict::{Parent, Parents};
 
 /// How often it is written while others change the parent, too.
 const ATTEMPTS: usize = 5;
@@ -176,7 +174,7 @@ impl Confirm<'_> {
                 "annotations": { confirm_annotation(now.subject.rule.name()): now.preview.hash },
             } }));
             let api = self.parents.api(parent.id.namespace.as_deref());
-            match in_time(api.patch_metadata(&self.name, &PatchParams::default(), &patch)).await {
+            match in_time(api.patch_metadata(&segment(&self.name), &PatchParams::default(), &patch)).await {
                 Ok(_) => return Ok(()),
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
                 Err(error) => {

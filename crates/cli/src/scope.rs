@@ -2,9 +2,9 @@
 
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Selector;
+use rewitness_verdict::Link;
 
 use crate::args::ScopeArgs;
-use rewitness_verdict::Link;
 
 /// The namespace and the selector of a command.
 #[derive(Clone, Debug, Default)]

@@ -1,43 +1,22 @@
-//! The conformance suite of Rewitness: what every queue backend must pass.
+//! The conformance suites of Rewitness: what every backend must pass, whoever wrote it.
 //!
-//! A backend implements [`Driver`], which knows how to write to its system of record, how to make a
-//! queue on it and which faults it can force. [`suite!`] then expands to one test per case, each
-//! named after the promise of [`Queue`](rewitness_messaging::Queue) that it shows:
+//! There is one suite so far: [`queue`], with a case for each side of each promise of
+//! [`Queue`](rewitness_messaging::Queue). A suite is generic over a driver that the backend writes: a small core that
+//! every backend has, and what only some have, which a driver that lacks it declares.
 //!
-//! ```text
-//! test q6_a_deletion_while_nothing_ran_is_delivered ... ok
-//! ```
+//! This crate knows no backend, and is no place for tests of one: those are beside the backend.
 //!
 //! # Guarantees
 //!
-//! - Every promise Q1 to Q14 has a case, and one that has several sides has several.
-//! - The suite is itself tested: each bug in [`planted`] breaks one promise, and the cases that
-//!   should catch it do.
-//! - Nothing passes because it was not run: what does not apply to a backend, its driver
-//!   [declares](Driver::leaves_out), with a reason.
-//! - No case assumes that time is paused, or that anything happens at once. What must happen is
-//!   waited for, with a deadline; that something does not happen is shown by what came later.
+//! - Nothing passes because it was not run: what does not apply to a backend, its driver declares, with a reason.
+//! - A suite is itself tested: by the feature `planted`, bugs that break one promise each are planted around a correct
+//!   backend, and the cases that should catch them do.
 //!
-//! # A backend's test file
+//! # Features
 //!
-//! ```text
-//! rewitness_conformance::suite!(#[tokio::test(start_paused = true)] MyDriver::new());
-//! ```
-//!
-//! The package needs tokio as a dev-dependency.
+//! `planted`: the bugs.
 
-mod cases;
-mod driver;
 mod failed;
-mod left_out;
-pub mod planted;
-mod process;
-mod suite;
-mod witness;
-mod world;
+pub mod queue;
 
-pub use driver::{Clock, Draft, Driver, Fault, Seen};
 pub use failed::{Failed, Result};
-pub use left_out::{LeftOut, WITHOUT_HOLDS};
-pub use suite::{Verdict, cases, check};
-pub use witness::{Ending, Gate, Handing, Marking, Record, Reply, Witness};

@@ -36,9 +36,13 @@ mod discovery;
 mod endpoint;
 mod error;
 mod in_time;
+mod pages;
 mod server;
 
-pub use endpoint::{Endpoint, get, get_document, post_document, root};
+pub use endpoint::{Endpoint, get, get_document, only, post_document, root, segment};
 pub use error::ApiError;
 pub use in_time::{chain, in_time};
+pub(crate) use pages::{PageSize, goes_on};
 pub use server::Server;
+
+pub use crate::wire::Metadata;

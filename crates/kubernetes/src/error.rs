@@ -76,6 +76,12 @@ pub enum Error {
         /// Which.
         hold: String,
     },
+    /// A finalizer is to be taken off at one version of the resource, which is at another.
+    #[error("{resource} has changed")]
+    Changed {
+        /// Whose.
+        resource: Box<ResourceId>,
+    },
     /// An answer of the server is not what it should be. Its content is not repeated here.
     #[error("understand the server's answer about {what}")]
     Decode {
@@ -116,7 +122,10 @@ impl Error {
             | Self::Read { refusal, .. }
             | Self::Patch { refusal, .. } => refusal.retry_after().map_or(Retry::Backoff, Retry::After),
             Self::Contended { .. } => Retry::After(Duration::from_millis(100)),
-            Self::NotServed { .. } | Self::NotDeleting { .. } | Self::Decode { .. } => Retry::Backoff,
+            Self::NotServed { .. }
+            | Self::NotDeleting { .. }
+            | Self::Changed { .. }
+            | Self::Decode { .. } => Retry::Backoff,
         }
     }
 

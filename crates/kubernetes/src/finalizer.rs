@@ -63,7 +63,7 @@ impl Finalizers {
             Err(ApiError::NoObject) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
-        let seen = Seen::parse(&body).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
+        let seen = Seen::parse(&body)?;
         Ok((Uid::new(&seen.uid) == resource.uid).then_some(Live { seen, body }))
     }
 

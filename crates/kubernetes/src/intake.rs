@@ -1,11 +1,13 @@
 //! Lists and watches, for any set of kinds known at run time.
 //!
 //! One task per source, so that each starts, fails and recovers alone. What a task does next is
-//! decided by a [`plan`], which is pure; [`source`] does it; [`feed`] hands the outcome over.
+//! decided by a [`plan`], which is pure; [`source`] does it; [`feed`] hands the outcome over to an
+//! [`observer`], of which the queue is one.
 
 mod backoff;
 mod feed;
 mod lines;
+mod observer;
 mod plan;
 mod source;
 
@@ -13,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::call::Server;
+use rewitness_messaging::Source;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
 use tokio::sync::{Notify, Semaphore};
@@ -21,6 +24,8 @@ use tokio::task::AbortHandle;
 use crate::Config;
 use crate::discovery::Catalog;
 use crate::tasks::Tasks;
+use observer::QueueSource;
+pub use observer::{Observer, Seen};
 use source::SourceTask;
 pub(crate) use source::random_seed;
 
@@ -38,6 +43,16 @@ impl Context {
         let lists = Semaphore::new(config.concurrent_lists.max(1));
         Self { server, catalog, config, lists }
     }
+}
+
+/// Lists and watches for an observer that is not the queue.
+pub(crate) async fn observe(
+    context: Arc<Context>,
+    source: Source,
+    name: Option<Arc<str>>,
+    observer: impl Observer,
+) {
+    SourceTask::new(source, name, observer, context, Arc::default()).run().await;
 }
 
 struct Open {
@@ -64,13 +79,8 @@ impl Sources {
             match change {
                 SourceChange::Open { id, source } => {
                     let relist = Arc::new(Notify::new());
-                    let task = SourceTask::new(
-                        id,
-                        source,
-                        self.dispatcher.clone(),
-                        self.context.clone(),
-                        relist.clone(),
-                    );
+                    let observer = QueueSource { dispatcher: self.dispatcher.clone(), id };
+                    let task = SourceTask::new(source, None, observer, self.context.clone(), relist.clone());
                     let task = self.tasks.spawn(task.run());
                     self.open.insert(id, Open { task, relist });
                 }

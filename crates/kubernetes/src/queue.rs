@@ -4,12 +4,12 @@ use crate::call::Server;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
-    Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, WakeKey,
 };
 
 use crate::discovery::Catalog;
 use crate::finalizer::{self, Finalizers, Marking, is_protected_namespace};
-use crate::intake::{Context, random_seed};
+use crate::intake::{self, Context, Observer, random_seed};
 use crate::{Config, pump};
 
 /// The queue on a Kubernetes API server.
@@ -92,6 +92,38 @@ impl KubernetesQueue {
     /// by default what it is at (`--request-timeout` of kube-apiserver).
     pub async fn marked(&self, hold: &str) {
         self.0.finalizers.marking.idle(hold).await;
+    }
+
+    /// Lists and watches for an observer, for as long as the future is polled: as the queue does for its
+    /// subscriptions, with the same guarantees, and also while it does not run. Nothing is kept, and nothing
+    /// delivered. With a name it is the one object of that name, which is as much as a right may cover.
+    ///
+    /// ```no_run
+    /// use rewitness_kubernetes::{KubernetesQueue, Observer, Seen};
+    /// use rewitness_messaging::{Kind, Selector, Source};
+    ///
+    /// struct Print;
+    ///
+    /// impl Observer for Print {
+    ///     fn see(&mut self, seen: Seen<'_>) {
+    ///         if let Seen::Shown { page, .. } = seen {
+    ///             page.iter().for_each(|one| tracing::info!(name = %one.name, "there"));
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # async fn example(queue: KubernetesQueue) {
+    /// let widgets = Kind::new("example.com", "Widget");
+    /// queue.observe(Source { kind: widgets, namespace: None, selector: Selector::default() }, None, Print).await;
+    /// # }
+    /// ```
+    pub fn observe<O: Observer>(
+        &self,
+        source: Source,
+        name: Option<Arc<str>>,
+        observer: O,
+    ) -> impl Future<Output = ()> + Send + 'static + use<O> {
+        intake::observe(self.0.intake.clone(), source, name, observer)
     }
 
     fn config(&self) -> &Config {

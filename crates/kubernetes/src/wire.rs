@@ -15,5 +15,6 @@ mod split;
 mod tests;
 
 pub(crate) use event::{Event, decode_event};
-pub(crate) use object::{Entry, decode_object};
-pub(crate) use page::decode_page;
+pub use object::Metadata;
+pub(crate) use object::{Entry, decode_metadata, decode_object};
+pub(crate) use page::{decode_metadata_page, decode_page};

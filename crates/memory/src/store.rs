@@ -91,6 +91,12 @@ pub enum StoreError {
         /// Which.
         resource: ResourceId,
     },
+    /// The resource is not at the version any more that the write was meant for.
+    #[error("{resource} has changed")]
+    Changed {
+        /// Which.
+        resource: ResourceId,
+    },
     /// The store was made [without holds](Store::without_holds).
     #[error("this store keeps no holds")]
     CannotHold,
@@ -187,7 +193,7 @@ impl Store {
     ///
     /// [`StoreError::Deleting`] if it is too late, and as [`Store::update`].
     pub fn add_hold(&self, resource: &ResourceId, hold: &str) -> Result<Object, StoreError> {
-        self.change_holds(resource, &[hold.into()], &[])
+        self.change_holds(resource, &[hold.into()], &[], None)
     }
 
     /// Takes a hold off a resource; the last one off a resource that is being deleted lets it go.
@@ -196,7 +202,7 @@ impl Store {
     ///
     /// As [`Store::update`].
     pub fn remove_hold(&self, resource: &ResourceId, hold: &str) -> Result<Object, StoreError> {
-        self.change_holds(resource, &[], &[hold.into()])
+        self.change_holds(resource, &[], &[hold.into()], None)
     }
 
     /// Takes every hold off a resource, whoever owns it: what a person does who forces a deletion.
@@ -242,12 +248,14 @@ impl Store {
         }
     }
 
-    /// Puts holds on and takes holds off in one write; no write where nothing would change.
+    /// Puts holds on and takes holds off in one write, at this version if one is given; no write where
+    /// nothing would change.
     pub(crate) fn change_holds(
         &self,
         resource: &ResourceId,
         add: &[Arc<str>],
         remove: &[Arc<str>],
+        at: Option<Version>,
     ) -> Result<Object, StoreError> {
         let (records, current) = self.current(resource)?;
         let missing: BTreeSet<&Arc<str>> = add.iter().filter(|hold| !current.holds.contains(*hold)).collect();
@@ -259,6 +267,9 @@ impl Store {
         }
         if missing.is_empty() && !remove.iter().any(|hold| current.holds.contains(hold)) {
             return Ok((*current).clone());
+        }
+        if at.is_some_and(|version| version != current.version) {
+            return Err(StoreError::Changed { resource: resource.clone() });
         }
         let mut object = (*current).clone();
         object.holds.extend(missing.into_iter().cloned());

@@ -7,7 +7,7 @@ mod with_holds {
     use super::support::MemoryDriver;
     use rewitness_memory::Store;
 
-    rewitness_conformance::suite!(
+    rewitness_conformance::queue_suite!(
         #[tokio::test(start_paused = true)]
         MemoryDriver::new(Store::new())
     );
@@ -18,8 +18,8 @@ mod without_holds {
     use super::support::MemoryDriver;
     use rewitness_memory::Store;
 
-    rewitness_conformance::suite!(
+    rewitness_conformance::queue_suite!(
         #[tokio::test(start_paused = true)]
-        MemoryDriver::new(Store::without_holds()).leaving_out(rewitness_conformance::WITHOUT_HOLDS)
+        MemoryDriver::new(Store::without_holds()).leaving_out(rewitness_conformance::queue::WITHOUT_HOLDS)
     );
 }

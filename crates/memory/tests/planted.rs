@@ -5,8 +5,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use rewitness_conformance::planted::{self, Bug};
-use rewitness_conformance::{Failed, LeftOut, Result, Verdict, cases, check};
+use rewitness_conformance::queue::planted::{self, Bug};
+use rewitness_conformance::queue::{LeftOut, Verdict, cases, check};
+use rewitness_conformance::{Failed, Result};
 use rewitness_memory::Store;
 
 use self::support::MemoryDriver;

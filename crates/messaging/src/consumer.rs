@@ -4,7 +4,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::{Delivery, Failure, Kind, Outcome};
+use crate::{Delivery, Failure, Kind, Outcome, ResourceId};
 
 /// Code that does something with a delivery and answers.
 ///
@@ -33,13 +33,21 @@ use crate::{Delivery, Failure, Kind, Outcome};
 /// is_consumer(clean_up);
 /// ```
 pub trait Consumer: Send + Sync + 'static {
-    /// Acts on one delivery. It ends only with `Ok(Outcome::Done)`; anything else comes back.
+    /// Acts on one delivery. It ends only with [`Outcome::Done`] or [`Outcome::DoneAt`]; anything else
+    /// comes back.
     fn consume(&self, delivery: Delivery) -> impl Future<Output = Result<Outcome, Failure>> + Send;
 
     /// Hears, in order, that everything in one list has been handed over (Q9). Called only if the
     /// subscription asked for it; an error brings it back, with backoff.
     fn listed(&self, _marker: Listed) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
+    }
+
+    /// Hears what became of the hold after it was done with a deletion: that it is off, or why it could
+    /// not be taken off. To a failure it answers what comes next, which by default is the failure.
+    /// MUST NOT block.
+    fn released(&self, _resource: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
+        released.map(|()| Outcome::Done)
     }
 }
 
@@ -68,6 +76,8 @@ pub trait DynConsumer: Send + Sync + 'static {
     fn consume_boxed(&self, delivery: Delivery) -> BoxFuture<'_, Result<Outcome, Failure>>;
     /// [`Consumer::listed`], boxed.
     fn listed_boxed(&self, marker: Listed) -> BoxFuture<'_, Result<(), Failure>>;
+    /// [`Consumer::released`].
+    fn released_dyn(&self, resource: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure>;
 }
 
 impl<C: Consumer> DynConsumer for C {
@@ -77,5 +87,9 @@ impl<C: Consumer> DynConsumer for C {
 
     fn listed_boxed(&self, marker: Listed) -> BoxFuture<'_, Result<(), Failure>> {
         self.listed(marker).boxed()
+    }
+
+    fn released_dyn(&self, resource: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
+        self.released(resource, released)
     }
 }

@@ -8,10 +8,10 @@
 //! # use rewitness_messaging::dispatcher::Dispatcher;
 //! # async fn pump(dispatcher: Dispatcher) {
 //! loop {
-//!     // Registered first, so that what happens while we work rings it.
+//!     // Registered first, so that what happens while we work is heard.
 //!     let notified = dispatcher.notified();
 //!     while let Some(admission) = dispatcher.admit(Instant::now()) {
-//!         // … run `admission.consume()` in a task of its own, then `dispatcher.answer(…)`
+//!         // … run `admission.deliver(…)` in a task of its own, then `dispatcher.answer(…)`
 //!     }
 //!     // … adopt what `dispatcher.next_adoption(…)` says, open what `dispatcher.source_changes()` says,
 //!     // and wait for `notified`, for `dispatcher.next_timer(…)` or for the end
@@ -37,8 +37,8 @@ use crate::schedule::{
     SourceId, SubscriberId, Ticket, Via, Work,
 };
 use crate::{
-    Consumer, Delivery, DynConsumer, Error, Failure, Handle, HoldState, Outcome, Pause, Progress, State,
-    Subscription, WakeKey,
+    Consumer, DynConsumer, Error, Failure, Handle, Hold, HoldState, Outcome, Pause, Progress, ResourceId,
+    State, Subscription, Version, WakeKey,
 };
 
 /// A [`Schedule`] that many tasks share. Cloning it gives another handle on the same.
@@ -49,15 +49,21 @@ struct Shared {
     state: Mutex<DispatcherState>,
     /// Notified when there may be something to admit, to adopt or to open.
     work: Event,
-    /// Notified when the progress of a subscription may have changed.
-    progress: Event,
 }
 
 struct DispatcherState {
     schedule: Schedule,
-    consumers: HashMap<SubscriberId, Arc<dyn DynConsumer>>,
+    recipients: HashMap<SubscriberId, Recipient>,
     changes: Vec<SourceChange>,
     running: bool,
+}
+
+/// One subscription, as far as the schedule knows nothing of it.
+struct Recipient {
+    consumer: Arc<dyn DynConsumer>,
+    /// Notified when the progress of this subscription may have changed. One for all would wake
+    /// every waiter at each delivery of anybody.
+    progress: Arc<Event>,
 }
 
 /// A run that is under way. It ends when this is dropped, so that one that is killed can be followed
@@ -70,8 +76,9 @@ impl Drop for Run {
         let mut state = self.0.state();
         state.schedule.stop();
         state.running = false;
+        let all = state.recipients.values().map(|recipient| recipient.progress.clone()).collect();
         drop(state);
-        self.0.notify();
+        self.0.notify(all);
     }
 }
 
@@ -88,8 +95,50 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Hands it to its consumer. A panic is caught, and is a failure that is retried with backoff.
-    pub async fn consume(&self) -> Result<Outcome, Failure> {
+    /// Hands it to its consumer, and takes the hold off if that is done with a deletion that it holds
+    /// (Q6). Only then the delivery has ended. An error is an answer, too: [`Answer::Failed`].
+    ///
+    /// `release` takes a hold off a resource, at this version if one is given, and answers whether it is
+    /// off. `false`: the resource is at another version.
+    ///
+    /// # Errors
+    ///
+    /// The consumer failed, or the hold could not be taken off. A panic of the consumer is caught, and is
+    /// a failure that is retried with backoff.
+    pub async fn deliver<Fut>(
+        &self,
+        release: impl FnOnce(ResourceId, Arc<str>, Option<Version>) -> Fut,
+    ) -> Result<Answer, Failure>
+    where
+        Fut: Future<Output = Result<bool, Failure>>,
+    {
+        let at = match self.consume().await? {
+            Outcome::Done => None,
+            Outcome::DoneAt(Version::UNKNOWN) => {
+                return Err(Failure::backoff("the version at which the consumer is done is unknown"));
+            }
+            Outcome::DoneAt(version) => Some(version),
+            Outcome::RequeueAfter { after, wake } => return Ok(Answer::RequeueAfter { after, wake }),
+        };
+        let Some((resource, hold)) = self.hold_to_release() else {
+            return Ok(Answer::Done { released: false });
+        };
+        let released = match release(resource.clone(), hold.name.clone(), at).await {
+            Ok(false) => return Ok(Answer::Changed),
+            Ok(true) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        let is_off = released.is_ok();
+        let told = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
+        match std::panic::catch_unwind(told).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+            _ if is_off => Ok(Answer::Done { released: true }),
+            Ok(Outcome::RequeueAfter { after, wake }) => Ok(Answer::RequeueAfter { after, wake }),
+            Ok(Outcome::Done | Outcome::DoneAt(_)) => Ok(Answer::Done { released: false }),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn consume(&self) -> Result<Outcome, Failure> {
         let answered = async {
             match &self.work {
                 Work::Deliver(delivery) => self.consumer.consume_boxed(delivery.clone()).await,
@@ -98,30 +147,25 @@ impl Admission {
                 }
             }
         };
-        match AssertUnwindSafe(answered).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(panic) => Err(Failure::backoff(format!("the consumer panicked: {}", message(&*panic)))),
+        AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    fn hold_to_release(&self) -> Option<(&ResourceId, &Hold)> {
+        match &self.work {
+            Work::Deliver(delivery)
+                if delivery.state == State::Deleting && delivery.hold == HoldState::Held =>
+            {
+                Some((&delivery.envelope.resource, self.subscription.hold.as_ref()?))
+            }
+            Work::Deliver(_) | Work::Listed(_) => None,
         }
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
-}
-
-/// Whether the hold is to be taken off once the consumer has answered `Done` to this (Q6).
-pub fn is_release_due(delivery: &Delivery) -> bool {
-    delivery.state == State::Deleting && delivery.hold == HoldState::Held
-}
-
-/// A consumer's answer in the terms of the schedule. `released` says whether the hold was taken off.
-pub fn answer(answer: Result<Outcome, Failure>, released: bool) -> Answer {
-    match answer {
-        Ok(Outcome::Done) => Answer::Done { released },
-        Ok(Outcome::RequeueAfter { after, wake }) => Answer::RequeueAfter { after, wake },
-        Err(failure) => Answer::Failed(failure.retry()),
-    }
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Failure::backoff(format!("the consumer panicked: {}", text.unwrap_or("it did not say why")))
 }
 
 impl Dispatcher {
@@ -130,12 +174,11 @@ impl Dispatcher {
         Self(Arc::new(Shared {
             state: Mutex::new(DispatcherState {
                 schedule: Schedule::new(config),
-                consumers: HashMap::new(),
+                recipients: HashMap::new(),
                 changes: Vec::new(),
                 running: false,
             }),
             work: Event::new(),
-            progress: Event::new(),
         }))
     }
 
@@ -145,16 +188,28 @@ impl Dispatcher {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn notify(&self) {
+    /// Tells the pump, and those who wait for these progresses.
+    fn notify(&self, progresses: Vec<Arc<Event>>) {
         self.0.work.notify(usize::MAX);
-        self.0.progress.notify(usize::MAX);
+        for progress in progresses {
+            progress.notify(usize::MAX);
+        }
     }
 
-    /// Does something to the schedule, and rings.
-    fn change<T>(&self, change: impl FnOnce(&mut Schedule) -> T) -> T {
-        let result = change(&mut self.state().schedule);
-        self.notify();
-        result
+    /// Does something to the schedule that changes no progress.
+    fn change(&self, change: impl FnOnce(&mut Schedule)) {
+        change(&mut self.state().schedule);
+        self.notify(Vec::new());
+    }
+
+    /// Does something that concerns every subscription that is attached to a source.
+    fn change_source(&self, id: SourceId, change: impl FnOnce(&mut Schedule)) {
+        let mut state = self.state();
+        change(&mut state.schedule);
+        let attached = state.schedule.attached(id).filter_map(|one| state.recipients.get(&one));
+        let progresses = attached.map(|recipient| recipient.progress.clone()).collect();
+        drop(state);
+        self.notify(progresses);
     }
 
     /// Adds a subscription.
@@ -166,10 +221,12 @@ impl Dispatcher {
         let mut state = self.state();
         let (id, changes) = state.schedule.subscribe(subscription)?;
         state.changes.extend(changes);
-        state.consumers.insert(id, Arc::new(consumer));
+        let progress = Arc::new(Event::new());
+        let recipient = Recipient { consumer: Arc::new(consumer), progress: progress.clone() };
+        state.recipients.insert(id, recipient);
         drop(state);
-        self.notify();
-        Ok(Handle::new(Arc::new(Subscribed { dispatcher: self.clone(), id })))
+        self.notify(Vec::new());
+        Ok(Handle::new(Arc::new(Subscribed { dispatcher: self.clone(), id, progress })))
     }
 
     /// A run begins (Q1), and goes on until what is returned is dropped. The next
@@ -184,8 +241,9 @@ impl Dispatcher {
             return Err(Error::Running);
         }
         state.changes = state.schedule.start();
+        let all = state.recipients.values().map(|recipient| recipient.progress.clone()).collect();
         drop(state);
-        self.notify();
+        self.notify(all);
         Ok(Run(self.clone()))
     }
 
@@ -196,47 +254,47 @@ impl Dispatcher {
 
     /// [`Schedule::list_started`].
     pub fn list_started(&self, id: SourceId) {
-        self.change(|schedule| schedule.list_started(id));
+        self.change_source(id, |schedule| schedule.list_started(id));
     }
 
-    /// [`Schedule::observe`], a page at a time: one lock, one ring.
+    /// [`Schedule::observe`], a page at a time: one lock, one notification.
     pub fn observe<'a>(&self, id: SourceId, via: Via, page: impl IntoIterator<Item = Observation<'a>>) {
-        self.change(|schedule| page.into_iter().for_each(|seen| schedule.observe(id, via, &seen)));
+        self.change_source(id, |schedule| page.into_iter().for_each(|seen| schedule.observe(id, via, &seen)));
     }
 
     /// [`Schedule::unreadable`].
     pub fn unreadable(&self, id: SourceId, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) {
-        self.change(|schedule| schedule.unreadable(id, namespace, name, uid));
+        self.change_source(id, |schedule| schedule.unreadable(id, namespace, name, uid));
     }
 
     /// [`Schedule::list_finished`].
     pub fn list_finished(&self, id: SourceId) {
-        self.change(|schedule| schedule.list_finished(id));
+        self.change_source(id, |schedule| schedule.list_finished(id));
     }
 
     /// [`Schedule::removed`].
     pub fn removed(&self, id: SourceId, uid: &str) {
-        self.change(|schedule| schedule.removed(id, uid));
+        self.change_source(id, |schedule| schedule.removed(id, uid));
     }
 
     /// [`Schedule::failing`].
     pub fn failing(&self, id: SourceId, reason: impl Into<Arc<str>>) {
-        self.change(|schedule| schedule.failing(id, reason.into()));
+        self.change_source(id, |schedule| schedule.failing(id, reason.into()));
     }
 
     /// [`Schedule::recovered`].
     pub fn recovered(&self, id: SourceId) {
-        self.change(|schedule| schedule.recovered(id));
+        self.change_source(id, |schedule| schedule.recovered(id));
     }
 
     /// [`Schedule::rolled_back`].
     pub fn rolled_back(&self, id: SourceId) {
-        self.change(|schedule| schedule.rolled_back(id));
+        self.change_source(id, |schedule| schedule.rolled_back(id));
     }
 
     /// [`Schedule::poisoned`].
     pub fn poisoned(&self, id: SourceId, count: u64) {
-        self.change(|schedule| schedule.poisoned(id, count));
+        self.change_source(id, |schedule| schedule.poisoned(id, count));
     }
 
     /// [`Schedule::is_one_of_several`].
@@ -249,11 +307,11 @@ impl Dispatcher {
         let mut state = self.state();
         loop {
             let Admitted { ticket, subscriber, subscription, work } = state.schedule.admit(now)?;
-            match state.consumers.get(&subscriber) {
-                Some(consumer) => {
-                    let consumer = consumer.clone();
+            match state.recipients.get(&subscriber) {
+                Some(Recipient { consumer, progress }) => {
+                    let (consumer, progress) = (consumer.clone(), progress.clone());
                     drop(state);
-                    self.0.progress.notify(usize::MAX);
+                    progress.notify(usize::MAX);
                     return Some(Admission { ticket, work, consumer, subscription });
                 }
                 // Its handle was dropped between the two.
@@ -264,7 +322,11 @@ impl Dispatcher {
 
     /// [`Schedule::answer`].
     pub fn answer(&self, ticket: Ticket, answer: Answer, now: Instant) {
-        self.change(|schedule| schedule.answer(ticket, answer, now));
+        let mut state = self.state();
+        let progress = state.recipients.get(&ticket.subscriber()).map(|one| one.progress.clone());
+        state.schedule.answer(ticket, answer, now);
+        drop(state);
+        self.notify(progress.into_iter().collect());
     }
 
     /// [`Schedule::next_adoption`].
@@ -274,7 +336,7 @@ impl Dispatcher {
 
     /// [`Schedule::adopted`].
     pub fn adopted(&self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
-        self.change(|schedule| schedule.adopted(ticket, result, now));
+        self.change_source(ticket.source(), |schedule| schedule.adopted(ticket, result, now));
     }
 
     /// [`Schedule::next_timer`].
@@ -316,11 +378,11 @@ impl Dispatcher {
         let mut state = self.state();
         let changes = state.schedule.unsubscribe(id);
         state.changes.extend(changes);
-        let consumer = state.consumers.remove(&id);
+        let recipient = state.recipients.remove(&id);
         drop(state);
+        self.notify(recipient.iter().map(|recipient| recipient.progress.clone()).collect());
         // Outside of the lock: a consumer may own a handle of this very dispatcher.
-        drop(consumer);
-        self.notify();
+        drop(recipient);
     }
 }
 
@@ -328,6 +390,7 @@ impl Dispatcher {
 struct Subscribed {
     dispatcher: Dispatcher,
     id: SubscriberId,
+    progress: Arc<Event>,
 }
 
 impl Control for Subscribed {
@@ -336,11 +399,61 @@ impl Control for Subscribed {
     }
 
     fn changed(&self) -> BoxFuture<'static, ()> {
-        let listener = self.dispatcher.0.progress.listen();
-        listener.boxed()
+        self.progress.listen().boxed()
     }
 
     fn close(&self) {
         self.dispatcher.unsubscribe(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Delivery, Kind};
+
+    /// Which of the waits are over.
+    fn over<const N: usize>(waits: [BoxFuture<'_, ()>; N]) -> [bool; N] {
+        waits.map(|wait| wait.now_or_never().is_some())
+    }
+
+    #[test]
+    fn a_waiter_is_woken_for_its_own_subscription_and_nobody_elses() {
+        let (dispatcher, now) = (Dispatcher::new(ScheduleConfig::default()), Instant::now());
+        let subscribe = |name: &str, kind: &str| {
+            let wants = Subscription::new(name, [Kind::new("", kind)]);
+            dispatcher.subscribe(wants, async |_: Delivery| Ok::<_, Failure>(Outcome::Done)).unwrap()
+        };
+        let handles = [subscribe("one", "Node"), subscribe("two", "Node"), subscribe("elsewhere", "Pod")];
+        let waits = || [0, 1, 2].map(|at: usize| handles[at].changed().boxed());
+        let begun = waits();
+        let _run = dispatcher.start().unwrap();
+        assert_eq!(over(begun), [true; 3], "a start concerns all");
+        let nodes = dispatcher.source_changes().into_iter().find_map(|change| match change {
+            SourceChange::Open { id, source } => (&*source.kind.kind == "Node").then_some(id),
+            _ => None,
+        });
+        let nodes = nodes.unwrap();
+
+        let listed = waits();
+        dispatcher.list_started(nodes);
+        let seen = Observation { uid: "a".into(), version: Version(1), ..Observation::default() };
+        dispatcher.observe(nodes, Via::List, [seen]);
+        dispatcher.list_finished(nodes);
+        assert_eq!(over(listed), [true, true, false], "a list concerns those attached to its source");
+
+        for _ in 0..2 {
+            let admitted = waits();
+            let admission = dispatcher.admit(now).unwrap();
+            let whose = ["one", "two", "elsewhere"].map(|name| name == &*admission.subscription.name);
+            assert_eq!(over(admitted), whose);
+            let answered = waits();
+            dispatcher.answer(admission.ticket, Answer::Done { released: false }, now);
+            assert_eq!(over(answered), whose);
+        }
+        let left = waits();
+        dispatcher.wake(&WakeKey::from("key"));
+        dispatcher.pause(Pause::default());
+        assert_eq!(over(left), [false; 3], "neither changes any progress");
     }
 }

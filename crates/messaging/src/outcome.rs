@@ -2,11 +2,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Version;
+
 /// What a consumer answers when nothing failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing more to do for this state of the resource.
     Done,
+    /// The same, as far as the resource is still at this version when its hold comes off. If it is
+    /// not, it is delivered again, as a change.
+    ///
+    /// For a consumer that decided by something else than the resource, by lists that it made, say:
+    /// it names the version of the resource that it read after them. Where no hold comes off it means
+    /// [`Done`](Self::Done). [`Version::UNKNOWN`] is no version, and counts as a failure.
+    DoneAt(Version),
     /// Not finished, and not a failure: dependents are still terminating, say.
     ///
     /// Delivered again after `after` at the latest, and sooner when somebody calls

@@ -27,7 +27,9 @@ use crate::{Consumer, Kind, Subscription, WakeKey};
 /// - **Q5 isolation.** A slow or failing consumer neither delays another nor makes it run again.
 /// - **Q6 deletion is witnessed.** A subscription's [`Hold`](crate::Hold) is on a resource before
 ///   its consumer is handed the resource for any effect, and is removed only when that consumer
-///   answered `Done` to the deleting delivery.
+///   answered `Done` to the deleting delivery, or [`DoneAt`](crate::Outcome::DoneAt) the version at
+///   which the resource then is. A selector decides what is held while it lives; a
+///   deletion that carries the hold is delivered whatever its labels are by then.
 /// - **Q7 identity.** No action meant for one uid ever reaches a resource with another.
 /// - **Q8 fairness.** Deletions go before changes, and those before replay; each has a guaranteed
 ///   share of at least one delivery in four while it has any.

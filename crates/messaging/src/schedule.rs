@@ -114,6 +114,13 @@ pub struct Ticket {
     place: Place,
 }
 
+impl Ticket {
+    /// Whose admission it is.
+    pub(crate) fn subscriber(&self) -> SubscriberId {
+        self.place.subscriber
+    }
+}
+
 /// What became of an admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -122,6 +129,9 @@ pub enum Answer {
         /// Whether the hold was taken off for it.
         released: bool,
     },
+    /// The consumer is done with a version at which the resource is not any more. It is delivered again,
+    /// as a change.
+    Changed,
     /// The consumer wants it again.
     RequeueAfter {
         /// The longest wait.
@@ -393,6 +403,11 @@ impl Schedule {
         for place in self.wakes.wake(key, self.in_flight > 0) {
             self.end_wait(place, |wait| wait.key.as_ref() == Some(key));
         }
+    }
+
+    /// The subscriptions that a source serves.
+    pub(crate) fn attached(&self, id: SourceId) -> impl Iterator<Item = SubscriberId> + use<'_> {
+        self.watched.get(&id).into_iter().flat_map(|watched| watched.attached.iter().map(|(id, _)| *id))
     }
 
     /// Holds back what `pause` says.

@@ -1,9 +1,10 @@
 //! Random histories of the rules, held against what the contract says.
 //!
 //! A history is drawn from a seed: resources come, change, are deleted and go, watches break and
-//! lists are made anew, subscriptions come and go, consumers answer whatever. After every step the
-//! safety promises are checked (Q3, Q4, Q7, Q14); in the end everything is answered with `Done`,
-//! and nothing may be missing (Q1, Q2).
+//! lists are made anew, the system of record is restored from a backup, subscriptions come and go,
+//! consumers answer whatever. Several sources show the one kind, each at its own pace. After every
+//! step the safety promises are checked (Q3, Q4, Q6, Q7, Q14); in the end everything is answered with
+//! `Done`, and nothing may be missing (Q1, Q2).
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says so by panicking")]
 
@@ -15,7 +16,8 @@ use rewitness_messaging::schedule::{
     Via, Work,
 };
 use rewitness_messaging::{
-    Delivery, Error, Hold, HoldState, Kind, Pause, Retry, State, Subscription, Timestamp, Version, WakeKey,
+    Delivery, Error, Hold, HoldState, Kind, Pause, Retry, Source, State, Subscription, Timestamp, Version,
+    WakeKey,
 };
 
 /// SplitMix64: a history is its seed.
@@ -32,7 +34,7 @@ impl Random {
 }
 
 /// One resource in the system of record.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Resource {
     version: u64,
     generation: i64,
@@ -41,10 +43,27 @@ struct Resource {
     holds: BTreeSet<String>,
 }
 
+/// Where the resource of this uid lives.
+fn namespace(uid: &str) -> &'static str {
+    let number: usize = name(uid).parse().expect("a name is a number");
+    ["a", "b"][number % 2]
+}
+
+fn name(uid: &str) -> &str {
+    uid.split('.').next().expect("a name")
+}
+
 impl Resource {
+    fn is_in(&self, source: &Source, uid: &str) -> bool {
+        let seen = self.seen(uid);
+        source.namespace.as_deref().is_none_or(|one| one == namespace(uid))
+            && source.selector.matches(|key| seen.label(key))
+    }
+
     fn seen<'a>(&self, uid: &'a str) -> Observation<'a> {
         Observation {
-            name: uid.split('.').next().expect("a name").to_owned().into(),
+            namespace: Some(namespace(uid).into()),
+            name: name(uid).into(),
             uid: uid.into(),
             version: Version(self.version),
             generation: self.generation,
@@ -59,13 +78,24 @@ impl Resource {
 /// What one subscription was told of one uid.
 #[derive(Default)]
 struct Told {
+    /// Anything at all.
+    of_it: bool,
     in_flight: bool,
     deleting: bool,
     gone_done: bool,
     released: bool,
     /// Also if a backup has undone that since.
     ever_released: bool,
+    /// A backup brought it back after it was gone: what was told of it before may be forgotten.
+    came_back: bool,
     last: Option<(State, u64)>,
+}
+
+/// One list and watch.
+struct Feed {
+    source: Source,
+    /// Whether it is listed, and shows what happens.
+    watching: bool,
 }
 
 struct History {
@@ -75,8 +105,9 @@ struct History {
     record: BTreeMap<String, Resource>,
     version: u64,
     births: usize,
-    source: SourceId,
-    watching: bool,
+    feeds: BTreeMap<SourceId, Feed>,
+    /// The system of record as it was once, and its version then.
+    backup: (BTreeMap<String, Resource>, u64),
     subscriptions: Vec<(SubscriberId, Subscription)>,
     told: HashMap<(SubscriberId, String), Told>,
     in_flight: Vec<(Ticket, SubscriberId, Subscription, Delivery)>,
@@ -88,23 +119,20 @@ fn kind() -> Kind {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut schedule = Schedule::new(ScheduleConfig { seed, ..ScheduleConfig::default() });
-        let (anchor, changes) =
-            schedule.subscribe(Subscription::new("anchor", [kind()])).expect("it is valid");
-        let [SourceChange::Open { id, .. }] = changes[..] else { panic!("one source: {changes:?}") };
         let mut history = Self {
             random: Random(seed),
             now: Instant::now(),
-            schedule,
+            schedule: Schedule::new(ScheduleConfig { seed, ..ScheduleConfig::default() }),
             record: BTreeMap::new(),
             version: 0,
             births: 0,
-            source: id,
-            watching: false,
-            subscriptions: vec![(anchor, Subscription::new("anchor", [kind()]))],
+            feeds: BTreeMap::new(),
+            backup: Default::default(),
+            subscriptions: Vec::new(),
             told: HashMap::new(),
             in_flight: Vec::new(),
         };
+        history.subscribe("anchor", |one| one);
         history.subscribe("gone", |one| one.with_gone().with_concurrency(3));
         history.subscribe("holder", |one| one.holding(Hold::new("holder")).with_gone());
         history.subscribe("cleaner", |one| one.holding(Hold::for_deletions("cleaner")).with_concurrency(1));
@@ -112,6 +140,10 @@ impl History {
             one.matching("team in (t0, t1)".parse().expect("a selector")).holding(Hold::new("selective"))
         });
         history.subscribe("labels", |one| one.with_labels(["team"]));
+        history.subscribe("places", |one| {
+            one.in_namespaces(["a", "b"]).holding(Hold::new("places")).with_gone()
+        });
+        history.subscribe("chosen", |one| one.matching("team in (t0, t1)".parse().expect("a selector")));
         history
     }
 
@@ -119,16 +151,32 @@ impl History {
         let subscription = with(Subscription::new(name, [kind()]));
         let (id, changes) = self.schedule.subscribe(subscription.clone()).expect("it is valid");
         self.subscriptions.push((id, subscription));
-        if changes.iter().any(|change| matches!(change, SourceChange::Relist { .. })) {
-            self.watching = false;
+        self.follow(changes);
+    }
+
+    fn follow(&mut self, changes: Vec<SourceChange>) {
+        for change in changes {
+            match change {
+                SourceChange::Open { id, source } => {
+                    self.feeds.insert(id, Feed { source, watching: false });
+                }
+                SourceChange::Relist { id } => self.feeds.get_mut(&id).expect("it is open").watching = false,
+                SourceChange::Close { id } => drop(self.feeds.remove(&id)),
+            }
         }
+    }
+
+    fn pick_feed(&mut self) -> SourceId {
+        let at = self.random.below(self.feeds.len());
+        *self.feeds.keys().nth(at).expect("some are open")
     }
 
     fn step(&mut self) {
         match self.random.below(21) {
-            20 => match self.random.below(4) {
-                0 => self.roll_back(),
-                1 => self.change(|resource, _| resource.holds.clear()),
+            20 => match self.random.below(8) {
+                0 => self.backup = (self.record.clone(), self.version),
+                1 => self.roll_back(),
+                2 | 3 => self.change(|resource, _| resource.holds.clear()),
                 _ => {}
             },
             0..3 => self.create(),
@@ -136,8 +184,14 @@ impl History {
             6 => self.change(|_, _| {}),
             7 => self.change(|resource, team| resource.team = team),
             8..10 => self.delete(),
-            10 => self.watching = false,
-            11 => self.list(),
+            10 => {
+                let feed = self.pick_feed();
+                self.feeds.get_mut(&feed).expect("it is open").watching = false;
+            }
+            11 => {
+                let feed = self.pick_feed();
+                self.list(feed);
+            }
             12 => self.adopt(),
             13 => self.now += Duration::from_millis(self.random.below(4000) as u64),
             14 => {
@@ -157,9 +211,9 @@ impl History {
     /// The run ends, whatever is in flight, and another begins.
     fn restart(&mut self) {
         let opened = self.schedule.start();
-        assert_eq!(opened.len(), 1, "every source is opened again");
+        assert_eq!(opened.len(), self.feeds.len(), "every source is opened again");
         self.in_flight.clear();
-        self.watching = false;
+        self.follow(opened);
         for told in self.told.values_mut() {
             (told.in_flight, told.released) = (false, false);
         }
@@ -198,48 +252,60 @@ impl History {
         self.write(&uid, resource);
     }
 
-    /// The system of record is restored from a backup in which this deletion had not happened.
+    /// The system of record is restored from the backup, and goes on from the version that it had then.
     fn roll_back(&mut self) {
-        let Some(uid) = self.pick() else { return };
-        let Some(resource) = self.record.get_mut(&uid).filter(|resource| resource.deleting) else { return };
-        resource.deleting = false;
-        resource.version -= 1;
-        self.schedule.rolled_back(self.source);
-        for ((_, one), told) in &mut self.told {
-            told.released &= *one != uid;
+        let now = std::mem::replace(&mut self.record, self.backup.0.clone());
+        self.version = self.backup.1;
+        for (id, feed) in &mut self.feeds {
+            self.schedule.rolled_back(*id);
+            feed.watching = false;
         }
-        self.watching = false;
+        for uid in self.record.keys() {
+            for (id, subscription) in &self.subscriptions {
+                let told = self.told.entry((*id, uid.clone())).or_default();
+                // What has left a selector of the server is forgotten as if it had gone.
+                told.came_back |= !now.contains_key(uid) || &*subscription.name == "chosen";
+                told.released = false;
+            }
+        }
     }
 
-    /// Stores a resource, and shows it if the watch is up. One that is deleted and not held goes.
+    /// Stores a resource, and shows it where a watch is up. One that is deleted and not held goes.
     fn write(&mut self, uid: &str, mut resource: Resource) {
         self.version += 1;
         resource.version = self.version;
-        if resource.deleting && resource.holds.is_empty() {
-            self.record.remove(uid);
-            if self.watching {
-                self.schedule.removed(self.source, uid);
-            }
-            return;
-        }
-        if self.watching {
-            self.schedule.observe(self.source, Via::Watch, &resource.seen(uid));
-        }
-        self.record.insert(uid.to_owned(), resource);
+        let before = match resource.deleting && resource.holds.is_empty() {
+            true => self.record.remove(uid),
+            false => self.record.insert(uid.to_owned(), resource),
+        };
+        let watching: Vec<SourceId> =
+            self.feeds.iter().filter(|(_, feed)| feed.watching).map(|(id, _)| *id).collect();
+        watching.into_iter().for_each(|id| self.show(id, uid, before.as_ref()));
     }
 
-    fn list(&mut self) {
-        self.schedule.list_started(self.source);
+    /// The event of a watch: what has left a selector looks deleted.
+    fn show(&mut self, id: SourceId, uid: &str, before: Option<&Resource>) {
+        let source = &self.feeds[&id].source;
+        match self.record.get(uid).filter(|resource| resource.is_in(source, uid)) {
+            Some(resource) => self.schedule.observe(id, Via::Watch, &resource.seen(uid)),
+            None if before.is_some_and(|before| before.is_in(source, uid)) => self.schedule.removed(id, uid),
+            None => {}
+        }
+    }
+
+    fn list(&mut self, id: SourceId) {
         let aborted = self.random.below(4) == 0;
-        for (uid, resource) in &self.record {
+        self.schedule.list_started(id);
+        let source = self.feeds[&id].source.clone();
+        for (uid, resource) in self.record.iter().filter(|(uid, resource)| resource.is_in(&source, uid)) {
             if aborted && self.random.below(2) == 0 {
                 continue;
             }
-            self.schedule.observe(self.source, Via::List, &resource.seen(uid));
+            self.schedule.observe(id, Via::List, &resource.seen(uid));
         }
         if !aborted {
-            self.schedule.list_finished(self.source);
-            self.watching = true;
+            self.schedule.list_finished(id);
+            self.feeds.get_mut(&id).expect("it is open").watching = true;
         }
     }
 
@@ -259,39 +325,46 @@ impl History {
                 self.schedule.adopted(adoption.ticket, Adopted::Gone, self.now);
                 continue;
             };
-            if resource.deleting && !adoption.add.is_empty() {
+            // A hold is taken off for what the labels said at this version, and at no other.
+            let moved_on = !adoption.remove.is_empty() && resource.version != adoption.version.0;
+            if moved_on || resource.deleting && !adoption.add.is_empty() {
                 self.schedule.adopted(adoption.ticket, Adopted::Changed, self.now);
                 continue;
             }
+            assert!(
+                adoption.remove.is_empty() || !resource.deleting,
+                "Q6: {uid} loses {:?}",
+                adoption.remove
+            );
+            let before = resource.clone();
             resource.holds.extend(adoption.add.iter().map(|hold| hold.to_string()));
             adoption.remove.iter().for_each(|hold| {
                 resource.holds.remove(&**hold);
             });
-            // The answer and the watch's event race, as they do.
-            let watch_first = self.random.below(2) == 0;
-            let watching = self.watching;
-            self.watching = watch_first && watching;
+            // The answer and the watches' events race, as they do.
+            let late: Vec<SourceId> = match self.random.below(2) {
+                0 => self.feeds.iter().filter(|(_, feed)| feed.watching).map(|(id, _)| *id).collect(),
+                _ => Vec::new(),
+            };
+            late.iter().for_each(|id| self.feeds.get_mut(id).expect("it is open").watching = false);
             self.write(&uid, resource);
             let result = match self.record.get(&uid) {
                 Some(resource) => Adopted::Observed(resource.seen(&uid)),
                 None => Adopted::Gone,
             };
             self.schedule.adopted(adoption.ticket, result, self.now);
-            self.watching = watching;
-            if !watch_first && watching {
-                match self.record.get(&uid) {
-                    Some(resource) => self.schedule.observe(self.source, Via::Watch, &resource.seen(&uid)),
-                    None => self.schedule.removed(self.source, &uid),
-                }
+            for id in late {
+                self.feeds.get_mut(&id).expect("it is open").watching = true;
+                self.show(id, &uid, Some(&before));
             }
         }
     }
 
     fn churn_subscriptions(&mut self) {
-        // The anchor stays, so that the source does.
-        let at = 1 + self.random.below(self.subscriptions.len() - 1);
+        let at = self.random.below(self.subscriptions.len());
         let (id, subscription) = self.subscriptions.remove(at);
-        self.schedule.unsubscribe(id);
+        let changes = self.schedule.unsubscribe(id);
+        self.follow(changes);
         while let Some(at) = self.in_flight.iter().position(|(_, of, ..)| *of == id) {
             let taken = self.schedule.subscribe(subscription.clone());
             assert!(matches!(taken, Err(Error::NameTaken { .. })), "Q4: its deliveries are in flight still");
@@ -299,9 +372,7 @@ impl History {
         }
         let (id, changes) = self.schedule.subscribe(subscription.clone()).expect("its name is free again");
         self.subscriptions.push((id, subscription));
-        if !changes.is_empty() {
-            self.watching = false;
-        }
+        self.follow(changes);
     }
 
     fn admit(&mut self) {
@@ -317,7 +388,13 @@ impl History {
         let uid = delivery.envelope.resource.uid.to_string();
         let name = &subscription.name;
         assert!(uid.starts_with(&format!("{}.", delivery.envelope.resource.name)), "Q7: {name} {delivery:?}");
+        self.check_current(subscription, delivery, &uid);
         let told = self.told.entry((id, uid)).or_default();
+        if told.came_back {
+            (told.gone_done, told.released) = (false, false);
+            told.came_back = delivery.state == State::Gone;
+            told.deleting &= told.came_back;
+        }
         assert!(!told.in_flight, "Q4: two at a time: {name} {delivery:?}");
         assert!(!told.released, "Q14: told after its own Done released it: {name} {delivery:?}");
         assert!(!told.gone_done, "Q14: told after it was gone: {name} {delivery:?}");
@@ -332,10 +409,26 @@ impl History {
         let gated = subscription.hold.as_ref().is_some_and(|hold| hold.gates_live);
         let unheld = delivery.state == State::Live && delivery.hold != HoldState::Held;
         assert!(!(gated && unheld), "Q6: live before its hold was on: {name} {delivery:?}");
-        told.in_flight = true;
+        (told.of_it, told.in_flight) = (true, true);
         told.deleting |= delivery.state == State::Deleting;
         let in_flight = 1 + self.in_flight.iter().filter(|(_, other, ..)| *other == id).count();
         assert!(in_flight <= subscription.concurrency, "{name}: {in_flight} in flight");
+    }
+
+    /// What a source is known to show is what is delivered.
+    fn check_current(&self, subscription: &Subscription, delivery: &Delivery, uid: &str) {
+        let place = delivery.envelope.resource.namespace.as_deref();
+        let serves = |feed: &&Feed| {
+            subscription.sources().contains(&feed.source)
+                && feed.source.namespace.as_deref().is_none_or(|one| Some(one) == place)
+        };
+        let Some(feed) = self.feeds.values().find(serves).filter(|feed| feed.watching) else { return };
+        let state = match self.record.get(uid).filter(|resource| resource.is_in(&feed.source, uid)) {
+            None => State::Gone,
+            Some(resource) if resource.deleting => State::Deleting,
+            Some(_) => State::Live,
+        };
+        assert_eq!(delivery.state, state, "Q3: {} is told what is not so: {delivery:?}", subscription.name);
     }
 
     fn answer_some(&mut self) {
@@ -345,6 +438,7 @@ impl History {
                 0 => Answer::Failed(Retry::Backoff),
                 1 => Answer::Failed(Retry::After(Duration::from_secs(2))),
                 2 => Answer::Failed(Retry::Never),
+                4 => Answer::Changed,
                 3 => Answer::RequeueAfter { after: Duration::from_secs(3), wake: Some("key".into()) },
                 _ => Answer::Done { released: false },
             };
@@ -390,15 +484,10 @@ impl History {
             resource.generation += 1;
             self.write(&uid, resource);
         }
-        for _ in 0..400 {
-            if !self.watching {
-                self.schedule.list_started(self.source);
-                for (uid, resource) in &self.record {
-                    self.schedule.observe(self.source, Via::List, &resource.seen(uid));
-                }
-                self.schedule.list_finished(self.source);
-                self.watching = true;
-            }
+        for _ in 0..100 {
+            let broken: Vec<SourceId> =
+                self.feeds.iter().filter(|(_, feed)| !feed.watching).map(|(id, _)| *id).collect();
+            broken.into_iter().for_each(|id| self.list(id));
             self.adopt();
             self.admit();
             while !self.in_flight.is_empty() {
@@ -426,7 +515,7 @@ impl History {
             let Some((_, subscription)) = self.subscriptions.iter().find(|(one, _)| one == id) else {
                 continue;
             };
-            if subscription.gone && !told.ever_released {
+            if subscription.gone && told.of_it && !told.ever_released && !told.came_back {
                 assert!(told.gone_done, "Q14: {} was not told that {uid} has gone", subscription.name);
             }
         }
@@ -436,15 +525,12 @@ impl History {
         let name = &subscription.name;
         let seen = resource.seen(uid);
         if !subscription.selector.matches(|key| seen.label(key)) {
-            let hold = subscription.hold.as_ref().expect("only a holder selects here");
-            assert!(
-                !resource.holds.contains(&*hold.name),
-                "Q6: {name} still holds {uid}, outside its selector"
-            );
+            let held = subscription.hold.as_ref().is_some_and(|hold| resource.holds.contains(&*hold.name));
+            assert!(!held, "Q6: {name} still holds {uid}, outside its selector");
             return;
         }
-        let told =
-            self.told.get(&(id, uid.to_owned())).unwrap_or_else(|| panic!("Q1: {name} never saw {uid}"));
+        let told = self.told.get(&(id, uid.to_owned())).filter(|told| told.of_it);
+        let told = told.unwrap_or_else(|| panic!("Q1: {name} never saw {uid}"));
         // A deletion that was undone by a backup is not delivered again, as whatever (Q3).
         if told.released || told.deleting && !resource.deleting {
             return;

@@ -1,117 +1,124 @@
-//! The Cascades of the cluster, watched by kube-runtime's `Controller`.
+//! The Cascades of the cluster, followed by our own queue.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::{self, Stream};
-use kube::runtime::controller::{self, Action};
-use kube::runtime::reflector::Store;
-use kube::runtime::{Controller, watcher};
 use rewitness_cascade::{Rule, RuleCheck};
-use rewitness_crds::Cascade;
-use rewitness_messaging::Error as QueueError;
-use tokio::sync::Notify;
-use tokio::time::{Instant, interval};
+use rewitness_crds::{Cascade, Reason};
+use rewitness_kubernetes::{Reconciler, kind_of};
+use rewitness_messaging::{
+    Backoff, Consumer, Delivery, Error as QueueError, Failure, Handle, Outcome, Queue, Selector, State,
+    Subscription,
+};
+use tokio::time::Instant;
 
-use super::course::{Course, HeldParents, is_ours};
+use super::course::{Course, HeldParents};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
 use super::own_finalizer::may_warn;
-use super::recheck::{CHECK, jittered};
+use super::recheck::CHECK;
 use super::rules::Rules;
 use super::warning::Wish;
-use rewitness_kubernetes::call::in_time;
+
+/// The name of the subscription. Those of rules begin with `cascade/`.
+const NAME: &str = "cascades";
 
 /// How many Cascades are taken in at a time.
-const AT_A_TIME: u16 = 8;
+const AT_A_TIME: usize = 8;
 
 /// How often that is while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
 
-/// How soon a Cascade is read again that the watch has shown, and a read has not.
-const LOAD_AGAIN: Duration = Duration::from_secs(2);
+/// How failures are spaced. What fails here keeps a rule from being followed or left, so it is tried often.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(5) };
 
-/// How often those that have gone without a word are looked for.
-const SWEEP: Duration = Duration::from_secs(5);
+/// Follows the Cascades that the selector matches, until the handle is dropped.
+pub(super) fn follow(rules: &Arc<Rules>, selector: &Selector) -> Result<Handle, QueueError> {
+    let live = Reconciler::new(rules.client.clone(), rules.clone(), reconcile);
+    // The subscription has no selector: what leaves one is not delivered, and here it has to be noticed.
+    let subscription = Subscription::new(NAME, [kind_of::<Cascade>()])
+        .with_labels(selector.keys())
+        .with_gone()
+        .with_concurrency(AT_A_TIME)
+        .with_backoff(BACKOFF);
+    rules.queue.subscribe(subscription, Follower { rules: rules.clone(), selector: selector.clone(), live })
+}
 
-/// Takes Cascades in until `stop`; returns once those under way have been.
-pub(crate) async fn run(
+/// What is delivered of a Cascade, sorted: what is not read again is done here.
+struct Follower<C> {
     rules: Arc<Rules>,
-    selector: &str,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    let config = watcher::Config::default().labels(selector);
-    let mut uninstall = rules.uninstall.clone();
-    let marks = stream::once(async move {
-        // The first value is known before any Cascade is.
-        uninstall.mark_unchanged();
-        uninstall
-    });
-    let marks = marks.flat_map(|uninstall| {
-        stream::unfold(uninstall, |mut uninstall| async move {
-            uninstall.changed().await.ok().map(|()| ((), uninstall))
-        })
-    });
-    let controller = Controller::new(rules.api.clone(), config)
-        .with_config(controller::Config::default().concurrency(AT_A_TIME))
-        .reconcile_all_on(notifications(rules.recheck.clone()))
-        .reconcile_all_on(marks)
-        .graceful_shutdown_on(stop);
-    let store = controller.store();
-    let taken_in = controller.run(reconcile, on_error, rules.clone()).for_each(|result| {
-        if let Err(controller::Error::QueueError(error)) = result {
-            tracing::warn!(%error, "Cascades cannot be watched");
+    selector: Selector,
+    /// Reads a Cascade, and takes it in.
+    live: C,
+}
+
+impl<C: Consumer> Consumer for Follower<C> {
+    async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
+        let (cascade, state) = (&delivery.envelope.resource, delivery.state);
+        let followed = self.rules.followed_as(&cascade.name, &cascade.uid);
+        let label =
+            |key: &str| delivery.labels.iter().find(|(name, _)| name == key).map(|(_, value)| &**value);
+        match (state, followed) {
+            (State::Gone, None) => Ok(Outcome::Done),
+            (State::Gone, Some(followed)) => {
+                let left = self.rules.gone(&followed).await;
+                left.inspect_err(|error| tell(&followed.name, error))?;
+                Ok(Outcome::Done)
+            }
+            (_, followed) if !self.selector.matches(label) => {
+                if let Some(followed) = followed {
+                    tracing::info!(cascade = %followed.name, "the Cascade has left the selector");
+                    self.rules.forget(&followed);
+                }
+                Ok(Outcome::Done)
+            }
+            _ => match self.live.consume(delivery).await? {
+                // The read does not show it: it has gone, of which the queue tells, or it is read again.
+                Outcome::Done if state == State::Live => Ok(Outcome::requeue_after(CHECK_SOON)),
+                outcome => Ok(outcome),
+            },
         }
-        std::future::ready(())
-    });
-    tokio::select! {
-        () = taken_in => {}
-        () = sweeps(&rules, &store) => {}
     }
 }
 
-fn notifications(notify: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(notify, |notify| async move {
-        notify.notified().await;
-        Some(((), notify))
-    })
+/// Takes in a Cascade as it was just read.
+async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Outcome, Error> {
+    let taken_in = take_in(&seen, &rules).await;
+    taken_in.inspect_err(|error| tell(seen.metadata.name.as_deref().unwrap_or_default(), error))
 }
 
 /// Load, plan, apply, record.
-async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Action, Error> {
+async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     // Before the mark is read: who sees none is waited for when there is one.
     let _taking_in = rules.begin_taking_in();
-    let Some(followed) = rules.load(&seen).await? else {
-        // Another replica of the server may know it. Once it has gone nobody asks again.
-        return Ok(if is_ours(&seen) { Action::requeue(LOAD_AGAIN) } else { Action::await_change() });
-    };
-    let made = followed.rule_of(&seen);
+    let Some(followed) = rules.load(seen).await? else { return Ok(Outcome::Done) };
+    let made = followed.rule_of(seen);
     if let Ok(rule) = &made {
         let held_back = rules.hold_back(&followed, rule).await;
         held_back.or_else(|error| record(&followed, Err(error), false))?;
     }
-    followed.observe(&seen, made.clone());
+    followed.observe(seen, made.clone());
     let rule = made.as_ref().ok();
-    let course = match Course::of(&seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
+    let course = match Course::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
         Course::Follow(grip, parents) => {
-            look_up(&rules, &followed, rule).await;
+            look_up(rules, &followed, rule).await;
             let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
             if is_in_scope { Course::Follow(grip, parents) } else { Course::Suspend }
         }
         other => other,
     };
     let is_left = course == Course::Leave;
-    let wish = Wish::of(&seen, rule.map(|rule| &**rule), &course);
-    let applied = apply(&rules, &seen, rule, &followed, course, &wish).await;
-    let result = record(&followed, applied, is_left);
+    let wish = Wish::of(seen, rule.map(|rule| &**rule), &course);
+    let applied = apply(rules, seen, rule, &followed, course, &wish).await;
+    record(&followed, applied, is_left)?;
+    if followed.has_ended() {
+        return Ok(Outcome::Done);
+    }
     let check_due = rule.filter(|_| !is_left).map(|_| followed.check_due());
     let next = check_due.into_iter().chain(followed.warning_due()).min();
-    result.map(|()| match next {
-        Some(next) => Action::requeue(next.saturating_duration_since(Instant::now())),
-        None => Action::await_change(),
-    })
+    let after = next.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
+    Ok(Outcome::RequeueAfter { after, wake: Some(followed.recheck_key()) })
 }
 
 /// Does what a Cascade says now, and sees to its warning. That waits until parents are held, but letting
@@ -160,23 +167,19 @@ async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
 fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Result<(), Error> {
     let withheld: Option<Withheld> = match &applied {
         Err(Error::Subscribe { source: source @ QueueError::ProtectedKind { .. } }) => {
-            Some(("ProtectedKind", source.to_string()))
+            Some((Reason::ProtectedKind, source.to_string()))
         }
-        Err(Error::Subscribe { source }) => Some(("NotFollowed", source.to_string())),
-        Ok(()) if is_left => {
-            Some(("Uninstalling", "Rewitness is being uninstalled: nothing is held any more".to_owned()))
-        }
+        Err(Error::Subscribe { source }) => Some((Reason::NotFollowed, source.to_string())),
+        Ok(()) if is_left => Some((
+            Reason::Uninstalling,
+            "Rewitness is being uninstalled: nothing is held any more".to_owned(),
+        )),
         _ => None,
     };
     let is_final = withheld.is_some();
     followed.withhold(withheld);
     followed.trouble(applied.as_ref().err().filter(|_| !is_final).map(Error::describe));
     if is_final { Ok(()) } else { applied }
-}
-
-fn on_error(cascade: Arc<Cascade>, error: &Error, _: Arc<Rules>) -> Action {
-    tell(cascade.metadata.name.as_deref().unwrap_or_default(), error);
-    Action::requeue(error.retry_after())
 }
 
 fn tell(cascade: &str, error: &Error) {
@@ -187,7 +190,7 @@ fn tell(cascade: &str, error: &Error) {
 async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
     let found = rules.cascades.check(rule).await.map_err(|error| error.to_string());
     let is_well = |check: &RuleCheck| check.not_served.is_empty() && check.missing.is_empty();
-    let next = if found.as_ref().is_ok_and(is_well) { jittered(CHECK) } else { CHECK_SOON };
+    let next = if found.as_ref().is_ok_and(is_well) { CHECK } else { CHECK_SOON };
     if let Err(reason) = &found {
         tracing::warn!(cascade = %followed.name, reason, "whether it can be followed could not be looked up");
     }
@@ -199,33 +202,4 @@ async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
         }
     }
     rules.wake(followed);
-}
-
-/// A `Controller` is not told of Cascades that have gone; it is looked for them for ever.
-async fn sweeps(rules: &Rules, store: &Store<Cascade>) {
-    let mut ticks = interval(SWEEP);
-    loop {
-        ticks.tick().await;
-        sweep(rules, store).await;
-    }
-}
-
-async fn sweep(rules: &Rules, store: &Store<Cascade>) {
-    for followed in rules.all() {
-        let is_there = |cascade: &Arc<Cascade>| cascade.metadata.name.as_ref() == Some(&followed.name);
-        if store.state().iter().any(is_there) {
-            continue;
-        }
-        match in_time(rules.api.get_opt(&followed.name)).await {
-            // It has left the selector, and is for another operator to follow.
-            Ok(Some(live)) if live.metadata.uid.as_ref() == Some(&followed.uid) => rules.forget(&followed),
-            Ok(_) => {
-                tracing::info!(cascade = %followed.name, "the Cascade has gone");
-                if let Err(error) = rules.abandon(&followed).await {
-                    tell(&followed.name, &error);
-                }
-            }
-            Err(error) => tracing::debug!(%error, "whether a Cascade is there could not be read"),
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! How many dependents there are: one metadata watch for each kind and label that any rule looks
-//! for, kept as a table of values and counts (C11).
+//! How many dependents there are: what the queue's own list and watch shows of each kind and label that
+//! any rule looks for, kept as a table of values and counts (C11).
 //!
 //! What a rule in mode Plan shows comes from here; and a parent that waits is woken when what
 //! refers to it has become fewer, so that its list is made when it is worth its price.
@@ -7,38 +7,29 @@
 //! # Guarantees
 //!
 //! - Rules that look for one kind by one label share a watch, which ends with the last of them.
-//! - A watch goes on after whatever ends it: a version that has expired, a kind that goes and comes
-//!   back, a right that is given later, a connection that dies. Each pause doubles up to a bound.
+//! - A watch goes on after whatever ends it, as one of the queue does.
 //! - A value that nobody holds any more is told at once; one that is merely held by fewer, every few
 //!   seconds.
 //!
 //! # Caveats
 //!
 //! - Counts are approximate. Nothing is deleted, and nothing let go, by them.
-//! - The watcher keeps bookmarks to itself, so that a watch that has died without a word looks like
-//!   one on which nothing happens. The server is asked to end each watch after some minutes, and the
-//!   client gives up a little later; until then a count may be as old as that.
 //! - Every namespace is watched. Without that right nothing is counted, and parents are looked at
 //!   from time to time only.
 
-mod shared;
-mod watch;
-
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
-use rewitness_cascade::{Approximate, CountSource, CountTable, Referred, Rule, wake_key};
+use rewitness_cascade::{Approximate, CountSource, CountTable, CountTables, Referred, Rule, wake_key};
 use rewitness_crds::cascade::Planned;
-use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
-pub use shared::Config;
-use shared::Shared;
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use rewitness_kubernetes::{KubernetesQueue, Observer, Seen, Tasks};
+use rewitness_messaging::{ResourceId, Source, Timestamp, WakeKey};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
-use watch::Watch;
 
 /// How long what shrinks is collected before it is told.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -46,18 +37,34 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// How often what shrank, and is not nothing yet, is told.
 const FEWER_EVERY: Duration = Duration::from_secs(5);
 
-/// What is counted, the task that counts, and what became fewer.
-pub fn counts(client: Client, config: Config) -> (Counts, CountWatches, Shrinks) {
-    let shared = Arc::<Shared>::default();
-    let watches = CountWatches {
-        client,
-        config,
-        shared: shared.clone(),
-        tasks: JoinSet::new(),
-        running: HashMap::new(),
-    };
+/// What is counted, the tasks that count by the queue's list and watch, and what became fewer.
+pub fn counts(queue: KubernetesQueue) -> (Counts, CountWatches, Shrinks) {
+    let shared = Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), shrunk: Notify::new() });
+    let watches =
+        CountWatches { queue, shared: shared.clone(), tasks: Tasks::default(), running: HashMap::new() };
     let shrinks = Shrinks { shared: shared.clone(), settled: None, fewer_at: Instant::now() };
     (Counts(shared), watches, shrinks)
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Rung when other kinds are wanted.
+    changed: Notify,
+    /// Rung when something became fewer.
+    shrunk: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    tables: CountTables,
+    /// What each rule wants.
+    wanted: HashMap<String, BTreeSet<CountSource>>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What is counted. Clones are the same.
@@ -88,7 +95,7 @@ impl Counts {
 
     /// Whether everything that this rule looks for is counted.
     pub fn is_known(&self, rule: &Rule) -> bool {
-        rule.count_sources().keys().all(|source| self.count(source, "", None).is_some())
+        rule.count_sources().iter().all(|source| self.count(source, "", None).is_some())
     }
 
     /// What would be deleted if all of these parents were.
@@ -171,10 +178,9 @@ impl Shrinks {
 
 /// Owns the watches, one task for each.
 pub struct CountWatches {
-    client: Client,
-    config: Config,
+    queue: KubernetesQueue,
     shared: Arc<Shared>,
-    tasks: JoinSet<()>,
+    tasks: Tasks,
     running: HashMap<CountSource, AbortHandle>,
 }
 
@@ -187,43 +193,27 @@ impl CountWatches {
             tokio::select! {
                 () = &mut stop => break,
                 () = shared.changed.notified() => {}
-                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
+                () = self.tasks.ended() => {}
             }
         }
-        self.tasks.shutdown().await;
+        self.tasks.shut_down().await;
     }
 
     fn adjust(&mut self) {
-        let mut wanted = BTreeMap::new();
-        for sources in self.shared.state().wanted.values() {
-            wanted.extend(sources.iter().map(|(source, version)| (source.clone(), version.clone())));
-        }
-        let unwanted = self.running.extract_if(|source, _| !wanted.contains_key(source));
+        let wanted: BTreeSet<CountSource> = self.shared.state().wanted.values().flatten().cloned().collect();
+        let unwanted = self.running.extract_if(|source, _| !wanted.contains(source));
         unwanted.for_each(|(_, task)| task.abort());
-        for (source, version) in wanted {
-            if self.running.contains_key(&source) {
-                continue;
+        for source in wanted {
+            // A key alone selects what has the label. One that the server would refuse is in no rule.
+            let Ok(selector) = source.label.parse() else { continue };
+            if !self.running.contains_key(&source) {
+                let of_kind = Source { kind: source.kind.clone(), namespace: None, selector };
+                let count = Count { shared: self.shared.clone(), source: source.clone(), namespaced: false };
+                let task = self.tasks.spawn(self.queue.observe(of_kind, None, count));
+                self.running.insert(source, task);
             }
-            let (client, shared) = (self.client.clone(), self.shared.clone());
-            let watch = Watch::new(client, self.config, shared, source.clone(), version);
-            self.running.insert(source, self.tasks.spawn(watch.run()));
         }
         self.forget_tables();
-    }
-
-    /// A watch ends because it is not wanted any more; or else by a bug, and what it counted is not
-    /// shown from then on. It is not tried again: what made it panic is still there.
-    fn ended(&mut self, ended: Result<(tokio::task::Id, ()), JoinError>) {
-        let id = match &ended {
-            Ok((id, ())) => *id,
-            Err(error) => error.id(),
-        };
-        if let Some((source, _)) = self.running.iter().find(|(_, task)| task.id() == id) {
-            tracing::error!(kind = %source.kind, label = source.label, "a count has ended by a bug in Rewitness");
-            if let Some(table) = self.shared.state().tables.get_mut(source) {
-                table.distrust();
-            }
-        }
     }
 
     /// Tables of watches that have ended; a watch that is ending may make one for the last time.
@@ -233,5 +223,37 @@ impl CountWatches {
         known.iter().filter(|source| !self.running.contains_key(source)).for_each(|source| {
             state.tables.remove(source);
         });
+    }
+}
+
+/// Fills the table of what is counted.
+struct Count {
+    shared: Arc<Shared>,
+    source: CountSource,
+    namespaced: bool,
+}
+
+impl Observer for Count {
+    fn see(&mut self, seen: Seen<'_>) {
+        let mut state = self.shared.state();
+        let table = state.tables.table(&self.source, self.namespaced);
+        match seen {
+            Seen::Served { namespaced } => self.namespaced = namespaced,
+            Seen::ListStarted => table.begin_list(),
+            Seen::Shown { page, .. } => page.iter().for_each(|one| match one.label(&self.source.label) {
+                Some(value) => table.apply(&one.uid, one.namespace.as_deref(), value, one.version),
+                // A server that knows no selectors shows objects that do not have the label.
+                None => table.remove(&one.uid, one.version),
+            }),
+            Seen::Removed { uid, version } => table.remove(uid, version),
+            Seen::ListFinished => table.end_list(),
+            // What may not be seen, or is not served, is not shown as if it were known.
+            Seen::Failing { is_hidden, .. } if is_hidden => table.distrust(),
+            Seen::Recovered => table.trust(),
+            Seen::Failing { .. } | Seen::Unreadable { .. } | Seen::RolledBack | Seen::Poisoned { .. } => {}
+        }
+        if table.has_shrunk() {
+            self.shared.shrunk.notify_one();
+        }
     }
 }

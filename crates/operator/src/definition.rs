@@ -1,73 +1,67 @@
 //! The definition of Cascade itself: whether it is installed, and the uninstall mark on it (C10).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
-use kube::runtime::{WatchStreamExt, watcher};
 use rewitness_cascade::{WAY_OUT, is_served};
 use rewitness_crds::{CASCADES, Cascade, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+use rewitness_kubernetes::call::in_time;
+use rewitness_kubernetes::{Observer, Seen, kind_of};
+use rewitness_messaging::{Backoff, Selector, Source};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{interval, sleep};
 
 use super::course::HeldParents;
 use super::rules::Rules;
-use rewitness_kubernetes::call::in_time;
 
-/// How often it is looked whether the definition has come.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How soon the definition is read again.
-const READ_AGAIN: Duration = Duration::from_secs(1);
+/// How soon the definition is read again when that failed.
+const READ_AGAIN: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(5) };
 
 /// How often it is looked whether everything was let go.
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
 
-/// Waits until Cascades are served, and says once what for.
-pub(crate) async fn served(api: &Api<Cascade>) {
-    let mut told = String::new();
-    loop {
-        let said = match is_served(api).await {
-            Ok(true) => return,
-            Ok(false) => format!("the server does not serve Cascade; {WAY_OUT}"),
-            Err(error) => format!("Cascades cannot be listed: {}", rewitness_kubernetes::call::chain(&error)),
-        };
-        if said != told {
-            tracing::warn!("{said}");
-            told = said;
+/// Why Cascades cannot be followed yet, if they cannot, and what is to be done about it. The queue notices
+/// when they can.
+pub(crate) async fn obstacle(api: &Api<Cascade>) -> Option<String> {
+    match is_served(api).await {
+        Ok(true) => None,
+        Ok(false) => Some(format!("the server does not serve Cascade; {WAY_OUT}")),
+        Err(error) => {
+            Some(format!("Cascades cannot be listed: {}", rewitness_kubernetes::call::chain(&error)))
         }
-        sleep(LOOK).await;
     }
 }
 
-type Definitions = Api<PartialObjectMeta<CustomResourceDefinition>>;
-
-/// The uninstall mark as it is now; none if it may not be read. Until the server has said one or the
-/// other nothing is known, and nothing may be held.
-pub(crate) async fn mark(client: &kube::Client) -> Option<String> {
+/// The uninstall mark as it is now, once the server has said so: until then nothing may be held.
+///
+/// # Errors
+///
+/// It may not be read.
+pub(crate) async fn mark(client: &kube::Client) -> kube::Result<Option<String>> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut is_told = false;
+    let mut attempt = 0;
     loop {
         let error = match in_time(definitions.get_metadata(CASCADES)).await {
-            Ok(definition) => return mark_on(&definition),
+            Ok(definition) => return Ok(mark_on(&definition)),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
             Err(error) => error,
         };
-        if matches!(&error, kube::Error::Api(answer) if matches!(answer.code, 403 | 404)) {
-            tracing::warn!(%error, "the definition of Cascade cannot be read: uninstalling will not be noticed");
-            return None;
-        }
-        if !is_told {
+        if attempt == 0 {
             tracing::warn!(
                 error = rewitness_kubernetes::call::chain(&error),
-                "the definition of Cascade cannot be read yet"
+                "the definition of Cascade cannot be read"
             );
-            is_told = true;
         }
-        sleep(READ_AGAIN).await;
+        if matches!(&error, kube::Error::Api(answer) if answer.code == 403) {
+            return Err(error);
+        }
+        attempt += 1;
+        sleep(READ_AGAIN.interval(attempt)).await;
     }
 }
 
@@ -75,29 +69,41 @@ fn mark_on(definition: &PartialObjectMeta<CustomResourceDefinition>) -> Option<S
     definition.metadata.annotations.as_ref()?.get(UNINSTALL_ANNOTATION).cloned()
 }
 
-/// Follows the mark for as long as it is polled.
-pub(crate) async fn follow_mark(client: kube::Client, mark: watch::Sender<Option<String>>) {
-    let definitions: Definitions = Api::all(client);
-    let mut seen = std::pin::pin!(watcher::watch_object(definitions, CASCADES).default_backoff());
-    let mut is_told = false;
-    while let Some(definition) = seen.next().await {
-        match definition {
-            Ok(definition) => {
-                let now = definition.as_ref().and_then(mark_on);
-                is_told = false;
-                mark.send_if_modified(|before| {
-                    let changed = *before != now;
-                    *before = now;
-                    changed
-                });
-            }
-            Err(error) if !is_told => {
-                tracing::warn!(%error, "the definition of Cascade cannot be watched");
-                is_told = true;
-            }
-            Err(_) => {}
+/// Notified whenever the definition may have changed.
+struct Changes(Arc<Notify>);
+
+impl Observer for Changes {
+    fn see(&mut self, seen: Seen<'_>) {
+        if matches!(seen, Seen::Shown { .. } | Seen::Removed { .. } | Seen::ListFinished) {
+            self.0.notify_one();
         }
     }
+}
+
+/// Follows the mark for as long as it is polled.
+///
+/// By the queue's own list and watch, and not by a subscription: an annotation changes no generation, so it
+/// is nothing that a queue delivers. And the operator may watch no other definition.
+pub(crate) async fn follow_mark(rules: &Rules, mark: watch::Sender<Option<String>>) {
+    let changes = Arc::new(Notify::new());
+    let definitions = Source {
+        kind: kind_of::<CustomResourceDefinition>(),
+        namespace: None,
+        selector: Selector::default(),
+    };
+    let watched = rules.queue.observe(definitions, Some(CASCADES.into()), Changes(changes.clone()));
+    let read = async {
+        loop {
+            changes.notified().await;
+            // What may not be read is as it was.
+            let Ok(now) = self::mark(&rules.client).await else { continue };
+            if *mark.borrow() != now {
+                mark.send_replace(now);
+                rules.recheck_all();
+            }
+        }
+    };
+    tokio::join!(watched, read);
 }
 
 /// Says on the definition that nothing is held any more, each time that this was asked for.

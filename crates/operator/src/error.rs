@@ -1,6 +1,4 @@
-//! What goes wrong when a Cascade is taken in, and how soon that is tried again.
-
-use std::time::Duration;
+//! What goes wrong when a Cascade is taken in.
 
 use thiserror::Error;
 
@@ -9,6 +7,8 @@ use thiserror::Error;
 pub(crate) enum Error {
     #[error("read the Cascade")]
     Read { source: kube::Error },
+    #[error("let go of what another Cascade of this name held, which has gone")]
+    Former,
     #[error("hold the Cascade itself")]
     Hold { source: kube::Error },
     #[error("hold the Cascade itself: it has gone, is being deleted, or is not known to the server yet")]
@@ -34,14 +34,6 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// How soon it is tried again.
-    pub(super) fn retry_after(&self) -> Duration {
-        match self {
-            Self::Busy | Self::Uninstalling => Duration::from_millis(500),
-            _ => Duration::from_secs(5),
-        }
-    }
-
     /// The error with its causes, for a person to act on.
     pub(super) fn describe(&self) -> String {
         rewitness_kubernetes::call::chain(self)

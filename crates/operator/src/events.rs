@@ -157,7 +157,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use rewitness_cascade::{Reason, Severity};
+    use rewitness_cascade::Severity;
+    use rewitness_crds::Reason;
 
     use super::backlog::{BACKLOG, Backlog};
     use super::*;

@@ -8,7 +8,8 @@ use futures::future::{Either, pending, select};
 use rewitness_cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
 use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
-use rewitness_messaging::{ResourceId, Timestamp, WakeKey};
+use rewitness_kubernetes::KubernetesQueue;
+use rewitness_messaging::{Queue, ResourceId, Timestamp, WakeKey};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -44,8 +45,8 @@ pub(crate) struct Followed {
     events: CascadeEvents,
     counts: Option<Counts>,
     plan: Mutex<Option<Plan>>,
-    /// Rings when a rule is to be looked at again before its time.
-    recheck: Arc<Notify>,
+    /// Delivers the Cascade.
+    queue: KubernetesQueue,
     /// Rings when the status may have changed.
     notify: Notify,
     state: Mutex<Known>,
@@ -57,7 +58,7 @@ impl Followed {
         within: Option<Arc<[String]>>,
         events: CascadeEvents,
         counts: Option<Counts>,
-        recheck: Arc<Notify>,
+        queue: KubernetesQueue,
     ) -> Self {
         Self {
             name: cascade.metadata.name.clone().unwrap_or_default(),
@@ -66,7 +67,7 @@ impl Followed {
             events,
             counts,
             plan: Mutex::default(),
-            recheck,
+            queue,
             notify: Notify::new(),
             state: Mutex::new(Known::of(cascade)),
         }
@@ -212,12 +213,26 @@ impl Followed {
 
     /// Something was refused: the rights may have changed.
     fn suspect(&self) {
-        let mut state = self.state();
-        let soon = state.checked.map_or_else(Instant::now, |checked| checked + SUSPICION);
-        if soon < state.check_due {
-            state.check_due = soon;
-            self.recheck.notify_one();
+        let is_sooner = {
+            let mut state = self.state();
+            let soon = state.checked.map_or_else(Instant::now, |checked| checked + SUSPICION);
+            let is_sooner = soon < state.check_due;
+            state.check_due = soon.min(state.check_due);
+            is_sooner
+        };
+        if is_sooner {
+            self.recheck();
         }
+    }
+
+    /// What the Cascade waits under until it is to be looked at again.
+    pub(crate) fn recheck_key(&self) -> WakeKey {
+        format!("cascades/{}", self.uid).into()
+    }
+
+    /// The Cascade is looked at again before its time.
+    pub(crate) fn recheck(&self) {
+        self.queue.wake(&self.recheck_key());
     }
 
     /// The parents that are held, to be woken when the rule has changed.

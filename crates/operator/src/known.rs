@@ -6,6 +6,7 @@ use std::time::Duration;
 use rewitness_cascade::{
     Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
 };
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState, Timestamp};
@@ -54,7 +55,7 @@ pub(super) struct Known {
 }
 
 /// Why a rule is not followed: a word from a fixed set, and a text for people.
-pub(crate) type Withheld = (&'static str, String);
+pub(crate) type Withheld = (Reason, String);
 
 /// A subscription of a rule.
 #[derive(Clone)]

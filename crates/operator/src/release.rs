@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
-use rewitness_messaging::{Kind, ResourceId, Selector, Uid};
+use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
 
 use super::course::HeldParents;
@@ -18,8 +18,8 @@ const AT_A_TIME: usize = 16;
 /// How often all that has our finalizer is listed before that is given up for a while.
 const ROUNDS: u32 = 5;
 
-/// The first pause between two such lists; each later one is twice as long.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pauses between two such lists.
+const PAUSES: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
 /// Parents that are to be let go.
 pub(super) struct Release<'a> {
@@ -46,7 +46,7 @@ impl Release<'_> {
             }
             // Who is there again, or came late, may be so because of somebody who is as quick as we are.
             if round > 0 {
-                sleep(PAUSE * 2_u32.pow(round - 1)).await;
+                sleep(PAUSES.interval(round)).await;
             }
             let takes = parents.into_iter().map(|parent| async {
                 let taken = self.holds.take_off(&parent, self.finalizer).await;

@@ -1,10 +1,12 @@
 //! The operator as a value: made, run until it is told to stop, and then gone.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::{Api, Client};
 use rewitness_cascade::{self as cascade, Cascades, Protection};
 use rewitness_kubernetes::finalizer::Holds;
@@ -12,12 +14,12 @@ use rewitness_kubernetes::{Config as QueueConfig, KubernetesQueue};
 use rewitness_messaging::{Kind, Queue, Selector};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::counts::{self, CountWatches, Counts, Shrinks};
-use super::events::{self, EventSink, EventWriter};
+use super::counts::{self, CountWatches, Shrinks};
+use super::events::{self, EventWriter};
 use super::rules::Rules;
+use super::status_writer::{self, StatusWriters};
 use super::work::Work;
 use super::{controller, definition};
 
@@ -47,7 +49,7 @@ pub struct Config {
 /// The runtime has one thread: that no two parents take the same room of an hour depends on it.
 pub struct Operator {
     rules: Arc<Rules>,
-    selector: String,
+    selector: Selector,
     aides: Aides,
 }
 
@@ -56,6 +58,7 @@ struct Aides {
     /// Who is told when Rewitness is to be uninstalled.
     mark: watch::Sender<Option<String>>,
     writer: EventWriter,
+    status_writers: StatusWriters,
     watches: CountWatches,
     shrinks: Shrinks,
 }
@@ -76,6 +79,9 @@ pub enum Ended {
         #[from]
         source: rewitness_messaging::Error,
     },
+    /// A task panicked: a bug in Rewitness. The next start goes on.
+    #[error("a task ended by a bug in Rewitness")]
+    Panicked,
 }
 
 impl Operator {
@@ -84,38 +90,53 @@ impl Operator {
     pub fn new(client: Client, config: Config) -> Self {
         let (mark, marked) = watch::channel(None);
         let (events, writer) = events::events(client.clone());
-        let (counts, watches, shrinks) = counts::counts(client.clone(), counts::Config::default());
-        let counts = config.namespace_scope.is_empty().then_some(counts);
-        let selector = config.selector.to_string();
-        Self {
-            rules: Arc::new(rules(client, config, marked, (events, counts))),
-            selector,
-            aides: Aides { mark, writer, watches, shrinks },
-        }
+        let (hand_in, status_writers) = status_writer::status_writers();
+        let queue = QueueConfig { grace: GRACE, ..QueueConfig::default() };
+        let queue = KubernetesQueue::new(client.clone(), queue);
+        let (counts, watches, shrinks) = counts::counts(queue.clone());
+        let within = config.namespace_scope.clone();
+        let selector = config.selector.clone();
+        let rules = Rules {
+            api: Api::all(client.clone()),
+            queue,
+            cascades: Cascades::new(client.clone(), following(config)),
+            holds: Holds::new(client.clone()),
+            counts: within.is_empty().then_some(counts),
+            within: (!within.is_empty()).then(|| within.into()),
+            events,
+            uninstall: marked,
+            taking_in: AtomicUsize::new(0),
+            followed: Mutex::new(BTreeMap::new()),
+            status_writers: hand_in,
+            client,
+        };
+        let aides = Aides { mark, writer, status_writers, watches, shrinks };
+        Self { rules: Arc::new(rules), selector, aides }
     }
 
     /// What it works at, to be looked at while it runs.
     pub fn work(&self) -> Work {
-        Work::new(self.rules.clone(), self.selector.clone())
+        Work::new(self.rules.clone(), self.selector.to_string())
     }
 
     /// Follows the Cascades until `stop` completes; then nothing new begins, and what runs has 30 s.
-    /// Waits first until Cascades are served. To drop it ends it at once, as a crash would: the next
-    /// start goes on.
+    /// Where Cascades are not served yet, that is logged, and noticed once they are. To drop it ends it at
+    /// once, as a crash would: the next start goes on.
     ///
     /// # Errors
     ///
     /// A part of it ended although `stop` had not completed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Ended> {
+        // Whoever owns a task passes its panic on.
+        AssertUnwindSafe(self.follow(stop)).catch_unwind().await.unwrap_or(Err(Ended::Panicked))
+    }
+
+    async fn follow(self, stop: impl Future<Output = ()>) -> Result<(), Ended> {
         let mut stop = std::pin::pin!(stop);
         let rules = &self.rules;
-        let Aides { mark, writer, watches, shrinks } = self.aides;
-        let asked = async {
-            definition::served(&rules.api).await;
-            definition::mark(&rules.client).await
-        };
+        let Aides { mark, writer, mut status_writers, watches, shrinks } = self.aides;
         tokio::select! {
-            asked = asked => drop(mark.send_replace(asked)),
+            asked = uninstall_mark(rules) => drop(mark.send_replace(asked)),
             () = &mut stop => return Ok(()),
         }
         let (stopper, stopping) = watch::channel(false);
@@ -123,10 +144,10 @@ impl Operator {
             let mut stopping = stopping.clone();
             async move { drop(stopping.wait_for(|stopping| *stopping).await) }
         };
+        let _followed = controller::follow(rules, &self.selector)?;
         let mut queue = std::pin::pin!(rules.queue.run(stopped()));
-        let mut controller = std::pin::pin!(controller::run(rules.clone(), &self.selector, stopped()));
         let mut departure = std::pin::pin!(async {
-            tokio::join!(definition::follow_mark(rules.client.clone(), mark), definition::acknowledge(rules))
+            tokio::join!(definition::follow_mark(rules, mark), definition::acknowledge(rules))
         });
         let all_told = Notify::new();
         let mut events = std::pin::pin!(writer.run(all_told.notified()));
@@ -140,51 +161,39 @@ impl Operator {
         tokio::select! {
             () = &mut events => return ended("the writer of Events"),
             () = &mut counting => return ended("the counting"),
+            () = status_writers.run() => return ended("the writers of statuses"),
             stopped = &mut queue => return stopped.map_err(Ended::from).and_then(|_| ended("the queue")),
-            () = &mut controller => return ended("the watch of Cascades"),
             _ = &mut departure => return ended("the watch of the definition"),
             () = &mut stop => {}
         }
         tracing::info!("stopping");
         stopper.send_replace(true);
         let drained = async {
-            let (stopped, _) = tokio::join!(&mut queue, timeout(GRACE, &mut controller));
+            let stopped = (&mut queue).await;
             all_told.notify_one();
             stopped
         };
-        let (stopped, (), ()) = tokio::join!(drained, &mut events, &mut counting);
-        let cut_off = stopped?.cut_off;
-        if cut_off > 0 {
+        let drained = async { tokio::join!(drained, &mut events, &mut counting).0 };
+        let stopped = tokio::select! {
+            () = status_writers.run() => return ended("the writers of statuses"),
+            stopped = drained => stopped?,
+        };
+        if stopped.cut_off > 0 {
+            let cut_off = stopped.cut_off;
             tracing::warn!(cut_off, "deliveries were cut off; the next start goes on with them");
         }
-        last_words(rules).await;
+        last_words(rules, status_writers).await;
         Ok(())
     }
 }
 
-fn rules(
-    client: Client,
-    config: Config,
-    uninstall: watch::Receiver<Option<String>>,
-    (events, counts): (EventSink, Option<Counts>),
-) -> Rules {
-    let queue = QueueConfig { grace: GRACE, ..QueueConfig::default() };
-    let within = config.namespace_scope.clone();
-    Rules {
-        api: Api::all(client.clone()),
-        queue: KubernetesQueue::new(client.clone(), queue),
-        cascades: Cascades::new(client.clone(), following(config)),
-        holds: Holds::new(client.clone()),
-        within: (!within.is_empty()).then(|| within.into()),
-        events,
-        counts,
-        uninstall,
-        recheck: Arc::new(Notify::new()),
-        taking_in: AtomicUsize::new(0),
-        followed: Mutex::new(BTreeMap::new()),
-        status_writers: Mutex::new(JoinSet::new()),
-        client,
+/// The mark before anything is held, as far as it may be read.
+async fn uninstall_mark(rules: &Rules) -> Option<String> {
+    if let Some(obstacle) = definition::obstacle(&rules.api).await {
+        tracing::warn!("{obstacle}");
     }
+    let unread = |_| tracing::warn!("uninstalling will not be noticed: the definition may not be read");
+    definition::mark(&rules.client).await.map_err(unread).unwrap_or_default()
 }
 
 fn following(config: Config) -> cascade::Config {
@@ -199,11 +208,12 @@ fn following(config: Config) -> cascade::Config {
 }
 
 /// Writes what is still to be written.
-async fn last_words(rules: &Rules) {
+async fn last_words(rules: &Rules, status_writers: StatusWriters) {
     rules.all().iter().for_each(|followed| followed.end());
-    let status_writers =
-        std::mem::take(&mut *rules.status_writers.lock().unwrap_or_else(PoisonError::into_inner));
-    if timeout(LAST_WORDS, status_writers.join_all()).await.is_err() {
+    if timeout(LAST_WORDS, status_writers.finish()).await.is_err() {
         tracing::warn!("not every status could be written");
     }
 }
+
+#[cfg(test)]
+mod tests;

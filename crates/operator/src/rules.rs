@@ -10,10 +10,10 @@ use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, finalizer};
 use rewitness_kubernetes::KubernetesQueue;
+use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::finalizer::Holds;
-use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp, Uid};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::counts::{Counts, Shrinks};
@@ -28,7 +28,6 @@ use super::records::StatusRecords;
 use super::release::Release;
 use super::status_writer::StatusWriter;
 use super::warning::Wish;
-use rewitness_kubernetes::call::in_time;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);
@@ -48,12 +47,11 @@ pub(crate) struct Rules {
     pub(crate) counts: Option<Counts>,
     /// The uninstall mark, while there is one.
     pub(crate) uninstall: watch::Receiver<Option<String>>,
-    /// Rings when rules are to be looked at before their time.
-    pub(crate) recheck: Arc<Notify>,
     /// How many Cascades are being taken in.
     pub(crate) taking_in: AtomicUsize,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
-    pub(crate) status_writers: Mutex<JoinSet<()>>,
+    /// Who owns the tasks that write statuses.
+    pub(crate) status_writers: mpsc::Sender<StatusWriter>,
 }
 
 /// A Cascade that is being taken in, until this is dropped.
@@ -93,27 +91,35 @@ impl Rules {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of a Cascade; of one that was not seen before, its status as it is now. `None`
-    /// if there is none such that is any of our business, as far as the server knows.
-    pub(super) async fn load(&self, seen: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
-        let (name, uid) = (seen.metadata.name.clone().unwrap_or_default(), seen.metadata.uid.clone());
+    /// The Cascade that is followed under this name, if it is this one.
+    pub(super) fn followed_as(&self, name: &str, uid: &Uid) -> Option<Arc<Followed>> {
+        self.followed().get(name).filter(|followed| Uid::new(&followed.uid) == *uid).cloned()
+    }
+
+    /// What is known of a Cascade that was just read; `None` if it is none of our business.
+    pub(super) async fn load(&self, live: &Cascade) -> Result<Option<Arc<Followed>>, Error> {
+        let name = live.metadata.name.clone().unwrap_or_default();
         let known = self.followed().get(&name).cloned();
-        if let Some(known) = known {
-            if Some(&known.uid) == uid.as_ref() {
-                return Ok(Some(known));
-            }
-            self.abandon(&known).await?;
+        match known {
+            Some(known) if Some(&known.uid) == live.metadata.uid.as_ref() => return Ok(Some(known)),
+            // The queue tells of its end too, and what it held is let go then.
+            Some(_) => return Err(Error::Former),
+            None if !is_ours(live) => return Ok(None),
+            None => {}
         }
-        let live = in_time(self.api.get_opt(&name)).await.map_err(|source| Error::Read { source })?;
-        let live = live.filter(|live| live.metadata.uid == uid && is_ours(live));
-        let Some(live) = live else { return Ok(None) };
-        let events = self.events.of(&live);
+        let events = self.events.of(live);
         let (within, counts) = (self.within.clone(), self.counts.clone());
-        let followed = Arc::new(Followed::new(&live, within, events, counts, self.recheck.clone()));
-        let status_writer = StatusWriter::new(followed.clone(), self.api.clone(), live.status);
-        self.status_writers.lock().unwrap_or_else(PoisonError::into_inner).spawn(status_writer.run());
+        let followed = Arc::new(Followed::new(live, within, events, counts, self.queue.clone()));
         self.followed().insert(name, followed.clone());
+        let writer = StatusWriter::new(followed.clone(), self.api.clone(), live.status.clone());
+        // Without an owner of writers the process is ending.
+        let _ = self.status_writers.send(writer).await;
         Ok(Some(followed))
+    }
+
+    /// All Cascades are looked at before their time.
+    pub(super) fn recheck_all(&self) {
+        self.all().iter().for_each(|followed| followed.recheck());
     }
 
     /// What a rule stops is stopped first of all: before its rights are looked up, and before its status says
@@ -329,8 +335,21 @@ impl Rules {
         }
     }
 
+    /// A Cascade has gone, as far as the queue knows.
+    pub(super) async fn gone(&self, followed: &Followed) -> Result<(), Error> {
+        let live =
+            in_time(self.api.get_opt(&followed.name)).await.map_err(|source| Error::Read { source })?;
+        if live.is_some_and(|live| live.metadata.uid.as_ref() == Some(&followed.uid)) {
+            // It is there after all, and will be delivered: until then what it holds stays held.
+            self.forget(followed);
+            return Ok(());
+        }
+        tracing::info!(cascade = %followed.name, "the Cascade has gone");
+        self.abandon(followed).await
+    }
+
     /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
-    pub(super) async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
+    async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
         if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;
         }
@@ -358,4 +377,4 @@ async fn nothing(_: Delivery) -> Result<Outcome, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,4 +1,4 @@
-//! The one writer of a Cascade's status.
+//! The one writer of a Cascade's status, and the owner of all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,10 @@ use std::time::Duration;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::{Cascade, CascadeStatus, FIELD_MANAGER};
-use rewitness_messaging::Timestamp;
+use rewitness_kubernetes::Tasks;
+use rewitness_messaging::{Backoff, Timestamp};
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::followed::Followed;
@@ -21,8 +23,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Some of a status depends on the time alone: who is deleted for long blocks.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
-/// The longest time until a write that failed is tried again.
-const LONGEST: Duration = Duration::from_secs(30);
+/// How soon a write that failed is tried again.
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(30) };
 
 /// How long a write may take.
 const CALL: Duration = Duration::from_secs(30);
@@ -107,6 +109,43 @@ impl StatusWriter {
 
     fn wait_after(&mut self, succeeded: bool) -> Duration {
         self.failures = if succeeded { 0 } else { self.failures + 1 };
-        PACE.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST)
+        if succeeded { PACE } else { BACKOFF.interval(self.failures) }
+    }
+}
+
+/// How many new writers wait for their task: as many as Cascades are taken in at a time.
+const NEW: usize = 8;
+
+/// Where new writers are handed in, and who owns them all.
+pub(crate) fn status_writers() -> (mpsc::Sender<StatusWriter>, StatusWriters) {
+    let (hand_in, new) = mpsc::channel(NEW);
+    (hand_in, StatusWriters { new, tasks: Tasks::default() })
+}
+
+/// Owns the status writers, each a task.
+pub(crate) struct StatusWriters {
+    new: mpsc::Receiver<StatusWriter>,
+    tasks: Tasks,
+}
+
+impl StatusWriters {
+    /// Begins and awaits them for as long as it is polled. Panics if one of them has.
+    pub(crate) async fn run(&mut self) {
+        loop {
+            tokio::select! {
+                Some(writer) = self.new.recv() => drop(self.tasks.spawn(writer.run())),
+                () = self.tasks.ended() => {}
+            }
+        }
+    }
+
+    /// Waits until all have ended. No new one may be on its way.
+    pub(crate) async fn finish(mut self) {
+        while let Ok(writer) = self.new.try_recv() {
+            self.tasks.spawn(writer.run());
+        }
+        while !self.tasks.is_empty() {
+            self.tasks.ended().await;
+        }
     }
 }

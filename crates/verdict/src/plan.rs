@@ -16,7 +16,7 @@ mod words;
 pub use document::{ParentPlan, Plan};
 pub use subject::Subject;
 pub use text::{Names, parent_text, text};
-pub use words::{ExcessReason, RefusedReason, UnknownReason};
+pub use words::{EXCESS, REFUSED, UNKNOWN};
 
 /// The plan for one parent, or for all.
 pub async fn of(

@@ -8,10 +8,11 @@ use kube::Api;
 use kube::api::ListParams;
 use rewitness_cascade::{WAY_OUT, is_served};
 use rewitness_crds::{ApiVersion, Cascade, cascade};
+use rewitness_kubernetes::call::in_time;
+use rewitness_kubernetes::call::segment;
 
 use crate::error::wrong_use;
 use crate::link::Link;
-use rewitness_kubernetes::call::in_time;
 
 /// Before the name of a Cascade, as kubectl takes it.
 const PREFIXES: [&str; 4] = ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/"];
@@ -52,7 +53,7 @@ pub async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
 /// The Cascade of this name, if there is one.
 pub async fn find(link: &Link, name: &str) -> anyhow::Result<Option<Cascade>> {
     // A 404 without a reason is no word of the server on this Cascade: it fails.
-    let found = in_time(api(link).get_opt(name)).await;
+    let found = in_time(api(link).get_opt(&segment(name))).await;
     found.map_err(|error| link.explain_call(&format!("read the Cascade {name}"), error))
 }
 

@@ -25,7 +25,7 @@ pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
 pub use draw::{Canvas, draw};
 pub(crate) use draw::{Picture, Style};
 pub(crate) use facts::{Read, Types, Unread};
-pub(crate) use load::{api_resource, is_not_found, read};
+pub(crate) use load::{is_not_found, read};
 pub(crate) use target::preferred;
 pub(crate) use verdict::Step;
 pub use verdict::{Resource, State, Verdict};

@@ -5,9 +5,10 @@
 use anyhow::{Context, Result};
 use rewitness_controlplane::AuditEvent;
 
-use crate::audit::is_by_an_operator;
-use crate::lab::{Lab, Operator};
-use crate::planted::{Bug, caught};
+use rewitness_e2e::audit::is_by_an_operator;
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::Lab;
+use rewitness_e2e::planted::{Bug, caught};
 
 /// What the lab of every test does; here it is seen that the log has what is looked for.
 #[tokio::test]

@@ -9,13 +9,13 @@ use kube::{Api, Client};
 use rewitness_cascade::{Cascades, CountSource, MemoryRecords, Rule};
 use rewitness_controlplane::{Call, Fault, FaultProxy, Match, policy_rule, until};
 use rewitness_crds::Cascade;
-use rewitness_kubernetes::KubernetesQueue;
-use rewitness_messaging::{Kind, Queue, ResourceId, Timestamp, Uid, Version};
-use rewitness_operator::counts::{Config, Counts, Shrinks, counts};
+use rewitness_kubernetes::{Config, KubernetesQueue};
+use rewitness_messaging::{Backoff, Kind, Queue, ResourceId, Timestamp, Uid, Version};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::lab::{FOREIGN, Lab, SOON};
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
+use rewitness_operator::counts::{Counts, Shrinks, counts};
 
 /// A process that counts. Dropping it kills it.
 struct Counting {
@@ -26,12 +26,13 @@ struct Counting {
 
 impl Counting {
     fn start(client: Client) -> Self {
-        let quick = Config { longest_pause: Duration::from_millis(500), ..Config::default() };
-        Self::start_with(client, quick)
+        Self::start_with(client, Config::default().silence)
     }
 
-    fn start_with(client: Client, config: Config) -> Self {
-        let (counts, watches, shrinks) = counts(client, config);
+    fn start_with(client: Client, silence: Duration) -> Self {
+        let backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) };
+        let queue = KubernetesQueue::new(client, Config { silence, backoff, ..Config::default() });
+        let (counts, watches, shrinks) = counts(queue);
         let mut tasks = JoinSet::new();
         tasks.spawn(watches.run(std::future::pending()));
         Self { counts, shrinks, _tasks: tasks }
@@ -142,12 +143,7 @@ async fn survives(
 ) -> Result<()> {
     let lab = Lab::new().await?;
     let proxy = lab.proxy()?;
-    let quick = Config {
-        longest_pause: Duration::from_millis(500),
-        silence: Duration::from_secs(3),
-        ..Config::default()
-    };
-    let counting = Counting::start_with(lab.proxied(&proxy).await?, quick);
+    let counting = Counting::start_with(lab.proxied(&proxy).await?, Duration::from_secs(3));
     let (_, rule) = planning(&lab, &["Cluster"])?;
     for name in ["a", "b", "c"] {
         lab.create("Cluster", name, Some("web")).await?;
@@ -265,7 +261,7 @@ async fn c11_a_parent_that_waits_is_woken_when_nothing_refers_to_it_any_more() -
     let (client, rule) = (lab.proxied(&proxy).await?, Rule::new(&cascade)?);
     let mut patient = rewitness_cascade::Config::default();
     patient.look_again_after = Duration::from_secs(3600);
-    let queue = KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default());
+    let queue = KubernetesQueue::new(client.clone(), Config::default());
     let consumer = Cascades::new(client, patient).consumer(rule.clone(), MemoryRecords::default());
     let _handle = queue.subscribe(rule.subscription(), consumer)?;
     let (mut tasks, running) = (JoinSet::new(), queue.clone());

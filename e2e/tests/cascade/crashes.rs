@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use rewitness_controlplane::{Fault, Gate, Match, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, Operator, SOON};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{Lab, SOON};
 
 /// When the process ends, seen from one call.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,33 @@ async fn killed_at(lab: &Lab, other: &str, call: usize, killed: Killed) -> Resul
     operator.kill().await;
     // Whose answer is lost, that call may be the last one.
     Ok(lost.map_or(reached, |lost| lost.hits() > 0))
+}
+
+/// Labels decide which parents are held while they live. A deletion that is held is worked off,
+/// whatever they are by then.
+#[tokio::test]
+async fn a_parent_that_left_the_selector_while_nothing_ran_loses_its_dependents_all_the_same() -> Result<()> {
+    let lab = Lab::new().await?;
+    let parent = json!({
+        "apiVersion": format!("{}/v1", lab.group), "kind": "Project",
+        "labelSelector": { "matchLabels": { "tier": "paid" } },
+    });
+    let rule = lab.cascade_of("Project", &[&[lab.dependents("Cluster")]], json!({ "parent": parent }));
+    let (web, cluster) = (unique("web"), unique("cluster"));
+    let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
+    lab.create("Project", &web, None).await?;
+    lab.patch("Project", &web, json!({ "labels": { "tier": "paid" } })).await?;
+    lab.held("Project", &web, &rule).await?;
+    lab.create("Cluster", &cluster, Some(&web)).await?;
+    operator.kill().await;
+    lab.patch("Project", &web, json!({ "labels": { "tier": null } })).await?;
+    lab.delete("Project", &web).await?;
+
+    let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
+    lab.gone("Project", &web).await?;
+    ensure!(!lab.exists("Cluster", &cluster).await?, "its dependent is left");
+    operator.kill().await;
+    Ok(())
 }
 
 async fn killed_at_each_call(killed: Killed) -> Result<()> {

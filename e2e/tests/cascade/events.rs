@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::lab::{FOREIGN, Lab, SOON};
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
 
 /// Tells what is reported, as if each deletion had begun two minutes earlier: a foreign finalizer
 /// is told of after a minute.

@@ -11,7 +11,8 @@ use rewitness_controlplane::{Fault, FaultProxy, Gate, Match, Rule};
 use rewitness_crds::Cascade;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, soon};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 fn deletes() -> Match {
     Match::any().method("DELETE").path("/clusters/")
@@ -28,7 +29,9 @@ fn reads() -> Match {
 /// The patches that take our finalizer off.
 fn releases() -> Match {
     Match::any().method("PATCH").when(|call| {
-        String::from_utf8_lossy(&call.body).contains("\"remove\"") && call.path.ends_with("/projects/web")
+        // To put it on, no version is named.
+        String::from_utf8_lossy(&call.body).contains("/metadata/resourceVersion")
+            && call.path.ends_with("/projects/web")
     })
 }
 

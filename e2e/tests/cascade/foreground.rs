@@ -8,7 +8,8 @@ use rewitness_cascade::{Cause, Standing};
 use rewitness_controlplane::until;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, soon};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 /// What keeps the dependents of a parent.
 fn kept_by(standing: &Standing) -> Option<Vec<String>> {

@@ -10,7 +10,8 @@ use rewitness_crds::Cascade;
 use serde_json::json;
 
 use self::model::{Node, Random, closure, random_cascade, reference};
-use crate::lab::{FOREIGN, Lab, Operator, SOON, soon};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON, soon};
 
 #[expect(clippy::unwrap_used, reason = "what it makes is a Cascade, or the test is wrong")]
 #[path = "../../../crates/cascade/src/plan/random/model.rs"]

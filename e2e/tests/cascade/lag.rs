@@ -7,7 +7,8 @@ use kube::api::ListParams;
 use rewitness_controlplane::{Fault, FaultProxy, Match, Rule, until};
 use serde_json::json;
 
-use crate::lab::{FOREIGN, Lab, Operator, SOON, soon, waits_for};
+use rewitness_e2e::follower::{Operator, waits_for};
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON, soon};
 
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 

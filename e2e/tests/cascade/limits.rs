@@ -11,7 +11,8 @@ use rewitness_crds::cascade::confirm_annotation;
 use rewitness_messaging::Timestamp;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, soon, waits_for};
+use rewitness_e2e::follower::{Operator, waits_for};
+use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 fn unconfirmed(standing: &Standing) -> Option<Unconfirmed> {
     match standing {

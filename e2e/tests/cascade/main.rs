@@ -2,7 +2,6 @@
 //! that they are made for.
 
 mod admission;
-mod audit;
 mod audited;
 mod counts;
 mod crashes;
@@ -10,10 +9,8 @@ mod events;
 mod faults;
 mod foreground;
 mod graphs;
-mod lab;
 mod lag;
 mod limits;
-mod planted;
 mod planted_bugs;
 mod references;
 mod rights;

@@ -1,5 +1,5 @@
 //! Each guard is there because a test fails without it. Here the tests of the faults run once more, on an
-//! operator that is wrong in the way they are about; see [`crate::planted`] for how.
+//! operator that is wrong in the way they are about; see [`rewitness_e2e::planted`] for how.
 //!
 //! | fault | planted | made from outside by |
 //! |---|---|---|
@@ -19,13 +19,13 @@
 //! | B19 | something is created beside the parent first | a ConfigMap posted into its namespace, whose refusal is the answer |
 //! | B22 | the selector is empty | `labelSelector` cut out of the lists, the label put into what is listed |
 //! | B23 | objects are told apart by names | names put for uids into the lists |
-//! | audit | plain deletes, deletes of collections | in [`crate::audit`] |
+//! | audit | plain deletes, deletes of collections | in [`rewitness_e2e::audit`] |
 
 use anyhow::Result;
 
 use crate::faults::{contention, edits};
-use crate::planted::{Bug, caught};
 use crate::{crashes, faults, graphs, lag, references, rules};
+use rewitness_e2e::planted::{Bug, caught};
 
 /// A test, and what it says when it fails.
 type Test<'a> = (fn() -> Result<()>, &'a str);

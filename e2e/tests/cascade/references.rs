@@ -7,7 +7,8 @@ use rewitness_controlplane::{Call, Fault, Match};
 use rewitness_messaging::Outcome;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab, Operator, causes, refused, waits_for};
+use rewitness_e2e::follower::{Operator, causes, refused, waits_for};
+use rewitness_e2e::lab::{FOREIGN, Lab};
 
 fn holding(mut dependents: Value, holds: &str, namespaces: &str) -> Value {
     dependents["holds"] = holds.into();

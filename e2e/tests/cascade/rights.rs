@@ -8,7 +8,8 @@ use rewitness_cascade::{Cause, Config, Standing};
 use rewitness_controlplane::{Fault, Gate, Match, policy_rule, unique};
 use serde_json::json;
 
-use crate::lab::{Lab, OPERATORS, Operator};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{Lab, OPERATORS};
 
 const DEPENDENTS: usize = 24;
 
@@ -42,7 +43,9 @@ impl Role<'_> {
 fn said(cause: &'static str) -> impl Fn(&Standing) -> Option<String> {
     move |standing| match standing {
         Standing::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
-            Cause::Refused { message } | Cause::Forbidden { message } if wait.cause.as_str() == cause => {
+            Cause::Refused { message } | Cause::Forbidden { message }
+                if wait.cause.reason().as_str() == cause =>
+            {
                 Some(message.clone())
             }
             _ => None,

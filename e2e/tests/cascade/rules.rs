@@ -5,7 +5,8 @@ use kube::api::DeleteParams;
 use rewitness_controlplane::until;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, Lab, Operator, soon, waits_for};
+use rewitness_e2e::follower::{Operator, waits_for};
+use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 #[tokio::test]
 pub(crate) async fn deleting_a_parent_deletes_its_dependents_stage_by_stage_and_then_lets_it_go() -> Result<()>

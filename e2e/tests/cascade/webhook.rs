@@ -13,7 +13,8 @@ use rewitness_cascade::{Cause, Standing};
 use rewitness_controlplane::{FaultProxy, Webhook, until};
 use serde_json::json;
 
-use crate::lab::{Lab, Operator, soon};
+use rewitness_e2e::follower::Operator;
+use rewitness_e2e::lab::{Lab, soon};
 
 const KINDS: [&str; 5] = ["Cluster", "Disk", "Space", "Topic", "Volume"];
 const NAMESPACES: usize = 10;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
-use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, LeftOut, Result, Seen};
+use rewitness_conformance::queue::{Clock, Draft, Driver, Fault, LeftOut, Seen};
+use rewitness_conformance::{Failed, Result};
 use rewitness_controlplane::{self as controlplane, ControlPlane, FaultProxy, Match, Rule, Snapshot};
 use rewitness_kubernetes::{Config, KubernetesQueue};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Version};
@@ -287,10 +288,10 @@ impl Driver for KubernetesDriver {
         }
     }
 
-    fn leaves_out(&self) -> &'static [LeftOut] {
+    fn leaves_out(&self) -> Vec<LeftOut> {
         match self.plane {
-            Plane::Shared(_) => crate::restored_from_a_backup::RUN_THERE,
-            Plane::Own(_) => &[],
+            Plane::Shared(_) => crate::restored_from_a_backup::RUN_THERE.to_vec(),
+            Plane::Own(_) => Vec::new(),
         }
     }
 

@@ -6,9 +6,6 @@
 mod output;
 mod page;
 mod session;
-#[path = "../program/terminal.rs"]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
-mod terminal;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,10 +23,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use output::{begins_as_shown, is_as_shown};
 use page::{Block, Reads, Step, Typed};
 use rewitness_controlplane::{Assets, Config, ControlPlane, until};
+use rewitness_e2e::OnTerminal;
 use serde::de::DeserializeOwned;
 use session::{Session, visible};
 use tempfile::TempDir;
-use terminal::OnTerminal;
 
 const SOON: Duration = Duration::from_secs(60);
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rewitness_controlplane::until;
 use tempfile::TempDir;
 
-use crate::terminal::OnTerminal;
+use rewitness_e2e::OnTerminal;
 
 /// How long a block may take: some wait for a cluster more than once.
 const PATIENCE: Duration = Duration::from_secs(400);

@@ -7,8 +7,8 @@ use rewitness_controlplane::until;
 use rewitness_crds::CascadeStatus;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
-use crate::office::{Office, is_held};
+use rewitness_e2e::lab::{FOREIGN, SOON};
+use rewitness_e2e::office::{Office, is_held};
 
 #[tokio::test]
 async fn a_parent_is_held_its_dependents_go_stage_by_stage_and_then_it_goes() -> Result<()> {

@@ -5,7 +5,7 @@ use rewitness_controlplane::{Fault, Match};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::office::Office;
+use rewitness_e2e::office::Office;
 
 #[tokio::test]
 async fn fault_b6_an_operator_that_was_killed_goes_on_with_what_it_began_and_with_what_it_missed()
@@ -66,7 +66,7 @@ async fn c7_no_deletion_begins_that_could_not_be_counted() -> Result<()> {
         proxy.rule(Match::any().method("PATCH").path(&format!("{cascade}/status")), Fault::status(500));
     lab.delete("Project", "web").await?;
     // It was tried, and tried again.
-    proxy.wait_count(3, crate::lab::SOON, |call| call.status() == Some(500)).await?;
+    proxy.wait_count(3, rewitness_e2e::lab::SOON, |call| call.status() == Some(500)).await?;
     assert!(lab.exists("Cluster", "a").await?);
     drop(refused);
     lab.gone("Project", "web").await?;

@@ -11,8 +11,8 @@ use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, Rule, unique,
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::lab::{SOON, operator_kubeconfig};
-use crate::office::{OFFICE, Office, is_held, operator};
+use rewitness_e2e::lab::{SOON, operator_kubeconfig};
+use rewitness_e2e::office::{OFFICE, Office, is_held, operator};
 
 /// Cases under way at a time.
 const AT_A_TIME: usize = 4;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::A_WHILE;
-use crate::lab::SOON;
-use crate::office::{Office, install, is_held};
+use rewitness_e2e::lab::SOON;
+use rewitness_e2e::office::{Office, install, is_held};
 
 /// A parent that is held, and one whose deletion waits.
 async fn held(office: &Office) -> Result<String> {

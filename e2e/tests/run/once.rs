@@ -4,7 +4,7 @@ use anyhow::Result;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::office::Office;
+use rewitness_e2e::office::Office;
 
 #[tokio::test]
 async fn once_works_off_what_is_there_and_says_what_is_left() -> Result<()> {

@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_controlplane::policy_rule;
 use serde_json::json;
 
-use crate::office::Office;
+use rewitness_e2e::office::Office;
 
 pub(crate) const WATCH: &[&str] = &["get", "list", "watch", "patch"];
 

@@ -6,8 +6,8 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
-use crate::office::{Office, is_held};
 use crate::rights::own_rights;
+use rewitness_e2e::office::{Office, is_held};
 
 #[tokio::test]
 async fn an_operator_of_some_namespaces_needs_no_rights_and_sees_nothing_elsewhere() -> Result<()> {

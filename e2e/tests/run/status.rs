@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::A_WHILE;
-use crate::office::Office;
+use rewitness_e2e::office::Office;
 
 fn writes(proxy: &FaultProxy, cascade: &str) -> usize {
     let path = format!("/cascades/{cascade}/status");

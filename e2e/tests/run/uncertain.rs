@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::A_WHILE;
-use crate::lab::{FOREIGN, SOON};
-use crate::office::{Office, install, is_held};
+use rewitness_e2e::lab::{FOREIGN, SOON};
+use rewitness_e2e::office::{Office, install, is_held};
 
 /// The operator's questions which rights it has.
 fn reviews() -> Match {

@@ -12,9 +12,9 @@ use rewitness_crds::cascade::{WARNING_ANNOTATION, warning_policy};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::lab::SOON;
-use crate::office::{OFFICE, Office, install};
 use crate::rights::{WATCH, own_rights};
+use rewitness_e2e::lab::SOON;
+use rewitness_e2e::office::{OFFICE, Office, install};
 
 type Specs = (Option<ValidatingAdmissionPolicySpec>, Option<ValidatingAdmissionPolicyBindingSpec>);
 

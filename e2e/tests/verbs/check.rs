@@ -5,11 +5,10 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_controlplane::{Fault, FaultProxy, Match, policy_rule, unique, until};
 use serde_json::{Value, json};
 
-use crate::lab::SOON;
-use crate::office::Office;
-use crate::running::Running;
-use crate::terminal::OnTerminal;
-use crate::typing::command;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::Running;
+use rewitness_e2e::lab::SOON;
+use rewitness_e2e::office::{Office, command};
 
 mod sick;
 mod still;

@@ -6,10 +6,9 @@ use rewitness_controlplane::{policy_rule, unique};
 use rewitness_crds::cascade::confirm_annotation;
 use serde_json::json;
 
-use crate::office::Office;
-use crate::running::Running;
-use crate::terminal::OnTerminal;
-use crate::typing::command;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::Running;
+use rewitness_e2e::office::{Office, command};
 
 /// A deletion of two clusters where one may go without asking, and waits.
 async fn waiting(office: &Office) -> Result<String> {

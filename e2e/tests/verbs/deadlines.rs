@@ -4,9 +4,8 @@ use anyhow::Result;
 use rewitness_controlplane::{Fault, Gate, Match};
 use serde_json::json;
 
-use crate::office::Office;
-use crate::running::{Ended, Running};
-use crate::typing::command;
+use rewitness_e2e::office::{Office, command};
+use rewitness_e2e::{Ended, Running};
 
 #[tokio::test]
 async fn a_call_that_is_never_answered_has_an_end_and_a_reason() -> Result<()> {

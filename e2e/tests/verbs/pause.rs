@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::office::{Office, is_held};
+use rewitness_e2e::office::{Office, is_held};
 
 #[tokio::test]
 async fn a_paused_cascade_does_nothing_until_it_is_resumed() -> Result<()> {
@@ -87,7 +87,7 @@ async fn all_cascades_are_paused_and_resumed_and_without_the_definition_the_way_
     let ended = office.types(&["pause", "--all"]).await?;
     assert_eq!(ended.status, Some(1), "{ended:?}");
     assert!(ended.warnings().contains("kubectl apply -f deploy/crds"), "{ended:?}");
-    crate::office::install(office.lab.plane).await?;
+    rewitness_e2e::office::install(office.lab.plane).await?;
     let ended = office.types(&["pause", "--all"]).await?;
     assert_eq!((ended.status, ended.warnings()), (Some(0), "there is no Cascade".to_owned()), "{ended:?}");
     let cascades = [office.projects(json!({})).await?, office.projects(json!({ "paused": true })).await?];

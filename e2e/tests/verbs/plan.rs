@@ -4,10 +4,9 @@ use anyhow::{Context, Result};
 use rewitness_controlplane::{Fault, Match, policy_rule, unique};
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, Lab};
-use crate::office::Office;
-use crate::running::Running;
-use crate::typing::command;
+use rewitness_e2e::Running;
+use rewitness_e2e::lab::{FOREIGN, Lab};
+use rewitness_e2e::office::{Office, command};
 
 /// Two projects: `web` with three clusters and two disks of another namespace, one of them being deleted
 /// and kept; `bare` with none.

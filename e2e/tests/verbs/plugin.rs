@@ -11,9 +11,9 @@ use rewitness_controlplane::until;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::lab::SOON;
-use crate::office::Office;
-use crate::running::{Ended, Running};
+use rewitness_e2e::lab::SOON;
+use rewitness_e2e::office::Office;
+use rewitness_e2e::{Ended, Running};
 
 /// A folder with the program under all of its names, as `make install` lays them.
 fn installed() -> Result<TempDir> {

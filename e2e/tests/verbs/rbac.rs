@@ -13,8 +13,8 @@ use rewitness_crds::cascade::warning_policy;
 use rewitness_crds::{CASCADES, Cascade};
 use serde_json::json;
 
-use crate::lab::{Lab, SOON};
-use crate::office::{Office, install};
+use rewitness_e2e::lab::{Lab, SOON};
+use rewitness_e2e::office::{Office, install};
 
 /// A Cascade over two stages, and a file of it.
 fn written(lab: &Lab, folder: &tempfile::TempDir) -> Result<(Cascade, String)> {
@@ -25,14 +25,12 @@ fn written(lab: &Lab, folder: &tempfile::TempDir) -> Result<(Cascade, String)> {
     Ok((cascade, file.display().to_string()))
 }
 
-impl Office {
-    /// The rules of the ClusterRole that is printed.
-    async fn role(&self, args: &[&str]) -> Result<Vec<PolicyRule>> {
-        let printed = self.types(&[&["rbac", "-o", "json"], args].concat()).await?;
-        assert_eq!(printed.status, Some(0), "{printed:?}");
-        let role: ClusterRole = serde_json::from_value(printed.json()?["items"][0].clone())?;
-        role.rules.context("rules")
-    }
+/// The rules of the ClusterRole that is printed.
+async fn printed_role(office: &Office, args: &[&str]) -> Result<Vec<PolicyRule>> {
+    let printed = office.types(&[&["rbac", "-o", "json"], args].concat()).await?;
+    assert_eq!(printed.status, Some(0), "{printed:?}");
+    let role: ClusterRole = serde_json::from_value(printed.json()?["items"][0].clone())?;
+    role.rules.context("rules")
 }
 
 /// `verb group/resource`, of each right in a role.
@@ -51,7 +49,7 @@ async fn c12_the_role_that_is_printed_is_enough_and_each_right_in_it_is_used() -
     install(office.lab.plane).await?;
     let folder = tempfile::tempdir()?;
     let (cascade, file) = written(&office.lab, &folder)?;
-    let role = office.role(&["-f", &file]).await?;
+    let role = printed_role(&office, &["-f", &file]).await?;
     let proxy = {
         office.as_account(role.clone()).await?;
         office.proxied()?
@@ -109,7 +107,7 @@ async fn c12_without_any_one_rule_of_the_role_something_is_missing_and_says_so()
     let mut office = Office::new().await?;
     let folder = tempfile::tempdir()?;
     let (cascade, file) = written(&office.lab, &folder)?;
-    let role = office.role(&["-f", &file]).await?;
+    let role = printed_role(&office, &["-f", &file]).await?;
     let name = office.write(cascade).await?;
     assert_eq!(role.len(), 8, "{role:#?}");
     for left_out in 0..role.len() {
@@ -153,10 +151,10 @@ async fn c12_the_warning_needs_each_right_that_is_printed_for_it_and_lacks_none(
     let mut office = Office::new().await?;
     let folder = tempfile::tempdir()?;
     let (mut cascade, file) = written(&office.lab, &folder)?;
-    let plain = office.role(&["-f", &file]).await?;
+    let plain = printed_role(&office, &["-f", &file]).await?;
     cascade.spec.warn_on_delete = true;
     std::fs::write(&file, serde_json::to_string(&cascade)?)?;
-    let role = office.role(&["-f", &file]).await?;
+    let role = printed_role(&office, &["-f", &file]).await?;
     let name = office.write(cascade).await?;
     let policy = warning_policy(&name);
     let is_for_it = |rule: &PolicyRule| !plain.contains(rule);
@@ -213,7 +211,7 @@ async fn c12_whoever_lacks_a_right_is_told_by_a_cross() -> Result<()> {
     let office = Office::new().await?;
     let folder = tempfile::tempdir()?;
     let (_, file) = written(&office.lab, &folder)?;
-    let mut role = office.role(&["-f", &file]).await?;
+    let mut role = printed_role(&office, &["-f", &file]).await?;
     let clusters = role.iter_mut().find(|rule| rule.resources.iter().flatten().any(|one| one == "clusters"));
     clusters.context("a rule for clusters")?.verbs.retain(|verb| verb != "delete");
     office.lab.plane.service_account(&office.lab.ns, "operator", role).await?;

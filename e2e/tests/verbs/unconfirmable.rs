@@ -9,11 +9,10 @@ use rewitness_controlplane::{Fault, Match, policy_rule, unique, until};
 use serde_json::json;
 
 use crate::confirm::annotation;
-use crate::lab::{FOREIGN, Lab, SOON};
-use crate::office::Office;
-use crate::running::Running;
-use crate::terminal::OnTerminal;
-use crate::typing::command;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::Running;
+use rewitness_e2e::lab::{FOREIGN, Lab, SOON};
+use rewitness_e2e::office::{Office, command};
 
 /// A project with two clusters where one may go without asking, and no operator.
 async fn over_the_limit(office: &Office) -> Result<(String, String)> {

@@ -6,8 +6,8 @@ use rewitness_controlplane::unique;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, Lab};
-use crate::office::{Office, is_held};
+use rewitness_e2e::lab::{FOREIGN, Lab};
+use rewitness_e2e::office::{Office, is_held};
 
 /// Parents that carry the finalizer of a Cascade which is not there.
 async fn left_behind(lab: &Lab, names: &[&str]) -> Result<String> {

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::lab::{FOREIGN, SOON};
-use crate::running::Running;
 use crate::session::Session;
-use crate::terminal::OnTerminal;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::Running;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 async fn kept(session: &Session) -> Result<String> {
     session.lab.create("Disk", "data", None).await?;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
 use crate::session::Session;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 #[tokio::test]
 async fn a_definition_waits_for_its_objects_and_says_which() -> Result<()> {

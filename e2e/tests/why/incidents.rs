@@ -13,9 +13,9 @@ use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
 use crate::night::{Night, operator_as};
 use crate::session::Session;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 /// The command that takes a finalizer off, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {

@@ -7,8 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::running::Running;
 use crate::session::{Answer, Session};
+use rewitness_e2e::Running;
 
 const DEPENDENTS: usize = 5000;
 

@@ -7,8 +7,8 @@ use kube::api::{DeleteParams, DynamicObject, PostParams};
 use rewitness_controlplane::{Config, ControlPlane, until};
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
 use crate::session::Session;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 #[tokio::test]
 async fn a_finalizer_in_a_namespaces_spec_is_taken_off_by_its_subresource() -> Result<()> {

@@ -9,10 +9,10 @@ use rewitness_crds::CascadeStatus;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::lab::SOON;
-use crate::running::Running;
 use crate::session::{Answer, Session, Step};
-use crate::terminal::OnTerminal;
+use rewitness_e2e::OnTerminal;
+use rewitness_e2e::Running;
+use rewitness_e2e::lab::SOON;
 
 /// One incident at a time.
 static TURN: Mutex<()> = Mutex::const_new(());

@@ -8,8 +8,8 @@ use kube::api::PostParams;
 use rewitness_controlplane::until;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
 use crate::session::Session;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 #[tokio::test]
 async fn a_well_known_finalizer_is_told_with_what_takes_it_off() -> Result<()> {

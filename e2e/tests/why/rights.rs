@@ -6,8 +6,8 @@ use rewitness_crds::CascadeStatus;
 use rewitness_crds::cascade::finalizer;
 use serde_json::json;
 
-use crate::lab::{FOREIGN, SOON};
 use crate::session::Session;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 
 /// A disk that is being deleted, and kept.
 async fn kept(session: &Session) -> Result<String> {

@@ -12,8 +12,8 @@ use rewitness_crds::{Cascade, CascadeStatus};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::lab::{Lab, SOON};
-use crate::running::{Ended, Running};
+use rewitness_e2e::lab::{Lab, SOON};
+use rewitness_e2e::{Ended, Running};
 
 /// A lab in which Cascade is installed, and the program pointed at it.
 pub(crate) struct Session {

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use rewitness_messaging::Version;
+
 /// How soon a parent is looked at again after its dependents were deleted.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(500);
 
@@ -8,8 +10,10 @@ const CONTENTIONS: u32 = 8;
 
 /// What one round led to.
 pub(super) enum Step {
-    /// Nothing is left to do.
+    /// Nothing is left to do, or nothing is to be done.
     Done,
+    /// Nothing is left to do, if the parent still is at this version.
+    DoneAt(Version),
     /// The next round.
     Again,
     /// To be looked at later.

@@ -111,14 +111,14 @@ impl World {
 
     fn causes(&self) -> Vec<&'static str> {
         match self.next() {
-            Next::Wait(standing) => standing.waits.iter().map(|wait| wait.cause.as_str()).collect(),
+            Next::Wait(standing) => standing.waits.iter().map(|wait| wait.cause.reason().as_str()).collect(),
             next => panic!("{next:?}"),
         }
     }
 
     fn refused(&self) -> &'static str {
         match self.next() {
-            Next::Refuse(refused) => refused.as_str(),
+            Next::Refuse(refused) => refused.reason().as_str(),
             next => panic!("{next:?}"),
         }
     }

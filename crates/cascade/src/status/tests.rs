@@ -46,7 +46,7 @@ fn conditions_say_what_is_to_be_done() {
     assert_eq!(of(&first, "Ready").1, "Enforced");
     assert_eq!((first.counts.parents, first.observed_generation), (7, Some(3)));
     assert_eq!(status(&first, &facts, &ledger, time(9)), first, "nothing has changed");
-    let withheld = Facts { withheld: Some(("Uninstalling", "all is let go")), ..facts };
+    let withheld = Facts { withheld: Some((rewitness_crds::Reason::Uninstalling, "all is let go")), ..facts };
     let withheld = status(&first, &withheld, &ledger, time(9));
     assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is let go"));
 
@@ -195,7 +195,8 @@ fn whether_somebody_is_warned_is_said_where_it_is_asked_for_and_a_start_does_not
     let words = "whoever deletes a parent that is held is warned";
     assert_eq!(of(&given, "WarnsOnDelete"), ("True", "Installed", words));
     assert_eq!(written(&given, Some(Warning::Unknown), 9), given);
-    let missing = written(&given, Some(Warning::Missing("NameTaken", "it is theirs")), 9);
+    let missing =
+        written(&given, Some(Warning::Missing(rewitness_crds::Reason::NameTaken, "it is theirs")), 9);
     assert_eq!(of(&missing, "WarnsOnDelete"), ("False", "NameTaken", "it is theirs"));
     assert_eq!(of(&written(&given, Some(Warning::Pending), 9), "WarnsOnDelete").1, "Checking");
     assert!(!said(&written(&given, None, 9)));

@@ -1,6 +1,7 @@
 //! What `--help` says below the options.
 
-use rewitness_verdict::plan::{ExcessReason, RefusedReason, UnknownReason};
+use rewitness_crds::Reason;
+use rewitness_verdict::plan::{EXCESS, REFUSED, UNKNOWN};
 use rewitness_verdict::why::REASONS;
 
 pub(super) const REWITNESS: &str = "\
@@ -156,9 +157,9 @@ pub(super) fn why_long() -> String {
 }
 
 /// Words with their meanings, below what they are for.
-fn listed(what: &str, words: &[(&str, &str)]) -> String {
-    let word = |(word, meaning): &(&str, &str)| format!("    {word:<22} {}\n", meaning.trim());
-    format!("  {what}\n{}", words.iter().map(word).collect::<String>())
+fn listed(what: &str, reasons: &[Reason]) -> String {
+    let line = |reason: &Reason| format!("    {reason:<22} {}\n", reason.meaning());
+    format!("  {what}\n{}", reasons.iter().map(line).collect::<String>())
 }
 
 const WHY_EXIT_STATUS: &str =
@@ -207,9 +208,9 @@ rewitness plan [OPTIONS] CASCADE [PARENT]
 /// The words are those that the documents are made of.
 pub(super) fn plan() -> String {
     let reasons = [
-        ("refused: what keeps it from beginning or going on", RefusedReason::ALL),
-        ("excess: why it needs a confirmation", ExcessReason::ALL),
-        ("unknown: what is not known, or why", UnknownReason::ALL),
+        ("refused: what keeps it from beginning or going on", REFUSED),
+        ("excess: why it needs a confirmation", EXCESS),
+        ("unknown: what is not known, or why", UNKNOWN),
     ];
     format!("{PLAN}{}\n{EXIT_STATUS}", reasons.map(|(what, words)| listed(what, words)).concat())
 }

@@ -180,9 +180,10 @@ fn the_commands_about_cascades_take_what_one_would_type() {
 
 #[test]
 fn the_help_of_plan_has_each_word_that_its_documents_are_made_of() {
-    use rewitness_verdict::plan::{ExcessReason, RefusedReason, UnknownReason};
+    use rewitness_verdict::plan::{EXCESS, REFUSED, UNKNOWN};
     let help = parse("rewitness plan --help").unwrap_err().to_string();
-    for (word, meaning) in [RefusedReason::ALL, ExcessReason::ALL, UnknownReason::ALL].concat() {
+    for (word, meaning) in [REFUSED, EXCESS, UNKNOWN].concat().iter().map(|one| (one.as_str(), one.meaning()))
+    {
         assert!(help.contains(&format!("    {word} ")) && help.contains(meaning.trim()), "{word}: {help}");
     }
     assert!(help.trim_end().ends_with("2 wrong use."), "{help}");

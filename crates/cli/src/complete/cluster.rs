@@ -6,16 +6,15 @@ use std::thread;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PartialObjectMeta};
+use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::ObjectList;
 use kube::{Api, ResourceExt as _};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_verdict::{Link, object, sources};
 
 use super::typed::Typed;
 use crate::connect;
-use rewitness_verdict::Link;
-use rewitness_verdict::sources;
 
 /// How long somebody who types waits for a cluster.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -135,13 +134,9 @@ async fn objects(
     typed: &Typed,
     prefix: &str,
 ) -> anyhow::Result<Vec<Value>> {
-    let named_kind = GroupVersionKind::gvk(&kind.kind.group, &kind.version, &kind.kind.kind);
-    let resource = ApiResource::from_gvk_with_plural(&named_kind, &kind.plural);
     let namespace = typed.namespace.as_deref().unwrap_or(&link.namespace);
-    let api: Api<DynamicObject> = match kind.namespaced && !typed.all_namespaces {
-        true => Api::namespaced_with(link.client.clone(), namespace, &resource),
-        false => Api::all_with(link.client.clone(), &resource),
-    };
+    let namespace = Some(namespace).filter(|_| kind.namespaced && !typed.all_namespaces);
+    let api = object::api(link, kind, namespace);
     let listed = api.list_metadata(&some()).await?;
     Ok(named(names(&listed).into_iter().map(|name| format!("{prefix}{name}"))))
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Holds, Survey, is_protected_namespace, protected};
 use rewitness_messaging::Selector;
+use rewitness_verdict::Link;
+use rewitness_verdict::text::{counted, shell_word, thousands};
 
 use crate::args::{GlobalArgs, TailArgs};
 use crate::exit::{describe, wrong_use};
@@ -13,8 +15,6 @@ use crate::hold_name::HoldName;
 use crate::rights;
 use crate::scope::Scope;
 use crate::screen::Screen;
-use rewitness_verdict::Link;
-use rewitness_verdict::text::{counted, shell_word, thousands};
 
 /// How long the count at the end may take; nobody waits at an exit for long.
 const PATIENCE: Duration = Duration::from_secs(10);

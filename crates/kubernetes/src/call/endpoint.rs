@@ -4,6 +4,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rewitness_messaging::{Kind, Uid};
 use serde_json::{Value, json};
 
@@ -16,6 +17,9 @@ const OBJECT: HeaderValue =
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
 const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+
+/// All but the unreserved characters of RFC 3986, and the colon that names of RBAC objects have.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// By which path a kind is served, and whether its objects live in namespaces.
 ///
@@ -136,17 +140,15 @@ impl Endpoint {
     }
 
     fn collection(&self, namespace: Option<&str>) -> String {
-        let (root, plural) = (root(&self.group, &self.version), &self.plural);
-        match namespace {
-            Some(namespace) if self.namespaced => {
-                format!("{root}/namespaces/{}/{plural}", encoded(namespace))
-            }
-            _ => format!("{root}/{plural}"),
+        let root = root(&self.group, &self.version);
+        match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => path(&root, &["namespaces", namespace, &self.plural]),
+            None => path(&root, &[&self.plural]),
         }
     }
 
     fn object(&self, namespace: Option<&str>, name: &str) -> String {
-        format!("{}/{}", self.collection(namespace), encoded(name))
+        path(&self.collection(namespace), &[name])
     }
 }
 
@@ -163,8 +165,36 @@ impl fmt::Display for Endpoint {
 /// The path where a version of a group is served.
 pub fn root(group: &str, version: &str) -> String {
     match group {
-        "" => format!("/api/{version}"),
-        group => format!("/apis/{group}/{version}"),
+        "" => path("/api", &[version]),
+        group => path("/apis", &[group, version]),
+    }
+}
+
+/// A path below another: every path is made here.
+pub(crate) fn path(parent: &str, segments: &[&str]) -> String {
+    let mut path = parent.to_owned();
+    for one in segments {
+        path.push('/');
+        path.push_str(&segment(one));
+    }
+    path
+}
+
+/// A name as one segment of a path, whatever it consists of. [`Endpoint`] does this itself; it is for
+/// [`kube::Api`], which takes names as they are, so that `a?dryRun=All` would be the name `a`.
+///
+/// ```
+/// use rewitness_kubernetes::call::segment;
+///
+/// assert_eq!(segment("system:node"), "system:node");
+/// assert_eq!(segment("a?dryRun=All"), "a%3FdryRun%3DAll");
+/// ```
+pub fn segment(name: &str) -> String {
+    match name {
+        // As paths they mean the collection, this and its parent. No object has such a name, nor one
+        // with a `%`, so that none is found.
+        "" | "." | ".." => format!("%25{name}"),
+        name => utf8_percent_encode(name, ENCODED).to_string(),
     }
 }
 
@@ -181,6 +211,14 @@ pub fn get_document(path: String) -> Request<Vec<u8>> {
 /// A document that is posted, as a review is.
 pub fn post_document(path: &str, document: &Value) -> Request<Vec<u8>> {
     with_body(Method::POST, path.to_owned(), JSON, document)
+}
+
+/// The same list or watch of the one object of this name: RBAC grants that by the name.
+pub fn only(mut request: Request<Vec<u8>>, name: &str) -> Request<Vec<u8>> {
+    let mut uri = Uri::new(request.uri().to_string());
+    uri.parameter("fieldSelector", format_args!("metadata.name={name}"));
+    *request.uri_mut() = uri.0.parse().unwrap_or_default();
+    request
 }
 
 fn with_body(method: Method, uri: String, content: HeaderValue, body: &Value) -> Request<Vec<u8>> {
@@ -211,7 +249,7 @@ impl Uri {
         self.0.push(if self.0.contains('?') { '&' } else { '?' });
         self.0.push_str(key);
         self.0.push('=');
-        self.0.push_str(&encoded(&value.to_string()));
+        self.0.extend(utf8_percent_encode(&value.to_string(), ENCODED));
     }
 
     fn selector(&mut self, selector: &str) {
@@ -219,21 +257,6 @@ impl Uri {
             self.parameter("labelSelector", selector);
         }
     }
-}
-
-/// Percent-encodes all but the unreserved characters of RFC 3986, and the colon that names of
-/// RBAC objects have.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
-                encoded.push(byte.into())
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
@@ -267,10 +290,73 @@ mod tests {
     }
 
     #[test]
+    fn the_one_object_of_a_name_is_asked_for_by_a_field() {
+        let request = only(widgets().list(None, "", 500, ""), "a&b");
+        assert_eq!(
+            request.uri(),
+            "/apis/example.com/v1/widgets?limit=500&fieldSelector=metadata.name%3Da%26b"
+        );
+    }
+
+    #[test]
     fn names_cannot_leave_their_place_in_the_path() {
         let core = Endpoint::of(&Kind::new("", "Node"), "v1", "nodes", false);
         assert_eq!(core.get(Some("ignored"), "a/../b?c#d").uri(), "/api/v1/nodes/a%2F..%2Fb%3Fc%23d");
         assert_eq!(core.get(None, "system:node").uri(), "/api/v1/nodes/system:node");
+    }
+
+    /// What a server makes of the path: its segments, decoded.
+    fn segments(request: &Request<Vec<u8>>) -> Vec<String> {
+        let uri = request.uri();
+        assert_eq!(uri.query(), None, "{uri}");
+        let decoded =
+            |one: &str| percent_encoding::percent_decode_str(one).decode_utf8().unwrap().into_owned();
+        uri.path().split('/').skip(1).map(decoded).collect()
+    }
+
+    #[test]
+    fn a_name_reaches_the_server_as_that_name_and_no_other() {
+        for name in [
+            "x?dryRun=All",
+            "x#y",
+            "x%2Fy",
+            "%",
+            "%zz",
+            "a/b",
+            "/",
+            "../../secrets/x",
+            "a b",
+            " ",
+            "a\nb",
+            "a\\b",
+            "--all",
+            "x;y",
+            "x&y=z",
+            "x:y",
+            "system:aggregate-to-view",
+            "ü",
+            "\u{0}",
+            "\"",
+            "'",
+            "~",
+            "a.b",
+            "...",
+        ] {
+            let expected = ["apis", "example.com", "v1", "namespaces", name, "widgets", name];
+            assert_eq!(segments(&widgets().get(Some(name), name)), expected, "{name:?}");
+            let odd = Endpoint::of(&Kind::new(name, "Odd"), name, name, false);
+            assert_eq!(segments(&odd.get(None, "a")), ["apis", name, name, name, "a"], "{name:?}");
+        }
+    }
+
+    /// As paths, these are not names: a deletion would be one of the whole collection.
+    #[test]
+    fn a_name_that_none_can_have_is_found_nowhere() {
+        for name in ["", ".", ".."] {
+            let segments = segments(&widgets().get(Some("team"), name));
+            assert_eq!(segments.len(), 7, "{name:?}");
+            assert_eq!(segments[6], format!("%{name}"));
+        }
     }
 
     #[test]

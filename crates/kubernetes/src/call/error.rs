@@ -72,6 +72,9 @@ pub enum ApiError {
         /// The innermost cause.
         reason: String,
     },
+    /// The answer has more than 16 MiB, and was not read to its end.
+    #[error("the server's answer is longer than {} MiB", super::server::LONGEST_ANSWER >> 20)]
+    TooLarge,
     /// The answer is not what the protocol says.
     #[error("the server's answer cannot be read: {reason}")]
     Unreadable {

@@ -1,6 +1,5 @@
 use crate::call::ApiError;
 use bytes::Bytes;
-use rewitness_messaging::Version;
 use rewitness_messaging::schedule::Adoption;
 
 use super::{ATTEMPTS, Finalizers, Seen};
@@ -54,8 +53,7 @@ impl Finalizers {
                     }
                     // A hold is taken off for what the labels said at this version, and at no other:
                     // by now the resource may be wanted again, and be on its way out.
-                    let pinned = live.seen.pinned.as_deref().map(Version::parse);
-                    if !remove.is_empty() && pinned != Some(adoption.version) {
+                    if !remove.is_empty() && !live.seen.is_at(adoption.version) {
                         return Ok(Adopting::Changed);
                     }
                     if remove.is_empty() { live.seen.unpinned() } else { live.seen }

@@ -1,16 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{ApiError, Server};
+use crate::call::{ApiError, Metadata, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::release::From;
 use super::{Finalizers, Marking, is_protected_namespace};
 use crate::Error;
 use crate::discovery::{Catalog, ResolvedKind};
-use crate::wire::{Entry, decode_page};
-
-const PAGE: u32 = 500;
 
 /// Looks at and gives up holds, outside of a queue: what `rewitness unhold` does.
 ///
@@ -87,29 +84,12 @@ impl Holds {
         hold: &str,
     ) -> Result<Survey, Error> {
         let endpoint = kind.endpoint();
-        let failed = |refusal| Error::List { plural: endpoint.to_string(), refusal };
-        let selector = selector.to_string();
-        let mut survey = Survey::default();
-        let mut token: Option<String> = None;
-        loop {
-            let request = endpoint.list(namespace, &selector, PAGE, token.as_deref().unwrap_or_default());
-            let body = match self.0.server.bytes(request).await {
-                Ok(body) => body,
-                // The list took longer than its token lives: anew.
-                Err(ApiError::Expired) if token.is_some() => {
-                    (survey, token) = (Survey::default(), None);
-                    continue;
-                }
-                Err(refusal) => return Err(failed(refusal)),
-            };
-            let page = decode_page(&body, PAGE)
-                .map_err(|error| failed(ApiError::Unreadable { reason: error.to_string() }))?;
-            page.items.into_iter().for_each(|entry| survey.count(kind, hold, entry));
-            match page.continue_token {
-                Some(next) => token = Some(next.into_owned()),
-                None => return Ok(survey),
-            }
-        }
+        let add = |survey: &mut Survey, object| {
+            survey.count(kind, hold, object);
+            Ok(())
+        };
+        let listed = self.0.server.list(&endpoint, namespace, &selector.to_string(), add).await;
+        listed.map_err(|refusal| Error::List { plural: endpoint.to_string(), refusal })
     }
 
     /// Takes a hold off a resource, whether or not that is being deleted.
@@ -123,21 +103,16 @@ impl Holds {
 }
 
 impl Survey {
-    fn count(&mut self, kind: &ResolvedKind, hold: &str, entry: Entry<'_>) {
+    fn count(&mut self, kind: &ResolvedKind, hold: &str, object: Result<Metadata, ApiError>) {
         self.total += 1;
-        let Entry::Object(seen) = entry else {
+        let Ok(object) = object else {
             self.unreadable += 1;
             return;
         };
-        self.protected += u64::from(is_protected_namespace(seen.namespace.as_deref()));
-        if seen.holds.iter().any(|one| one == hold) {
-            let resource = ResourceId {
-                kind: kind.kind.clone(),
-                namespace: seen.namespace.as_deref().map(Into::into),
-                name: (&*seen.name).into(),
-                uid: (&*seen.uid).into(),
-            };
-            self.held.push(Held { resource, deleting: seen.deletion_timestamp.is_some() });
+        self.protected += u64::from(is_protected_namespace(object.namespace.as_deref()));
+        if object.finalizers.iter().flatten().any(|one| one == hold) {
+            let deleting = object.deleting.is_some();
+            self.held.push(Held { resource: object.into_id(&kind.kind), deleting });
         }
     }
 }

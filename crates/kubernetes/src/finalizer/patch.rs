@@ -1,7 +1,11 @@
 //! The documents: JSON patches (RFC 6902) as functions of what was seen.
 
-use serde::{Deserialize, Serialize};
+use rewitness_messaging::Version;
+use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::call::{ApiError, Metadata};
+use crate::wire::decode_metadata;
 
 /// What a patch is made from, and tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,20 +19,6 @@ pub(super) struct Seen {
     pub(super) pinned: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Object {
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    uid: String,
-    deletion_timestamp: Option<String>,
-    finalizers: Option<Vec<String>>,
-    resource_version: Option<String>,
-}
-
 #[derive(Serialize)]
 struct Operation<'a> {
     op: &'static str,
@@ -37,10 +27,9 @@ struct Operation<'a> {
 }
 
 impl Seen {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let Object { metadata: Metadata { uid, deletion_timestamp, finalizers, resource_version } } =
-            serde_json::from_slice(body)?;
-        Ok(Self { uid, deletion_timestamp, finalizers, pinned: resource_version })
+    pub(super) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        let Metadata { uid, deleting, finalizers, version, .. } = decode_metadata(body)?;
+        Ok(Self { uid: uid.to_string(), deletion_timestamp: deleting, finalizers, pinned: Some(version) })
     }
 
     /// The same, for a patch that may be applied to a later version.
@@ -50,6 +39,11 @@ impl Seen {
 
     pub(super) fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
+    }
+
+    /// Whether it was at this version.
+    pub(super) fn is_at(&self, version: Version) -> bool {
+        self.pinned.as_deref().map(Version::parse) == Some(version)
     }
 
     pub(super) fn has(&self, finalizer: &str) -> bool {

@@ -1,5 +1,5 @@
 use crate::call::ApiError;
-use rewitness_messaging::ResourceId;
+use rewitness_messaging::{ResourceId, Version};
 
 use super::{ATTEMPTS, Finalizers, TakenOff};
 use crate::Error;
@@ -7,21 +7,33 @@ use crate::Error;
 /// From which resources a finalizer may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum From {
-    /// Only from one that is being deleted: its consumer has answered for it.
-    Deleting,
+    /// Only from one that is being deleted: its consumer has answered for it, at this version if one
+    /// is given.
+    Deleting { at: Option<Version> },
     /// From any: somebody gives up a hold.
     Any,
 }
 
 impl Finalizers {
-    /// Takes the finalizer off a resource that is being deleted.
+    /// Takes the finalizer off a resource that is being deleted, at this version if one is given.
     ///
-    /// Returning `Ok` means that it is not on it any more, however that came.
-    pub(crate) async fn release(&self, resource: &ResourceId, finalizer: &str) -> Result<TakenOff, Error> {
-        self.take_off(resource, finalizer, From::Deleting).await
+    /// Answers whether it is not on it any more, however that came. `false`: it is, and the resource is at
+    /// another version.
+    pub(crate) async fn release(
+        &self,
+        resource: &ResourceId,
+        finalizer: &str,
+        at: Option<Version>,
+    ) -> Result<bool, Error> {
+        match self.take_off(resource, finalizer, From::Deleting { at }).await {
+            Ok(_) => Ok(true),
+            Err(Error::Changed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Reads, and patches what was read, until one of both says that it is off.
+    /// Reads, and patches what was read, until one of both says that it is off. A patch applies to the
+    /// version that was read, and to no other.
     pub(super) async fn take_off(
         &self,
         resource: &ResourceId,
@@ -44,11 +56,16 @@ impl Finalizers {
             if !live.seen.has(finalizer) {
                 return Ok(TakenOff::WasNotThere);
             }
-            if from == From::Deleting && !live.seen.is_deleting() {
-                return Err(Error::NotDeleting {
-                    resource: Box::new(resource.clone()),
-                    hold: finalizer.to_owned(),
-                });
+            if let From::Deleting { at } = from {
+                if at.is_some_and(|version| !live.seen.is_at(version)) {
+                    return Err(Error::Changed { resource: Box::new(resource.clone()) });
+                }
+                if !live.seen.is_deleting() {
+                    return Err(Error::NotDeleting {
+                        resource: Box::new(resource.clone()),
+                        hold: finalizer.to_owned(),
+                    });
+                }
             }
             // The same state refused twice is no race: the server has another reason.
             if let Some((before, refusal)) = tried.take()

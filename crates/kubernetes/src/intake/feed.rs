@@ -1,18 +1,17 @@
 use std::collections::HashSet;
 
 use crate::call::ApiError;
-use rewitness_messaging::Kind;
-use rewitness_messaging::dispatcher::Dispatcher;
-use rewitness_messaging::schedule::{Observation, SourceId, Via};
+use rewitness_messaging::schedule::{Observation, Via};
+use rewitness_messaging::{Kind, Version};
 
+use super::observer::{Observer, Seen};
 use crate::wire::{Entry, Event};
 
-/// What one source shows, handed to the dispatcher a page or a burst of events at a time.
+/// What one source shows, handed to its observer a page or a burst of events at a time.
 ///
 /// Resources that cannot be read stop here (Q11): they are counted, and named once in the log.
-pub(super) struct Feed {
-    dispatcher: Dispatcher,
-    id: SourceId,
+pub(super) struct Feed<O> {
+    pub(super) observer: O,
     kind: Kind,
     /// Those that cannot be read at present.
     unreadable: HashSet<String>,
@@ -27,20 +26,21 @@ pub(super) struct Burst {
     pub(super) version: Option<String>,
     /// Why the server ended the watch.
     pub(super) failed: Option<ApiError>,
+    /// How many events do not say what they are about: one of them may have been a deletion.
+    pub(super) unseen: usize,
 }
 
-impl Feed {
-    pub(super) fn new(dispatcher: Dispatcher, id: SourceId, kind: Kind) -> Self {
-        Self { dispatcher, id, kind, unreadable: HashSet::new(), listing: HashSet::new() }
+impl<O: Observer> Feed<O> {
+    pub(super) fn new(observer: O, kind: Kind) -> Self {
+        Self { observer, kind, unreadable: HashSet::new(), listing: HashSet::new() }
     }
 
     pub(super) fn list_started(&mut self) {
         self.listing.clear();
-        self.dispatcher.list_started(self.id);
+        self.observer.see(Seen::ListStarted);
     }
 
     pub(super) fn page(&mut self, items: Vec<Entry<'_>>) {
-        // First, because the dispatcher is locked while it takes the others.
         for entry in &items {
             if let Entry::Unreadable { namespace, name, uid } = entry {
                 let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
@@ -51,13 +51,13 @@ impl Feed {
             Entry::Object(observation) => Some(observation),
             Entry::Unreadable { .. } => None,
         });
-        self.dispatcher.observe(self.id, Via::List, readable);
+        self.observer.see(Seen::Shown { via: Via::List, page: readable.collect() });
     }
 
     pub(super) fn list_finished(&mut self) {
         self.unreadable = std::mem::take(&mut self.listing);
-        self.dispatcher.list_finished(self.id);
-        self.dispatcher.poisoned(self.id, self.unreadable.len() as u64);
+        self.observer.see(Seen::ListFinished);
+        self.observer.see(Seen::Poisoned { count: self.unreadable.len() as u64 });
     }
 
     /// Takes events in their order, up to the one that ends the watch, if there is one.
@@ -69,19 +69,20 @@ impl Feed {
             match event {
                 Event::Shown { entry, version } => {
                     moved = Some(version);
+                    burst.unseen += usize::from(entry.is_nameless());
                     shown.extend(self.watched(entry));
                 }
                 Event::Left { entry, version } => {
-                    moved = Some(version);
                     self.flush(&mut shown);
-                    self.left(entry);
+                    burst.unseen += usize::from(!self.left(entry, Version::parse(&version)));
+                    moved = Some(version);
                 }
                 Event::Bookmark { version } => moved = Some(version),
                 Event::Failed(refusal) => {
                     burst.failed = Some(refusal);
                     break;
                 }
-                Event::Unreadable => self.lost(1),
+                Event::Unreadable => burst.unseen += 1,
             }
         }
         self.flush(&mut shown);
@@ -91,7 +92,7 @@ impl Feed {
 
     fn flush(&mut self, shown: &mut Vec<Observation<'_>>) {
         if !shown.is_empty() {
-            self.dispatcher.observe(self.id, Via::Watch, shown.drain(..));
+            self.observer.see(Seen::Shown { via: Via::Watch, page: std::mem::take(shown) });
         }
     }
 
@@ -104,6 +105,8 @@ impl Feed {
                 }
                 Some(seen)
             }
+            // Only a list can tell whether it was there before.
+            entry if entry.is_nameless() => None,
             Entry::Unreadable { namespace, name, uid } => {
                 let key = self.unreadable(namespace.as_deref(), name.as_deref(), uid.as_deref());
                 self.unreadable.insert(key);
@@ -114,7 +117,8 @@ impl Feed {
         seen
     }
 
-    fn left(&mut self, entry: Entry<'_>) {
+    /// False if it is not known what has left.
+    fn left(&mut self, entry: Entry<'_>, version: Version) -> bool {
         let before = self.unreadable.len();
         let (namespace, name, uid) = match entry {
             Entry::Object(seen) => (seen.namespace, Some(seen.name), Some(seen.uid)),
@@ -123,28 +127,22 @@ impl Feed {
         if let (Some(name), true) = (name, before > 0) {
             self.unreadable.remove(&key_of(namespace.as_deref(), &name));
         }
-        if let Some(uid) = uid {
-            self.dispatcher.removed(self.id, &uid);
+        if let Some(uid) = &uid {
+            self.observer.see(Seen::Removed { uid, version });
         }
         self.count_if_changed(before);
+        uid.is_some()
     }
 
-    fn count_if_changed(&self, before: usize) {
+    fn count_if_changed(&mut self, before: usize) {
         if self.unreadable.len() != before {
-            self.dispatcher.poisoned(self.id, self.unreadable.len() as u64);
-        }
-    }
-
-    /// Something that cannot be read, and that says nothing about whose it is.
-    pub(super) fn lost(&mut self, lines: usize) {
-        if lines > 0 {
-            tracing::warn!(kind = %self.kind, lines, "events of the watch cannot be read");
+            self.observer.see(Seen::Poisoned { count: self.unreadable.len() as u64 });
         }
     }
 
     /// Takes note of a resource that is there and cannot be read; returns what it goes by.
-    fn unreadable(&self, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) -> String {
-        self.dispatcher.unreadable(self.id, namespace, name, uid);
+    fn unreadable(&mut self, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) -> String {
+        self.observer.see(Seen::Unreadable { namespace, name, uid });
         let key = match (name, uid) {
             (Some(name), _) => key_of(namespace, name),
             (None, Some(uid)) => uid.to_owned(),

@@ -8,7 +8,7 @@
 //!        ┌──────▶ List ──────────────────────▶ Watch ─┤
 //!        │         ▲ │ page                     │  ▲  │
 //!        │  expired│ └──▶ next page       ended,│  │still there
-//!        │         └────────────────────┐ silent▼  │  │
+//!        │  unseen └────────────────────┐ silent▼  │  │
 //!        └──── version went backwards ──┴───── Check ─┘
 //! ```
 //!
@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use crate::call::ApiError;
+use crate::call::{ApiError, goes_on};
 use rewitness_messaging::{Backoff, Version};
 
 use super::backoff::RetryBackoff;
@@ -26,8 +26,9 @@ use super::backoff::RetryBackoff;
 /// stands for may be gone in a way that the server does not call expired.
 const PAGE_FAILURES: u32 = 8;
 
-/// A watch that lived this long was healthy, even if nothing happened in it.
-const HEALTHY: Duration = Duration::from_secs(10);
+/// A watch that lives this long is healthy, even if nothing happens in it. One that shows something
+/// and ends before is not: that could go on for ever, and fast.
+pub(super) const HEALTHY: Duration = Duration::from_secs(10);
 
 /// A `Retry-After` is kept to the second, up to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -73,8 +74,12 @@ pub(super) enum Heard<'a> {
     CheckBegun,
     /// A check beside the watch was answered.
     CheckedBeside { version: &'a str },
-    /// The watch ended, after so long.
-    Ended { lived: Duration },
+    /// The watch has lived for [`HEALTHY`].
+    Healthy,
+    /// The watch ended.
+    Ended,
+    /// The watch showed something that cannot be read, and that may have been a deletion.
+    Unseen,
     /// The watch showed no sign of life for too long.
     Silent,
     /// Whatever was asked was refused.
@@ -104,6 +109,16 @@ pub(super) enum Why {
     Refused { verb: &'static str, refusal: ApiError },
 }
 
+impl Why {
+    /// Whether nothing can be known of the kind, and not only for the moment.
+    pub(super) fn is_hidden(&self) -> bool {
+        match self {
+            Self::Absent | Self::Misfit => true,
+            Self::Refused { refusal, .. } => matches!(refusal, ApiError::Forbidden { .. }),
+        }
+    }
+}
+
 /// One source's state.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -119,6 +134,8 @@ pub(super) struct Plan {
     floor: Version,
     /// The version of the list that is under way.
     list: Option<String>,
+    /// How many pages of it were read.
+    pages: u32,
     page_failures: u32,
     /// Whether a list was ever complete, so that resources may be known.
     known: bool,
@@ -137,6 +154,7 @@ impl Plan {
             reached: Version::UNKNOWN,
             floor: Version::UNKNOWN,
             list: None,
+            pages: 0,
             page_failures: 0,
             known: false,
             suspected: false,
@@ -174,11 +192,14 @@ impl Plan {
                 self.recovered(&mut effects);
             }
             Heard::Moved { version } => self.moved(version),
-            Heard::Ended { lived } => {
-                if lived >= HEALTHY {
-                    self.backoff.reset();
-                }
-                self.resume_soon();
+            Heard::Healthy => self.backoff.reset(),
+            Heard::Ended => {
+                let wait = self.backoff.soon();
+                self.check_then_resume(wait);
+            }
+            Heard::Unseen => {
+                let wait = self.backoff.soon();
+                self.list_anew(wait);
             }
             // The silence was backoff enough; a server that is gone fails the check, which has its own.
             Heard::Silent => self.check_then_resume(Duration::ZERO),
@@ -200,13 +221,9 @@ impl Plan {
 
     fn list_anew(&mut self, wait: Duration) {
         self.list = None;
+        self.pages = 0;
         self.page_failures = 0;
         self.then(Ask::List { continue_token: None }, wait);
-    }
-
-    fn resume_soon(&mut self) {
-        let wait = self.backoff.soon();
-        self.check_then_resume(wait);
     }
 
     fn check_then_resume(&mut self, wait: Duration) {
@@ -249,14 +266,22 @@ impl Plan {
             effects.push(Effect::ListStarted);
             self.list = Some(version.to_owned());
         }
+        self.pages += 1;
         match continue_token {
             Some(token) => {
+                let Ask::List { continue_token: asked } = &self.ask else { return };
+                if let Err(refusal) = goes_on(self.pages, asked.as_deref(), token) {
+                    let wait = self.backoff.next();
+                    self.list_anew(wait);
+                    return self.fails(Why::Refused { verb: "list", refusal }, effects);
+                }
                 self.recovered(effects);
                 self.then(Ask::List { continue_token: Some(token.to_owned()) }, Duration::ZERO);
             }
             None => {
                 // The watch begins where the first page stands: what came later is shown again.
                 let from = self.list.take().unwrap_or_default();
+                self.pages = 0;
                 self.known = true;
                 self.failing = false;
                 effects.push(Effect::ListFinished);
@@ -292,7 +317,6 @@ impl Plan {
             self.reached = self.reached.max(moved);
             from.clear();
             from.push_str(version);
-            self.backoff.reset();
         }
     }
 

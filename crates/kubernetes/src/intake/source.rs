@@ -4,22 +4,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{ApiError, Endpoint};
+use crate::call::{ApiError, Endpoint, PageSize, only};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use rewitness_messaging::Source;
-use rewitness_messaging::dispatcher::Dispatcher;
-use rewitness_messaging::schedule::SourceId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Context;
 use super::feed::Feed;
 use super::lines::Lines;
-use super::plan::{Ask, Effect, Heard, Plan, Step, Why};
+use super::observer::{Observer, Seen};
+use super::plan::{Ask, Effect, HEALTHY, Heard, Plan, Step, Why};
 use crate::wire::{decode_event, decode_page};
 
 /// How long the server is asked to keep a watch open, at least; client-go asks for 5 to 10 min.
@@ -28,30 +28,32 @@ const WATCH: Duration = Duration::from_secs(270);
 const WATCH_JITTER_SECONDS: u64 = 40;
 
 /// Does what the [`Plan`] of one source says. This is the edge: all waiting is here.
-pub(super) struct SourceTask {
-    id: SourceId,
+pub(super) struct SourceTask<O> {
     source: Source,
-    dispatcher: Dispatcher,
-    feed: Feed,
+    /// The one object that is asked for.
+    name: Option<Arc<str>>,
+    feed: Feed<O>,
     context: Arc<Context>,
     endpoint: Arc<Endpoint>,
     relist: Arc<Notify>,
     /// Why it fails, as last said in the log.
     said: Option<String>,
+    page_size: PageSize,
 }
 
-impl SourceTask {
+impl<O: Observer> SourceTask<O> {
     pub(super) fn new(
-        id: SourceId,
         source: Source,
-        dispatcher: Dispatcher,
+        name: Option<Arc<str>>,
+        observer: O,
         context: Arc<Context>,
         relist: Arc<Notify>,
     ) -> Self {
-        let feed = Feed::new(dispatcher.clone(), id, source.kind.clone());
+        let feed = Feed::new(observer, source.kind.clone());
         // Never asked: a plan begins with discovery.
         let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
-        Self { id, source, dispatcher, feed, context, endpoint, relist, said: None }
+        let page_size = PageSize::new(context.config.page_size);
+        Self { source, name, feed, context, endpoint, relist, said: None, page_size }
     }
 
     /// Goes on until it is dropped.
@@ -89,7 +91,9 @@ impl SourceTask {
         let effects = match found {
             Ok(Some(endpoint)) => {
                 self.endpoint = endpoint;
-                let misfit = !self.endpoint.namespaced && self.dispatcher.is_one_of_several(self.id);
+                let namespaced = self.endpoint.namespaced;
+                self.feed.observer.see(Seen::Served { namespaced });
+                let misfit = !namespaced && self.feed.observer.is_one_of_several();
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
             }
             Ok(None) => plan.hear(Heard::Absent),
@@ -104,13 +108,22 @@ impl SourceTask {
         let context = self.context.clone();
         // The semaphore is never closed.
         let Ok(_permit) = context.lists.acquire().await else { return };
-        let mut fetch = self.fetch(continue_token);
+        let mut fetch = self.fetch(continue_token.as_deref());
+        let mut asked = continue_token;
         loop {
             let answer = fetch.await;
-            let page = answer.as_ref().map_err(Clone::clone).and_then(|body| {
-                decode_page(body, context.config.page_size)
-                    .map_err(|error| ApiError::Unreadable { reason: error.to_string() })
-            });
+            match &answer {
+                Ok(body) => self.page_size.read(body.len()),
+                Err(ApiError::TooLarge) if self.page_size.shrink() => {
+                    fetch = self.fetch(asked.as_deref());
+                    continue;
+                }
+                Err(_) => {}
+            }
+            let page = answer
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|body| decode_page(body, context.config.page_size));
             let page = match page {
                 Ok(page) => page,
                 Err(refusal) => {
@@ -123,7 +136,8 @@ impl SourceTask {
             let mut effects = plan.hear(heard);
             let next = match plan.step() {
                 Step { ask: Ask::List { continue_token: Some(token) }, .. } => {
-                    let mut next = self.fetch(Some(token));
+                    let mut next = self.fetch(Some(&token));
+                    asked = Some(token);
                     // Polled once, it is on its way.
                     match futures::poll!(&mut next) {
                         std::task::Poll::Ready(answer) => Some(std::future::ready(answer).boxed()),
@@ -144,14 +158,14 @@ impl SourceTask {
         }
     }
 
-    fn fetch(&self, continue_token: Option<String>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
+    fn fetch(&self, continue_token: Option<&str>) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(
             self.source.namespace.as_deref(),
             &self.source.selector.to_string(),
-            self.context.config.page_size,
-            continue_token.as_deref().unwrap_or_default(),
+            self.page_size.limit(),
+            continue_token.unwrap_or_default(),
         );
-        let server = self.context.server.clone();
+        let (request, server) = (self.narrow(request), self.context.server.clone());
         async move { server.bytes(request).await }.boxed()
     }
 
@@ -159,8 +173,15 @@ impl SourceTask {
     /// be costly, and the version is the same.
     fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(self.source.namespace.as_deref(), "", 1, "");
-        let server = self.context.server.clone();
+        let (request, server) = (self.narrow(request), self.context.server.clone());
         async move { server.bytes(request).await }.boxed()
+    }
+
+    fn narrow(&self, request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+        match &self.name {
+            Some(name) => only(request, name),
+            None => request,
+        }
     }
 
     async fn check(&mut self, plan: &mut Plan) {
@@ -176,7 +197,7 @@ impl SourceTask {
         let lasting = WATCH + Duration::from_secs(random_seed() % WATCH_JITTER_SECONDS);
         let (namespace, selector) = (self.source.namespace.as_deref(), self.source.selector.to_string());
         let request = self.endpoint.watch(namespace, &selector, from, lasting);
-        match self.context.server.open(request).await {
+        match self.context.server.open(self.narrow(request)).await {
             Ok(body) => {
                 let effects = plan.hear(Heard::Opened);
                 self.apply(effects);
@@ -192,7 +213,7 @@ impl SourceTask {
     /// Follows a watch to its end, and checks beside it where the server is.
     async fn follow(&mut self, plan: &mut Plan, mut body: Body) {
         let (silence, check_every) = (self.context.config.silence, self.context.config.check_every);
-        let began = Instant::now();
+        let mut healthy = pin!(sleep(HEALTHY).fuse());
         let mut lines = Lines::default();
         let mut silent = pin!(sleep(silence));
         let mut check_due = pin!(sleep(check_every));
@@ -202,13 +223,12 @@ impl SourceTask {
             tokio::select! {
                 frame = body.frame() => {
                     let Some(Ok(frame)) = frame else {
-                        let effects = plan.hear(Heard::Ended { lived: began.elapsed() });
+                        let effects = plan.hear(Heard::Ended);
                         return self.apply(effects);
                     };
                     let Ok(chunk) = frame.into_data() else { continue };
-                    let lost = lines.push(&chunk);
-                    self.feed.lost(lost);
-                    if lines.complete_lines().next().is_none() {
+                    lines.push(&chunk);
+                    if lines.complete_lines().next().is_none() && !lines.is_overlong() {
                         continue;
                     }
                     silent.as_mut().reset(Instant::now() + silence);
@@ -218,11 +238,19 @@ impl SourceTask {
                         let effects = plan.hear(Heard::Moved { version });
                         self.apply(effects);
                     }
+                    // Before the end of the watch: what is resumed would not show them again.
+                    let unseen = burst.unseen + usize::from(lines.is_overlong());
+                    if unseen > 0 {
+                        tracing::warn!(kind = %self.source.kind, unseen, "events of the watch cannot be read; listing anew");
+                        let effects = plan.hear(Heard::Unseen);
+                        return self.apply(effects);
+                    }
                     if let Some(refusal) = burst.failed {
                         let effects = plan.hear(Heard::Refused(refusal));
                         return self.apply(effects);
                     }
                 }
+                () = &mut healthy => drop(plan.hear(Heard::Healthy)),
                 () = &mut silent => {
                     tracing::info!(kind = %self.source.kind, ?silence, "a watch shows no sign of life; resuming");
                     let effects = plan.hear(Heard::Silent);
@@ -251,7 +279,7 @@ impl SourceTask {
             match effect {
                 Effect::RolledBack => {
                     tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing anew");
-                    self.dispatcher.rolled_back(self.id);
+                    self.feed.observer.see(Seen::RolledBack);
                 }
                 Effect::ListStarted => self.feed.list_started(),
                 Effect::ListFinished => {
@@ -259,13 +287,14 @@ impl SourceTask {
                     self.feed.list_finished();
                 }
                 Effect::Failing(why) => {
+                    let is_hidden = why.is_hidden();
                     let reason = self.reason(why);
                     self.say(&reason);
-                    self.dispatcher.failing(self.id, reason);
+                    self.feed.observer.see(Seen::Failing { reason: reason.into(), is_hidden });
                 }
                 Effect::Recovered => {
                     self.say_well();
-                    self.dispatcher.recovered(self.id);
+                    self.feed.observer.see(Seen::Recovered);
                 }
             }
         }
@@ -307,8 +336,7 @@ impl SourceTask {
 
 fn version_of(answer: &Result<Bytes, ApiError>) -> Result<String, ApiError> {
     let body = answer.as_ref().map_err(Clone::clone)?;
-    let page = decode_page(body, 1).map_err(|error| ApiError::Unreadable { reason: error.to_string() })?;
-    Ok(page.version.into_owned())
+    Ok(decode_page(body, 1)?.version.into_owned())
 }
 
 /// A number that nobody can foretell. The keys of a fresh hasher are random, which is all that

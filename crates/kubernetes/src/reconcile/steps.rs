@@ -3,17 +3,17 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::runtime::controller::Action;
-use rewitness_messaging::dispatcher::{Admission, answer, is_release_due};
-use rewitness_messaging::schedule::Work;
-use rewitness_messaging::{Delivery, Failure, Hold, Outcome};
-use thiserror::Error;
+use rewitness_messaging::dispatcher::Admission;
+use rewitness_messaging::schedule::{Answer, Work};
+use rewitness_messaging::{Failure, ResourceId};
 use tokio::sync::oneshot;
 
 use super::context::{Context, Given};
 use super::slot::Slot;
+use crate::Error;
 
 /// Why a delivery comes back.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Undone {
     #[error("{subscription}: {what}, attempt {attempt}: {failure}")]
     Failed { subscription: Arc<str>, what: String, attempt: u32, failure: String },
@@ -50,36 +50,16 @@ pub(super) fn error_policy(_: Arc<Slot>, undone: &Undone, _: Arc<Context>) -> Ac
 /// The steps of a delivery: consume, release, answer.
 async fn deliver(context: Arc<Context>, given: Given) -> Result<Action, Undone> {
     let Some(admission) = given.admission() else { return Ok(Action::await_change()) };
-    let consumed = admission.consume().await;
-    let (outcome, released) = match consumed {
-        Ok(Outcome::Done) => release(&context, admission).await,
-        other => (other, false),
+    let finalizers = context.finalizers.clone();
+    let release = |resource: ResourceId, hold: Arc<str>, at| async move {
+        finalizers.release(&resource, &hold, at).await.map_err(Error::into_failure)
     };
-    let undone = match &outcome {
-        Ok(_) => None,
-        Err(failure) => Some(undone(admission, failure)),
+    let (answer, undone) = match admission.deliver(release).await {
+        Ok(answer) => (answer, None),
+        Err(failure) => (Answer::Failed(failure.retry()), Some(undone(admission, &failure))),
     };
-    given.answer(answer(outcome, released));
+    given.answer(answer);
     undone.map_or_else(|| Ok(Action::await_change()), Err)
-}
-
-/// Takes the hold off, if the consumer is done with a deletion that it held (Q6). Only then the
-/// delivery has ended.
-async fn release(context: &Context, admission: &Admission) -> (Result<Outcome, Failure>, bool) {
-    let Some((delivery, hold)) = held_deletion(admission) else { return (Ok(Outcome::Done), false) };
-    match context.finalizers.release(&delivery.envelope.resource, &hold.name).await {
-        Ok(_) => (Ok(Outcome::Done), true),
-        Err(error) => (Err(error.into_failure()), false),
-    }
-}
-
-fn held_deletion(admission: &Admission) -> Option<(&Delivery, &Hold)> {
-    match &admission.work {
-        Work::Deliver(delivery) if is_release_due(delivery) => {
-            Some((delivery, admission.subscription.hold.as_ref()?))
-        }
-        Work::Deliver(_) | Work::Listed(_) => None,
-    }
 }
 
 fn undone(admission: &Admission, failure: &Failure) -> Undone {

@@ -22,7 +22,7 @@ pub(crate) enum Event<'a> {
 #[derive(Default)]
 struct Envelope<'a> {
     sort: Field<Text<'a>>,
-    object: Field<Object<'a>>,
+    object: Field<Object<'a, false>>,
 }
 
 impl<'de> Read<'de> for Envelope<'de> {
@@ -62,7 +62,7 @@ pub(crate) fn decode_event(line: &[u8]) -> Event<'_> {
 }
 
 /// Empty if it cannot be had.
-fn version_of<'a>(object: &Object<'a>) -> Text<'a> {
+fn version_of<'a>(object: &Object<'a, false>) -> Text<'a> {
     match &object.metadata {
         Field::Value(metadata) => metadata.resource_version.clone().value().unwrap_or_default(),
         _ => Text::default(),

@@ -1,19 +1,22 @@
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
+use std::ops::Range;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::lenient::{Field, Key, Read, Text};
-use super::object::{Entry, Object, decode_object};
+use super::object::{Entry, Object, decode};
 use super::split::split_items;
+use crate::call::ApiError;
 
 /// One page of a list.
 #[derive(Debug)]
-pub(crate) struct Page<'a> {
+pub(crate) struct Page<'a, T = Entry<'a>> {
     /// The version of the whole list.
     pub(crate) version: Text<'a>,
     /// What continues the list; `None` on its last page.
     pub(crate) continue_token: Option<Text<'a>>,
     /// The objects, in the server's order.
-    pub(crate) items: Vec<Entry<'a>>,
+    pub(crate) items: Vec<T>,
 }
 
 /// Decodes a page. `expected` is how many objects it may have, at most.
@@ -22,50 +25,63 @@ pub(crate) struct Page<'a> {
 ///
 /// Only if it is no page at all: no JSON object, or one without the list's own metadata, as when
 /// the answer was cut off. No object in it makes it fail.
-pub(crate) fn decode_page(body: &[u8], expected: u32) -> Result<Page<'_>, serde_json::Error> {
-    let mut page =
-        Parts { items: Vec::with_capacity((expected as usize).min(body.len() / 64)), ..Parts::default() };
+pub(crate) fn decode_page(body: &[u8], expected: u32) -> Result<Page<'_>, ApiError> {
+    decode_items::<false, _>(body, expected, Object::into_entry)
+}
+
+/// Decodes a page, of each object its whole metadata.
+///
+/// # Errors
+///
+/// As [`decode_page`].
+pub(crate) fn decode_metadata_page(
+    body: &[u8],
+    expected: u32,
+) -> Result<Page<'_, Object<'_, true>>, ApiError> {
+    decode_items(body, expected, |object| object)
+}
+
+fn decode_items<'a, const ANNOTATIONS: bool, T>(
+    body: &'a [u8],
+    expected: u32,
+    of: fn(Object<'a, ANNOTATIONS>) -> T,
+) -> Result<Page<'a, T>, ApiError> {
+    let unreadable = |reason: String| ApiError::Unreadable { reason };
+    let items = Vec::with_capacity((expected as usize).min(body.len() / 64));
+    let mut page = Parts { metadata: Field::Absent, items, of };
     let mut json = serde_json::Deserializer::from_slice(body);
     let whole = PartsVisitor(&mut page).deserialize(&mut json).and_then(|()| json.end());
     if let Err(error) = whole {
-        page = split_items(body)
-            .map(|(envelope, items)| (envelope, items.into_iter().map(decode_object).collect()))
-            .and_then(|(envelope, items)| Parts::from_envelope(body, envelope, items))
-            .ok_or(error)?;
+        let (envelope, items) = split_items(body).ok_or_else(|| unreadable(error.to_string()))?;
+        let metadata = list_metadata(body, envelope).ok_or_else(|| unreadable(error.to_string()))?;
+        page.metadata = Field::Value(metadata);
+        page.items = items.into_iter().map(decode).map(of).collect();
     }
     let metadata = page.metadata.value().unwrap_or_default();
     let version = metadata.version.value().filter(|version| !version.is_empty());
-    let version = version.ok_or_else(|| serde::de::Error::custom("a list without a resourceVersion"))?;
+    let version = version.ok_or_else(|| unreadable("a list without a resourceVersion".to_owned()))?;
     let continue_token = metadata.continue_token.value().filter(|token| !token.is_empty());
     Ok(Page { version, continue_token, items: page.items })
 }
 
-#[derive(Default)]
-struct Parts<'a> {
-    metadata: Field<ListMetadata<'a>>,
-    items: Vec<Entry<'a>>,
+/// The list's own metadata from what stands before and after its items.
+fn list_metadata(body: &[u8], items_at: Range<usize>) -> Option<ListMetadata<'static>> {
+    // Both ends are small; they are joined around an empty list, and their texts copied.
+    let joined = [&body[..items_at.start], &body[items_at.end..]].concat();
+    let mut parts = Parts { metadata: Field::Absent, items: Vec::new(), of: drop::<Object<'_, false>> };
+    PartsVisitor(&mut parts).deserialize(&mut serde_json::Deserializer::from_slice(&joined)).ok()?;
+    let metadata = parts.metadata.value()?;
+    let owned = |text: Field<Text<'_>>| match text.value() {
+        Some(text) => Field::Value(Text::Owned(text.into_owned())),
+        None => Field::Absent,
+    };
+    Some(ListMetadata { version: owned(metadata.version), continue_token: owned(metadata.continue_token) })
 }
 
-impl<'a> Parts<'a> {
-    /// The list's own metadata from what stands before and after its items.
-    fn from_envelope(
-        body: &'a [u8],
-        items_at: std::ops::Range<usize>,
-        items: Vec<Entry<'a>>,
-    ) -> Option<Self> {
-        // Both ends are small; they are joined around an empty list, and their texts copied.
-        let joined = [&body[..items_at.start], &body[items_at.end..]].concat();
-        let mut parts = Parts::default();
-        PartsVisitor(&mut parts).deserialize(&mut serde_json::Deserializer::from_slice(&joined)).ok()?;
-        let metadata = parts.metadata.value()?;
-        let owned = |text: Field<Text<'_>>| match text.value() {
-            Some(text) => Field::Value(Text::Owned(text.into_owned())),
-            None => Field::Absent,
-        };
-        let metadata =
-            ListMetadata { version: owned(metadata.version), continue_token: owned(metadata.continue_token) };
-        Some(Self { metadata: Field::Value(metadata), items })
-    }
+struct Parts<'a, const ANNOTATIONS: bool, T> {
+    metadata: Field<ListMetadata<'a>>,
+    items: Vec<T>,
+    of: fn(Object<'a, ANNOTATIONS>) -> T,
 }
 
 #[derive(Default)]
@@ -89,9 +105,9 @@ impl<'de> Read<'de> for ListMetadata<'de> {
 }
 
 /// Reads into parts that exist already, so that the items go where room was made for them.
-struct PartsVisitor<'p, 'a>(&'p mut Parts<'a>);
+struct PartsVisitor<'p, 'a, const ANNOTATIONS: bool, T>(&'p mut Parts<'a, ANNOTATIONS, T>);
 
-impl<'de> DeserializeSeed<'de> for PartsVisitor<'_, 'de> {
+impl<'de, const ANNOTATIONS: bool, T> DeserializeSeed<'de> for PartsVisitor<'_, 'de, ANNOTATIONS, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -99,7 +115,7 @@ impl<'de> DeserializeSeed<'de> for PartsVisitor<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for PartsVisitor<'_, 'de> {
+impl<'de, const ANNOTATIONS: bool, T> Visitor<'de> for PartsVisitor<'_, 'de, ANNOTATIONS, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,7 +126,7 @@ impl<'de> Visitor<'de> for PartsVisitor<'_, 'de> {
         while let Some(Key(key)) = entries.next_key()? {
             match &*key {
                 "metadata" => self.0.metadata = entries.next_value()?,
-                "items" => entries.next_value_seed(Items(&mut self.0.items))?,
+                "items" => entries.next_value_seed(Items(self.0))?,
                 _ => drop(entries.next_value::<IgnoredAny>()?),
             }
         }
@@ -118,9 +134,9 @@ impl<'de> Visitor<'de> for PartsVisitor<'_, 'de> {
     }
 }
 
-struct Items<'p, 'a>(&'p mut Vec<Entry<'a>>);
+struct Items<'p, 'a, const ANNOTATIONS: bool, T>(&'p mut Parts<'a, ANNOTATIONS, T>);
 
-impl<'de> DeserializeSeed<'de> for Items<'_, 'de> {
+impl<'de, const ANNOTATIONS: bool, T> DeserializeSeed<'de> for Items<'_, 'de, ANNOTATIONS, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -128,7 +144,7 @@ impl<'de> DeserializeSeed<'de> for Items<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Items<'_, 'de> {
+impl<'de, const ANNOTATIONS: bool, T> Visitor<'de> for Items<'_, 'de, ANNOTATIONS, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,8 +152,8 @@ impl<'de> Visitor<'de> for Items<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<Field<Object<'de>>>()? {
-            self.0.push(item.value().map_or(Entry::NAMELESS, Object::into_entry));
+        while let Some(item) = items.next_element::<Field<Object<'de, ANNOTATIONS>>>()? {
+            self.0.items.push((self.0.of)(item.value().unwrap_or_default()));
         }
         Ok(())
     }

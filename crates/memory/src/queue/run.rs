@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_messaging::dispatcher::{Admission, Dispatcher, answer, is_release_due};
-use rewitness_messaging::schedule::{Adopted, Adoption, SourceChange, SourceId, Work};
-use rewitness_messaging::{Outcome, Source, Stopped};
+use rewitness_messaging::dispatcher::{Admission, Dispatcher};
+use rewitness_messaging::schedule::{Adopted, Adoption, Answer, SourceChange, SourceId};
+use rewitness_messaging::{Failure, ResourceId, Source, Stopped, Version};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::intake::{Intake, observation};
@@ -114,12 +115,15 @@ impl<'a> Run<'a> {
     }
 
     fn adopt(&self) {
-        while let Some(Adoption { ticket, resource, add, remove, .. }) = self.dispatcher.next_adoption(now())
+        while let Some(Adoption { ticket, resource, version, add, remove }) =
+            self.dispatcher.next_adoption(now())
         {
-            let marked = self.store.mark(&resource, &add, &remove);
+            // A hold is taken off for what the labels said at this version, and at no other.
+            let at = (!remove.is_empty()).then_some(version);
+            let marked = self.store.mark(&resource, &add, &remove, at);
             let adopted = match &marked {
                 Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
-                Ok(Ok(_) | Err(StoreError::Deleting { .. })) => Adopted::Changed,
+                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => Adopted::Changed,
                 Ok(Err(_)) => Adopted::Gone,
                 Err(trouble) => {
                     Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
@@ -132,27 +136,27 @@ impl<'a> Run<'a> {
 
 /// One delivery: consume, release, answer.
 async fn deliver(store: Store, dispatcher: Dispatcher, admission: Admission) {
-    let outcome = admission.consume().await;
-    if let Err(failure) = &outcome {
+    let release = |resource, hold, at| release(store, resource, hold, at);
+    let answer = admission.deliver(release).await.unwrap_or_else(|failure| {
         tracing::debug!(subscription = %admission.subscription.name, %failure, "a delivery failed");
-    }
-    let released = matches!(outcome, Ok(Outcome::Done)) && release(&store, &admission).await;
-    dispatcher.answer(admission.ticket, answer(outcome, released), now());
+        Answer::Failed(failure.retry())
+    });
+    dispatcher.answer(admission.ticket, answer, now());
 }
 
-/// Takes the subscription's hold off if the delivery that it was for is done. The consumer's `Done`
-/// stands whatever the store says, so this tries until it is off instead of asking for it again.
-async fn release(store: &Store, admission: &Admission) -> bool {
-    let (Work::Deliver(delivery), Some(hold)) = (&admission.work, &admission.subscription.hold) else {
-        return false;
-    };
-    if !is_release_due(delivery) {
-        return false;
-    }
+/// Takes a hold off, at this version if one is given. The consumer's `Done` stands whatever the store
+/// says, so this tries until it is off instead of asking for it again.
+async fn release(
+    store: Store,
+    resource: ResourceId,
+    hold: Arc<str>,
+    at: Option<Version>,
+) -> Result<bool, Failure> {
     loop {
-        match store.mark(&delivery.envelope.resource, &[], std::slice::from_ref(&hold.name)) {
+        match store.mark(&resource, &[], std::slice::from_ref(&hold), at) {
+            Ok(Err(StoreError::Changed { .. })) => return Ok(false),
             // Off, or the resource is there no more.
-            Ok(_) => return true,
+            Ok(_) => return Ok(true),
             Err(trouble) => tokio::time::sleep(trouble.retry_after().unwrap_or(UNREACHABLE)).await,
         }
     }

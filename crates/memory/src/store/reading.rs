@@ -102,15 +102,16 @@ impl Store {
         Ok(Watch { store: self.clone(), changed, connection, source: source.clone(), cursor: from })
     }
 
-    /// Marks a resource, by uid.
+    /// Marks a resource, by uid, and only at this version if one is given.
     pub(crate) fn mark(
         &self,
         resource: &ResourceId,
         add: &[Arc<str>],
         remove: &[Arc<str>],
+        at: Option<Version>,
     ) -> Result<Result<Object, StoreError>, Trouble> {
         self.records().faults.meet()?;
-        Ok(self.change_holds(resource, add, remove))
+        Ok(self.change_holds(resource, add, remove, at))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rewitness_conformance::{Clock, Draft, Driver, Failed, Fault, LeftOut, Result, Seen};
+use rewitness_conformance::queue::{Clock, Draft, Driver, Fault, LeftOut, Seen};
+use rewitness_conformance::{Failed, Result};
 use rewitness_memory::{Config, MemoryQueue, Snapshot, Store};
 use rewitness_messaging::{Kind, ResourceId};
 use tokio::sync::Mutex;
@@ -99,8 +100,8 @@ impl Driver for MemoryDriver {
         &Fault::ALL
     }
 
-    fn leaves_out(&self) -> &'static [LeftOut] {
-        self.leaves_out
+    fn leaves_out(&self) -> Vec<LeftOut> {
+        self.leaves_out.to_vec()
     }
 
     fn page_size(&self) -> usize {

@@ -36,6 +36,13 @@ pub struct AdoptionTicket {
     uid: Uid,
 }
 
+impl AdoptionTicket {
+    /// Whose resource it is about.
+    pub(crate) fn source(&self) -> SourceId {
+        self.source
+    }
+}
+
 /// What became of an adoption.
 #[derive(Clone, Debug)]
 pub enum Adopted<'a> {

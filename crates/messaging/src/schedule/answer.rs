@@ -47,7 +47,7 @@ fn next(answer: Answer, in_flight: InFlight, attempt: u32, backoff: Backoff, jit
     };
     match answer {
         Answer::Done { .. } if in_flight.news == News::None => Next::Settled,
-        Answer::Done { .. } => Next::Changed,
+        Answer::Done { .. } | Answer::Changed => Next::Changed,
         _ if in_flight.news == News::Major => Next::Changed,
         Answer::RequeueAfter { after, wake } => Next::Again(Again {
             cause: Cause::Requeue,

@@ -65,8 +65,9 @@ impl Schedule {
         let change = match (origin, change) {
             (Origin::OwnWrite, Change::Version) => Change::None,
             // A kind without generations (a ConfigMap, say) tells a change of substance from a
-            // status write by nothing: every version may matter.
-            (_, Change::Version) if seen.generation == 0 => {
+            // status write by nothing: every version may matter. So does any after a roll-back, which
+            // takes generations back as well.
+            (_, Change::Version) if seen.generation == 0 || watched.accept_older => {
                 Change::Substance { labels_before: None, beyond_labels: true }
             }
             (_, change) => change,
@@ -211,4 +212,47 @@ pub(super) struct Sighting<'a> {
     /// Whether it comes from a backup, and may have been done with before.
     pub(super) restored: bool,
     pub(super) exempt: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::schedule::{ScheduleConfig, SourceChange};
+    use crate::{Hold, Kind, Subscription, Version};
+
+    fn web(version: u64, app: &'static str) -> Observation<'static> {
+        Observation {
+            name: "web".into(),
+            uid: "web".into(),
+            version: Version(version),
+            labels: vec![("app".into(), app.into())],
+            holds: vec!["one".into(), "two".into()],
+            ..Observation::default()
+        }
+    }
+
+    /// The second subscription begins during a list whose pages are older than what is known.
+    #[test]
+    fn q06_by_the_labels_of_an_older_version_no_hold_is_taken_off() {
+        let (mut schedule, now) = (Schedule::new(ScheduleConfig::default()), Instant::now());
+        let wants = |name: &'static str| {
+            let all = Subscription::new(name, [Kind::new("", "Node")]);
+            all.matching("app=web".parse().unwrap()).holding(Hold::new(name))
+        };
+        let (_, changes) = schedule.subscribe(wants("one")).unwrap();
+        let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
+        schedule.list_started(id);
+        schedule.observe(id, Via::List, &web(5, "web"));
+        schedule.list_finished(id);
+        schedule.subscribe(wants("two")).unwrap();
+        schedule.list_started(id);
+        schedule.observe(id, Via::List, &web(4, "other"));
+        assert!(schedule.next_adoption(now).is_none(), "it is known to match");
+
+        schedule.observe(id, Via::Watch, &web(6, "other"));
+        let relief = schedule.next_adoption(now).unwrap();
+        assert_eq!((relief.remove.len(), relief.version), (2, Version(6)));
+    }
 }

@@ -96,12 +96,16 @@ impl Subscriber {
         let outdated = sighting.outdated && before.has(MATCHED);
         let is_held = |hold: &Hold| if outdated { before.has(HELD) } else { seen.is_held_by(&hold.name) };
         let held = self.spec.hold.as_ref().is_some_and(is_held);
-        // A deletion that was begun is finished, whatever becomes of the labels: to let go of it now
-        // would be to let it go without its consumer's answer (Q6).
+        // Labels decide what is held while it lives. A deletion that carries the hold, or that was begun,
+        // is delivered whatever they are by then: to let go of it now would be to let it go without its
+        // consumer's answer (Q6).
+        let deletion_is_held = held && seen.deletion_timestamp.is_some();
         let matched = outdated
-            || before.has(MATCHED) && deleting
+            || deleting && (before.has(MATCHED) || deletion_is_held)
             || !self.spec.matches_locally()
             || self.spec.selector.matches(|key| seen.label(key));
+        // By the labels of an older version no hold is taken off.
+        let held = held && (matched || !sighting.outdated);
         let cell = attachment.cell_mut(index);
         cell.assign(HELD, held);
         if held {

@@ -178,27 +178,30 @@ impl Table {
         if seen.version.is_older_than(known) && !accept_older {
             return Change::Outdated;
         }
-        // Gone for good: a late frame about it says nothing new.
-        if entry.flags & GONE != 0 || seen.version == known && known != Version::UNKNOWN {
+        let gone = entry.flags & GONE != 0;
+        // Gone for good: a late frame about it says nothing new. After a roll-back nothing is for good,
+        // and the same version may be another state.
+        if !accept_older && (gone || seen.version == known && known != Version::UNKNOWN) {
             // Labels that nobody asked for before were not kept, and are shown only now.
             entry.labels = labels;
             return Change::None;
         }
+        entry.flags &= !GONE;
         let deletion = micros(seen.deletion_timestamp);
         let generation = seen.generation as u32;
-        let beyond_labels = entry.deletion != deletion || entry.generation != generation;
+        let beyond_labels = gone || entry.deletion != deletion || entry.generation != generation;
         let labels_changed = entry.labels != labels;
-        let silent = seen.version == Version::UNKNOWN && !beyond_labels && !labels_changed;
+        // Without versions only the substance tells whether anything happened.
+        let silent = seen.version == Version::UNKNOWN || seen.version == known;
         entry.version = seen.version.0;
         entry.deletion = deletion;
         entry.generation = generation;
         let before = std::mem::replace(&mut entry.labels, labels);
-        if silent {
-            // Without versions only the substance tells whether anything happened.
-            Change::None
-        } else if beyond_labels || labels_changed {
+        if beyond_labels || labels_changed {
             let labels_before = labels_changed.then(|| before.map(|labels| *labels).unwrap_or_default());
             Change::Substance { labels_before, beyond_labels }
+        } else if silent {
+            Change::None
         } else {
             Change::Version
         }
@@ -351,8 +354,10 @@ impl Table {
         self.flag(index, GONE)
     }
 
+    /// It has gone, and what was to be written to it is not.
     pub(super) fn set_gone(&mut self, index: Index) {
-        self.entries[index as usize].flags |= GONE;
+        let flags = &mut self.entries[index as usize].flags;
+        *flags = *flags & ODD_UID | GONE;
     }
 
     /// Whether this place still holds a resource that has not gone.

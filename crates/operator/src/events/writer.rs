@@ -7,7 +7,7 @@ use k8s_openapi::api::events::v1::Event as KubernetesEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use rewitness_messaging::Timestamp;
+use rewitness_messaging::{Backoff, Timestamp};
 use tokio::time::{sleep, timeout};
 
 use super::backlog::{Shared, Written};
@@ -19,9 +19,9 @@ const REPORTER: &str = "rewitness.dev/operator";
 const CALL: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The pauses between the tries of one Event. It is then left out.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(8)];
+/// How often one Event is tried, and the pauses in between. It is then left out.
+const ATTEMPTS: u32 = 6;
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(8) };
 
 /// The task that writes.
 pub struct EventWriter {
@@ -84,13 +84,13 @@ impl EventWriter {
     }
 
     async fn write(&mut self, event: &KubernetesEvent) {
-        for pause in PAUSES {
+        for attempt in 1..=ATTEMPTS {
             match self.create(event).await {
                 Outcome::Written => return,
                 Outcome::Refused(failure) => return self.say(failure),
                 Outcome::Later(failure) => {
                     self.say(failure);
-                    sleep(pause).await;
+                    sleep(BACKOFF.interval(attempt)).await;
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::super::events;
 use super::super::parents::InFlight;
 use super::*;
 
-fn cascade() -> Cascade {
+pub(crate) fn cascade() -> Cascade {
     let cascade = json!({
         "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade",
         "metadata": { "name": "project", "uid": "u1" },
@@ -16,9 +16,12 @@ fn cascade() -> Cascade {
     serde_json::from_value(cascade).unwrap()
 }
 
-/// Of a server that is never reached.
-fn rules() -> Rules {
-    let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+/// A client of a server that is never reached.
+fn nowhere() -> kube::Client {
+    kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap()
+}
+
+pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWriter>) -> Rules {
     Rules {
         api: Api::all(client.clone()),
         queue: KubernetesQueue::new(client.clone(), rewitness_kubernetes::Config::default()),
@@ -28,23 +31,22 @@ fn rules() -> Rules {
         events: events::events(client.clone()).0,
         counts: None,
         uninstall: watch::channel(None).1,
-        recheck: Arc::default(),
         taking_in: AtomicUsize::default(),
         followed: Mutex::default(),
-        status_writers: Mutex::default(),
+        status_writers,
         client,
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
-    let (rules, cascade) = (rules(), cascade());
+    let (rules, cascade) = (rules(nowhere(), mpsc::channel(1).0), cascade());
     let rule = Arc::new(Rule::new(&cascade).unwrap());
     let mut paused = cascade.clone();
     paused.spec.paused = true;
     let paused = Rule::new(&paused).unwrap();
     let events = rules.events.of(&cascade);
-    let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.recheck.clone()));
+    let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.queue.clone()));
     rules.subscribe(&rule, &followed, Grip::Hold, HeldParents::default()).unwrap();
     let counted = followed.following().unwrap().counted;
     let delivery = InFlight::begin(&counted);

@@ -1,5 +1,6 @@
 //! Why nobody is warned.
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::WARNING_ANNOTATION;
 use thiserror::Error;
 
@@ -29,13 +30,12 @@ impl Failure {
         Self::Failed { reason: reason.into() }
     }
 
-    /// A word from a fixed set.
-    pub(super) fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::NotServed => "NotServed",
-            Self::MissingRights { .. } => "MissingRights",
-            Self::NameTaken { .. } => "NameTaken",
-            Self::StillRemembered { .. } | Self::Failed { .. } => "Failed",
+            Self::NotServed => Reason::NotServed,
+            Self::MissingRights { .. } => Reason::MissingRights,
+            Self::NameTaken { .. } => Reason::NameTaken,
+            Self::StillRemembered { .. } | Self::Failed { .. } => Reason::Failed,
         }
     }
 }

@@ -4,19 +4,17 @@ use std::mem::discriminant;
 use std::time::Duration;
 
 use rewitness_cascade::Warning;
-use rewitness_crds::FIELD_MANAGER;
+use rewitness_crds::{FIELD_MANAGER, Reason};
+use rewitness_messaging::Backoff;
 use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::objects::{BINDINGS, MANAGED_BY, POLICIES};
 use super::wish::Wish;
-use crate::recheck::{CHECK, jittered};
+use crate::recheck::CHECK;
 
-/// The first pause after a failure; each later one is twice as long.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The pauses after failures.
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(60) };
 
 /// What is known of the warning.
 #[derive(Default)]
@@ -24,7 +22,7 @@ pub(crate) struct Record {
     /// What was wished for last, and by which generation of the Cascade.
     seen: Option<(i64, Wish)>,
     /// What became of it, or why nothing did, as a text for people; `None` until it was tried.
-    found: Option<Result<(), (&'static str, String)>>,
+    found: Option<Result<(), (Reason, String)>>,
     /// Whether it was ever wished for otherwise.
     is_changed: bool,
     failures: u32,
@@ -67,15 +65,13 @@ impl Record {
         self.may_be_there = is_warning || result.is_err();
         self.failures = if result.is_ok() { 0 } else { self.failures + 1 };
         self.due = match (&result, is_warning) {
-            (Ok(()), true) => Some(now + jittered(CHECK)),
+            (Ok(()), true) => Some(now + CHECK),
             (Ok(()), false) => None,
-            (Err(_), _) => {
-                Some(now + AGAIN.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(LONGEST))
-            }
+            (Err(_), _) => Some(now + BACKOFF.interval(self.failures)),
         };
         let found = result.map_err(|failure| match is_warning {
             true => (failure.reason(), format!("nobody is warned, and all else goes on: {failure}")),
-            false => ("LeftBehind", left_behind(name, &failure)),
+            false => (Reason::LeftBehind, left_behind(name, &failure)),
         });
         let is_news = self.found.as_ref() != Some(&found);
         self.found.insert(found).as_ref().err().filter(|_| is_news).map(|(_, why)| why.clone())
@@ -97,9 +93,9 @@ impl Record {
         match (&self.found, self.seen.as_ref().map(|(_, wish)| wish)) {
             (None, Some(_)) if self.is_changed => Some(Warning::Pending),
             (None, _) | (_, None) => Some(Warning::Unknown),
-            (Some(Err((reason, why))), _) => Some(Warning::Missing(reason, why)),
+            (Some(Err((reason, why))), _) => Some(Warning::Missing(*reason, why)),
             (Some(Ok(())), Some(Wish::Silence { is_asked: true })) => {
-                Some(Warning::Missing("NothingHeld", nothing))
+                Some(Warning::Missing(Reason::NothingHeld, nothing))
             }
             (Some(Ok(())), Some(Wish::Silence { is_asked: false })) => None,
             (Some(Ok(())), Some(Wish::Warn(_) | Wish::Keep)) => Some(Warning::Given),
@@ -164,14 +160,14 @@ mod tests {
         }
         assert_eq!(told, 1);
         let why = "nobody is warned, and all else goes on: the server is down";
-        assert_eq!(record.said(), Some(Warning::Missing("Failed", why)));
+        assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         // An edit is a reason to try at once.
         now -= Duration::from_secs(1);
         assert!(record.begin(2, &warn(Tone::Working), false, now));
-        assert_eq!(record.said(), Some(Warning::Missing("Failed", why)));
+        assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         record.end(Ok(()), "p", now);
         assert_eq!(record.said(), Some(Warning::Given));
-        assert!(record.due().is_some_and(|due| due > now + LONGEST && due < now + 2 * CHECK));
+        assert_eq!(record.due(), Some(now + CHECK));
     }
 
     #[test]
@@ -188,7 +184,9 @@ mod tests {
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, now), "there may be one");
         assert_eq!(record.said(), Some(Warning::Pending));
         record.end(failed(), "p", now);
-        let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
+        let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
+            panic!("{:?}", record.said())
+        };
         assert_eq!(
             why,
             "the policy that warns may still be there: the server is down; it will be tried again, or: kubectl delete \
@@ -197,11 +195,13 @@ mod tests {
         );
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Err(Failure::StillRemembered { reason: "timed out".to_owned() }), "p", now);
-        let Some(Warning::Missing("LeftBehind", why)) = record.said() else { panic!("{:?}", record.said()) };
+        let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
+            panic!("{:?}", record.said())
+        };
         assert!(why.contains("has been taken away") && !why.contains("kubectl"), "{why}");
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Ok(()), "p", now);
-        assert!(matches!(record.said(), Some(Warning::Missing("NothingHeld", _))));
+        assert!(matches!(record.said(), Some(Warning::Missing(Reason::NothingHeld, _))));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Excess, Found, Preview, PreviewKind, Refused};
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
 use serde::Serialize;
 
-use super::words::{ExcessReason, RefusedReason, UnknownReason};
 use crate::typed::Typed;
 
 /// What the deletion of parents would take along by a Cascade.
@@ -22,10 +22,10 @@ pub struct Plan {
     pub(super) mode: Mode,
     pub(super) limits: Limits,
     /// What keeps every deletion from beginning.
-    pub(super) refused: Vec<Reason>,
+    pub(super) refused: Vec<Detail>,
     pub(super) not_served: Vec<String>,
     /// What is not known of the Cascade itself.
-    pub(super) unknown: Vec<Reason>,
+    pub(super) unknown: Vec<Detail>,
     pub(super) totals: Totals,
     pub(super) parents: Vec<ParentPlan>,
     /// How commands are advised, in the text.
@@ -45,8 +45,8 @@ pub(super) struct Limits {
 
 /// A word from a fixed set, and the same for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Reason {
-    pub(super) reason: &'static str,
+pub(crate) struct Detail {
+    pub(super) reason: Reason,
     pub(super) message: String,
 }
 
@@ -93,11 +93,11 @@ pub struct ParentPlan {
     /// Of what would be deleted: the value that confirms it.
     pub hash: String,
     /// Why it needs a confirmation that is not there.
-    pub(super) excess: Vec<Reason>,
+    pub(super) excess: Vec<Detail>,
     /// What keeps this deletion from going on, beside what keeps every one.
-    pub(super) refused: Vec<Reason>,
+    pub(super) refused: Vec<Detail>,
     /// What is not known of it beside its dependents.
-    pub(super) unknown: Vec<Reason>,
+    pub(super) unknown: Vec<Detail>,
     pub(super) stages: Vec<StagePlan>,
     /// As it is typed, for the commands in the text.
     #[serde(skip)]
@@ -120,10 +120,10 @@ pub(super) struct KindPlan {
     pub(super) action: Action,
     pub(super) count: u64,
     /// How many are left for which cause; `Due` is to be deleted.
-    pub(super) causes: BTreeMap<&'static str, u64>,
+    pub(super) causes: BTreeMap<Reason, u64>,
     /// Why it is not known what is there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) unknown: Option<Reason>,
+    pub(super) unknown: Option<Detail>,
     /// Each of them, where the plan is for one parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dependents: Option<Vec<DependentPlan>>,
@@ -135,7 +135,7 @@ pub(super) struct DependentPlan {
     pub(super) namespace: Option<String>,
     pub(super) name: String,
     pub(super) uid: String,
-    pub(super) cause: &'static str,
+    pub(super) cause: Reason,
     pub(super) message: String,
 }
 
@@ -143,9 +143,9 @@ impl Plan {
     /// A parent's part of it. `stated` is what the rule says of itself, for all of them.
     pub(crate) fn parent(&self, preview: &Preview, stated: &[Refused]) -> ParentPlan {
         let mut parent = ParentPlan::new(preview, |refused| {
-            stated.contains(refused) || self.refused.contains(&Reason::of_refused(refused))
+            stated.contains(refused) || self.refused.contains(&Detail::of_refused(refused))
         });
-        if self.unknown.iter().any(|one| one.reason == UnknownReason::StatusUnread.as_str()) {
+        if self.unknown.iter().any(|one| one.reason == Reason::StatusUnread) {
             parent.forget_revision();
         }
         parent
@@ -196,9 +196,9 @@ impl ParentPlan {
             complete: preview.is_complete(),
             begun: preview.begun.is_some(),
             hash: preview.hash.clone(),
-            excess: preview.excess.iter().map(Reason::of_excess).collect(),
-            refused: refused.map(Reason::of_refused).collect(),
-            unknown: Reason::of_definition(preview).into_iter().collect(),
+            excess: preview.excess.iter().map(Detail::of_excess).collect(),
+            refused: refused.map(Detail::of_refused).collect(),
+            unknown: Detail::of_definition(preview).into_iter().collect(),
             stages: preview
                 .stages
                 .iter()
@@ -215,11 +215,11 @@ impl ParentPlan {
     /// whether it is kept.
     fn forget_revision(&mut self) {
         let before = self.refused.len();
-        self.refused.retain(|one| one.reason != RefusedReason::RevisionUnknown.as_str());
+        self.refused.retain(|one| one.reason != Reason::RevisionUnknown);
         if self.refused.len() < before {
             let message = "its deletion goes by an earlier revision of the Cascade, and this is by the one \
                            that is planned";
-            self.unknown.push(Reason::unknown(UnknownReason::RevisionUnread, message));
+            self.unknown.push(Detail::unknown(Reason::RevisionUnread, message));
         }
     }
 
@@ -233,10 +233,10 @@ impl KindPlan {
     fn new(kind: &PreviewKind) -> Self {
         let (found, unknown): (&[Found], _) = match &kind.found {
             Ok(found) => (found, None),
-            Err(cause) => (&[], Some(Reason::unknown(UnknownReason::of(cause), cause.to_string()))),
+            Err(cause) => (&[], Some(Detail::unknown(cause.reason(), cause.to_string()))),
         };
         let mut causes = BTreeMap::new();
-        found.iter().for_each(|found| *causes.entry(found.cause.as_str()).or_default() += 1);
+        found.iter().for_each(|found| *causes.entry(found.cause.reason()).or_default() += 1);
         Self {
             group: kind.kind.group.to_string(),
             version: kind.version.clone(),
@@ -256,23 +256,23 @@ impl DependentPlan {
             namespace: found.id.namespace.as_deref().map(str::to_owned),
             name: found.id.name.to_string(),
             uid: found.id.uid.to_string(),
-            cause: found.cause.as_str(),
+            cause: found.cause.reason(),
             message: found.cause.to_string(),
         }
     }
 }
 
-impl Reason {
+impl Detail {
     pub(super) fn of_refused(refused: &Refused) -> Self {
-        Self { reason: RefusedReason::of(refused).as_str(), message: refused.to_string() }
+        Self { reason: refused.reason(), message: refused.to_string() }
     }
 
     fn of_excess(excess: &Excess) -> Self {
-        Self { reason: ExcessReason::of(excess).as_str(), message: excess.to_string() }
+        Self { reason: excess.reason(), message: excess.to_string() }
     }
 
-    pub(super) fn unknown(reason: UnknownReason, message: impl Into<String>) -> Self {
-        Self { reason: reason.as_str(), message: message.into() }
+    pub(super) fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
     }
 
     /// That the parents' definition could not be read, where a deletion would depend on it: it is
@@ -284,6 +284,6 @@ impl Reason {
             "whether {kind} itself is being removed with all of its objects, which would need a confirmation: \
              its CustomResourceDefinition could not be read"
         );
-        is_asked.then(|| Self::unknown(UnknownReason::DefinitionUnread, message))
+        is_asked.then(|| Self::unknown(Reason::DefinitionUnread, message))
     }
 }

@@ -2,12 +2,11 @@
 
 use rewitness_cascade::{HourWindow, Refused, Rule, RuleNeeds, is_served};
 use rewitness_crds::cascade::Mode;
-use rewitness_crds::{Cascade, CascadeSpec};
+use rewitness_crds::{Cascade, CascadeSpec, Reason};
 use rewitness_kubernetes::call::chain;
 use rewitness_messaging::Timestamp;
 
-use super::document::{Limits, Plan, Reason, Totals};
-use super::words::UnknownReason;
+use super::document::{Detail, Limits, Plan, Totals};
 use crate::document::API_VERSION;
 use crate::error::wrong_use;
 use crate::link::Link;
@@ -68,7 +67,7 @@ impl Subject {
         let room = self.hour.room(spec.limits.max_per_hour, Timestamp::now());
         let unknown = self.unread.as_ref().map(|why| {
             let what = "what is left of this hour, and by which revisions deletions go that have begun";
-            Reason::unknown(UnknownReason::StatusUnread, format!("{what}: {why}"))
+            Detail::unknown(Reason::StatusUnread, format!("{what}: {why}"))
         });
         Plan {
             api_version: API_VERSION,
@@ -81,7 +80,7 @@ impl Subject {
                 max_per_hour: spec.limits.max_per_hour,
                 hour_room: self.unread.is_none().then_some(room),
             },
-            refused: self.rule_refusals.iter().chain(&needs.refused).map(Reason::of_refused).collect(),
+            refused: self.rule_refusals.iter().chain(&needs.refused).map(Detail::of_refused).collect(),
             not_served: needs.not_served.iter().map(ToString::to_string).collect(),
             unknown: unknown.into_iter().collect(),
             totals: Totals { complete: needs.not_served.is_empty(), ..Totals::default() },

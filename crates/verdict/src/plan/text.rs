@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::document::{DependentPlan, KindPlan, ParentPlan, Plan, Reason};
+use rewitness_crds::Reason;
+
+use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
 use crate::text::{counted, shell_word, thousands};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
@@ -52,7 +54,7 @@ pub fn text(plan: &Plan, names: Names) -> String {
     text
 }
 
-impl Reason {
+impl Detail {
     fn line(&self, what: &str) -> String {
         format!("{what}: {} ({})\n", self.message, self.reason)
     }
@@ -113,7 +115,7 @@ fn kind_text(kind: &KindPlan, names: Names) -> String {
 fn dependent_text(dependent: &DependentPlan) -> String {
     let place = dependent.namespace.as_deref().map_or_else(String::new, |name| format!("{name}/"));
     match dependent.cause {
-        "Due" => format!("       {place}{}\n", dependent.name),
+        Reason::Due => format!("       {place}{}\n", dependent.name),
         _ => format!("       {place}{} ({})\n", dependent.name, dependent.message),
     }
 }
@@ -208,7 +210,7 @@ fn of_parents(parents: &[ParentPlan]) -> String {
             reasons.iter().for_each(|one| *lines.entry((what, &*one.message, one.reason)).or_insert(0) += 1);
         }
     }
-    let line = |((what, message, reason), count): ((&str, &str, &str), u64)| {
+    let line = |((what, message, reason), count): ((&str, &str, Reason), u64)| {
         let of = counted(count, "parent", "parents");
         format!("{what} of {of}: {message} ({reason})\n")
     };

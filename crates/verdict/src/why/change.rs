@@ -1,12 +1,12 @@
 //! A verdict beside the one before it, for whoever watches.
 
+use rewitness_crds::Reason;
 use rewitness_messaging::Timestamp;
 
 use super::verdict::{Finding, State, Verdict, Weight};
 
 /// What a change is: not that time has passed.
-type Shape =
-    (State, Vec<(usize, Weight, &'static str, Option<String>, Vec<String>, Option<u64>, Option<String>)>);
+type Shape = (State, Vec<(usize, Weight, Reason, Option<String>, Vec<String>, Option<u64>, Option<String>)>);
 
 impl Verdict {
     /// A line for the log of whoever waits: when, what, and what blocks.

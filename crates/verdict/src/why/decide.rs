@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rewitness_crds::Reason;
+
 use super::commands::Typist;
 use super::facts::{Event, Facts, Subject};
 use super::verdict::{Finding, Resource, State, Verdict, Weight};
@@ -35,7 +37,7 @@ impl Judge<'_> {
         match &self.facts.subject {
             Err(unread) if self.facts.is_served => {
                 let summary = format!("whether there is a {asked} is unknown: {unread}");
-                let finding = Finding::new(Weight::Unknown, "Unread", unread.to_string());
+                let finding = Finding::new(Weight::Unknown, Reason::Unread, unread.to_string());
                 Verdict::new(asked, State::Unknown, None, summary, vec![finding])
             }
             Err(unread) => self.not_served(asked, unread),
@@ -83,7 +85,7 @@ impl Judge<'_> {
             return None;
         }
         let message = format!("whether a Cascade has to do with it is unknown: {unread}");
-        Some(Finding::new(Weight::Unknown, "CascadesUnread", message))
+        Some(Finding::new(Weight::Unknown, Reason::CascadesUnread, message))
     }
 
     /// What others say of it; only what warns, for the rest is told better by `kubectl describe`, and of what somebody
@@ -92,7 +94,7 @@ impl Judge<'_> {
         let said = |event: &Event| {
             let when = event.at.map(|at| format!(" {} ago", age(at, self.facts.now))).unwrap_or_default();
             let message = format!("{} said{when}: {}: {}", event.by, event.reason, event.message);
-            Finding::new(Weight::Note, "Event", message).since(event.at)
+            Finding::new(Weight::Note, Reason::Event, message).since(event.at)
         };
         match &self.facts.events {
             Ok(events) => {
@@ -104,7 +106,7 @@ impl Judge<'_> {
             }
             Err(unread) => {
                 let message = format!("what was said of it is unknown: {unread}");
-                vec![Finding::new(Weight::Unknown, "EventsUnread", message)]
+                vec![Finding::new(Weight::Unknown, Reason::EventsUnread, message)]
             }
         }
     }

@@ -22,7 +22,7 @@ mod read;
 mod status;
 mod subject;
 
-pub(crate) use loader::{Loader, api_resource};
+pub(crate) use loader::Loader;
 pub(crate) use read::{is_not_found, read};
 
 /// How many previews are made at a time.

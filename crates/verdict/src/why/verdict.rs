@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Timestamp};
 use serde::Serialize;
 
-use super::words::is_reason;
 use crate::document::API_VERSION;
 
 /// How many next steps are told; whoever has done them asks again.
@@ -64,7 +64,7 @@ pub enum State {
 pub(crate) struct Finding {
     pub(crate) weight: Weight,
     /// From a fixed set of words.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Reason,
     /// The same for people.
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,8 +168,7 @@ fn steps(findings: &[Finding]) -> Vec<Step> {
 impl Finding {
     /// # Panics
     /// In a debug build: the reason is not among the documented ones.
-    pub(crate) fn new(weight: Weight, reason: &'static str, message: impl Into<String>) -> Self {
-        debug_assert!(is_reason(reason), "a reason has to be documented: {reason}");
+    pub(crate) fn new(weight: Weight, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             weight,
             reason,
@@ -301,15 +300,16 @@ mod tests {
         let last = Step::last_resort("e".to_owned(), "", "");
         let choice = Step::choice("d".to_owned(), "");
         let look = Step::look("c".to_owned(), "");
-        let deep = Finding::new(Weight::Note, "Content", "").step([act("b"), act("a")]);
-        let first = Finding::new(Weight::Note, "Held", "").step([last, choice, look, act("a")]).with([deep]);
+        let deep = Finding::new(Weight::Note, Reason::Content, "").step([act("b"), act("a")]);
+        let first =
+            Finding::new(Weight::Note, Reason::Held, "").step([last, choice, look, act("a")]).with([deep]);
         let commands: Vec<String> = steps(&[first]).into_iter().map(|step| step.command).collect();
         assert_eq!(commands, ["b", "a", "c", "d", "e"], "what is deeper goes first");
     }
 
     #[test]
     fn the_gravest_weight_is_found_at_any_depth() {
-        let deep = Finding::new(Weight::Blocks, "Content", "");
-        assert_eq!(Finding::new(Weight::Note, "Held", "").with([deep]).gravest(), Weight::Blocks);
+        let deep = Finding::new(Weight::Blocks, Reason::Content, "");
+        assert_eq!(Finding::new(Weight::Note, Reason::Held, "").with([deep]).gravest(), Weight::Blocks);
     }
 }

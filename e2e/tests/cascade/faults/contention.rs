@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{Scene, deletes, releases};
-use crate::lab::{FOREIGN, soon};
+use rewitness_e2e::lab::{FOREIGN, soon};
 
 #[tokio::test]
 pub(crate) async fn fault_b13_the_finalizers_of_others_survive_concurrent_writers() -> Result<()> {

@@ -7,7 +7,8 @@ use rewitness_crds::Cascade;
 use serde_json::json;
 
 use super::Scene;
-use crate::lab::{FOREIGN, Lab, Operator, waits_for};
+use rewitness_e2e::follower::{Operator, waits_for};
+use rewitness_e2e::lab::{FOREIGN, Lab};
 
 /// The rule as it is after an edit, about Disks in place of Clusters.
 fn edited(lab: &Lab, rule: &Cascade) -> Result<Cascade> {

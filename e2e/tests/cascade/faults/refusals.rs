@@ -9,7 +9,8 @@ use rewitness_messaging::{Queue, Uid};
 use serde_json::json;
 
 use super::{Scene, deletes, lists, records, releases};
-use crate::lab::{Lab, Operator, refused, soon, waits_for};
+use rewitness_e2e::follower::{Operator, refused, waits_for};
+use rewitness_e2e::lab::{Lab, soon};
 
 #[tokio::test]
 async fn c4_one_delete_that_fails_stops_no_other_and_an_overloaded_server_is_waited_for() -> Result<()> {

@@ -8,8 +8,8 @@ use rewitness_messaging::Timestamp;
 use serde_json::{Value, json};
 
 use super::{check, golden};
-use crate::lab::{FOREIGN, SOON};
-use crate::office::Office;
+use rewitness_e2e::lab::{FOREIGN, SOON};
+use rewitness_e2e::office::Office;
 
 /// The definition of a program that did not know `holdDeletions` yet.
 fn older() -> Result<Value> {

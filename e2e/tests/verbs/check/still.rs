@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Report, check};
-use crate::office::Office;
+use rewitness_e2e::office::Office;
 
 /// Holds an answer, as text and as JSON, against what is written down; `words` stand for names that
 /// differ each time.

@@ -96,7 +96,7 @@ fn a_kind_is_found_listed_by_pages_and_watched_from_the_lists_version() {
 
 #[test]
 fn a_watch_that_ends_is_resumed_where_it_was_after_a_check() {
-    for ended in [Heard::Ended { lived: Duration::from_secs(280) }, Heard::Silent] {
+    for ended in [Heard::Ended, Heard::Silent] {
         let mut plan = watching();
         tell(
             &mut plan,
@@ -112,18 +112,22 @@ fn a_watch_that_ends_is_resumed_where_it_was_after_a_check() {
 #[test]
 fn watches_that_end_at_once_are_begun_ever_more_slowly() {
     let mut plan = watching();
-    let ended = || Heard::Ended { lived: Duration::from_millis(3) };
     let checked = || Heard::Checked { version: "100" };
     tell(
         &mut plan,
         [
-            (ended(), vec![], check("100"), No),
+            (Heard::Ended, vec![], check("100"), No),
             (checked(), vec![], watch("100"), No),
             (Heard::Opened, vec![], watch("100"), No),
-            (ended(), vec![], check("100"), Paced),
+            (Heard::Ended, vec![], check("100"), Paced),
+            (checked(), vec![], watch("100"), No),
+            // One that shows something before is no better.
+            (Heard::Moved { version: "100" }, vec![], watch("100"), No),
+            (Heard::Ended, vec![], check("100"), Paced),
             (checked(), vec![], watch("100"), No),
             // One that lives is healthy, even if nothing happened.
-            (Heard::Ended { lived: Duration::from_secs(290) }, vec![], check("100"), No),
+            (Heard::Healthy, vec![], watch("100"), No),
+            (Heard::Ended, vec![], check("100"), No),
         ],
     );
 }
@@ -142,6 +146,7 @@ fn an_expired_version_leads_to_a_new_list_and_not_in_a_tight_loop() {
             (expired(), vec![], list(None), Paced),
             (page("400"), vec![ListStarted, ListFinished], watch("400"), No),
             (Heard::Moved { version: "401" }, vec![], watch("401"), No),
+            (Heard::Healthy, vec![], watch("401"), No),
             (expired(), vec![], list(None), No),
         ],
     );
@@ -213,6 +218,45 @@ fn a_page_is_asked_for_again_but_not_for_ever() {
 }
 
 #[test]
+fn a_list_whose_pages_do_not_end_is_begun_anew_ever_more_slowly() {
+    let mut plan = plan();
+    plan.hear(Heard::Served);
+    plan.hear(part("100", "t1"));
+    plan.hear(part("100", "t2"));
+    let effects = plan.hear(part("100", "t2"));
+    assert!(matches!(effects[..], [Effect::Failing(_)]), "{effects:?}");
+    assert_eq!(plan.step().ask, list(None));
+    let first = plan.step().wait;
+    for round in 0..2 {
+        let mut pages = 0;
+        while plan.step().ask != list(None) || pages == 0 {
+            pages += 1;
+            plan.hear(part("100", &format!("{round} {pages}")));
+            assert!(pages <= 20_000, "it goes on and on");
+        }
+        assert!(plan.step().wait > first / 2);
+    }
+    assert!(plan.step().wait > first, "{:?} after {first:?}", plan.step().wait);
+}
+
+#[test]
+fn what_cannot_be_read_leads_to_a_list_and_not_in_a_tight_loop() {
+    let mut plan = watching();
+    tell(
+        &mut plan,
+        [
+            (Heard::Unseen, vec![], list(None), No),
+            (page("200"), vec![ListStarted, ListFinished], watch("200"), No),
+            (Heard::Moved { version: "201" }, vec![], watch("201"), No),
+            (Heard::Unseen, vec![], list(None), Paced),
+            (page("300"), vec![ListStarted, ListFinished], watch("300"), No),
+            (Heard::Healthy, vec![], watch("300"), No),
+            (Heard::Unseen, vec![], list(None), No),
+        ],
+    );
+}
+
+#[test]
 fn a_missing_right_is_said_and_tried_again() {
     let mut plan = plan();
     let no = || Heard::Refused(forbidden());
@@ -254,7 +298,7 @@ fn a_kind_that_went_away_takes_its_resources_with_it_once_that_is_certain() {
     tell(
         &mut plan,
         [
-            (Heard::Ended { lived: Duration::from_secs(60) }, vec![], check("100"), No),
+            (Heard::Ended, vec![], check("100"), No),
             (no_path(), vec![], Ask::Discover, Paced),
             (Heard::Absent, vec![absent()], list(None), Paced),
             (no_path(), vec![], Ask::Discover, Paced),
@@ -402,7 +446,7 @@ fn no_order_of_answers_stops_it_or_makes_it_spin() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut plan = plan();
     let mut listing = false;
-    let mut hurried = 0;
+    let (mut hurried, mut tokens) = (0, 0);
     for _ in 0..200_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let refusal = [
@@ -417,17 +461,20 @@ fn no_order_of_answers_stops_it_or_makes_it_spin() {
             ApiError::Conflict,
         ][(random >> 33) as usize % 9]
             .clone();
+        tokens += 1;
+        let token = tokens.to_string();
         let heard = match (plan.step().ask, (random >> 40) % 5) {
             (_, 0 | 1) => Heard::Refused(refusal),
             (Ask::Discover, 2) => Heard::Absent,
             (Ask::Discover, _) => Heard::Served,
-            (Ask::List { .. }, 2) => part("7", "t"),
+            (Ask::List { .. }, 2) => part("7", &token),
             (Ask::List { .. }, _) => page("7"),
             (Ask::Check { .. }, _) => Heard::Checked { version: "7" },
-            (Ask::Watch { .. }, 2) => Heard::Ended { lived: Duration::ZERO },
+            (Ask::Watch { .. }, 2) => Heard::Ended,
+            (Ask::Watch { .. }, 3) => Heard::Unseen,
             (Ask::Watch { .. }, _) => Heard::Opened,
         };
-        let bad = matches!(heard, Heard::Refused(_) | Heard::Ended { .. } | Heard::Absent);
+        let bad = matches!(heard, Heard::Refused(_) | Heard::Ended | Heard::Unseen | Heard::Absent);
         for effect in plan.hear(heard) {
             match effect {
                 ListStarted => listing = true,

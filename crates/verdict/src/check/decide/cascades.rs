@@ -1,8 +1,8 @@
 //! The Cascades, one by one.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
 use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
 use rewitness_messaging::Kind;
 
 use super::judge::{Judge, NAMED, some, unknown};

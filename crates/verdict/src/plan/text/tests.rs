@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::document::{Limits, StagePlan, Totals};
 use crate::typed::Typed;
 
-fn dependent(name: &str, cause: &'static str, message: &str) -> DependentPlan {
+fn dependent(name: &str, cause: Reason, message: &str) -> DependentPlan {
     DependentPlan {
         namespace: Some("team-a".to_owned()),
         name: name.to_owned(),
@@ -31,8 +31,8 @@ fn kind(name: &str, dependents: Vec<DependentPlan>) -> KindPlan {
     }
 }
 
-fn reason(reason: &'static str, message: &str) -> Reason {
-    Reason { reason, message: message.to_owned() }
+fn detail(reason: Reason, message: &str) -> Detail {
+    Detail { reason, message: message.to_owned() }
 }
 
 fn parent(name: &str, deletes: u64) -> ParentPlan {
@@ -63,7 +63,7 @@ fn plan(parents: Vec<ParentPlan>, with_dependents: bool) -> Plan {
         origin: "cluster",
         mode: Mode::Plan,
         limits: Limits { max_dependents: 2, max_per_hour: 5000, hour_room: Some(4990) },
-        refused: vec![reason("NotEnforced", "the Cascade only plans: set spec.mode to Enforce")],
+        refused: vec![detail(Reason::NotEnforced, "the Cascade only plans: set spec.mode to Enforce")],
         not_served: Vec::new(),
         unknown: Vec::new(),
         totals: Totals { complete: true, ..Totals::default() },
@@ -75,17 +75,18 @@ fn plan(parents: Vec<ParentPlan>, with_dependents: bool) -> Plan {
 }
 
 fn web() -> ParentPlan {
-    let dependents = (0..12).map(|index| dependent(&format!("c{index:02}"), "Due", "about to be deleted"));
-    let kept = dependent("kept", "Finalizers", "kept by the finalizer x/y");
+    let dependents =
+        (0..12).map(|index| dependent(&format!("c{index:02}"), Reason::Due, "about to be deleted"));
+    let kept = dependent("kept", Reason::Finalizers, "kept by the finalizer x/y");
     let unknown = KindPlan {
-        unknown: Some(reason("Forbidden", "cannot be listed: no")),
+        unknown: Some(detail(Reason::Forbidden, "cannot be listed: no")),
         dependents: Some(Vec::new()),
         ..kind("Secret", Vec::new())
     };
     ParentPlan {
         waits: 1,
         complete: false,
-        excess: vec![reason("MaxDependents", "only 2 are allowed without confirmation")],
+        excess: vec![detail(Reason::MaxDependents, "only 2 are allowed without confirmation")],
         stages: vec![
             StagePlan { name: "workloads".to_owned(), kinds: vec![kind("Cluster", dependents.collect())] },
             StagePlan { name: "data".to_owned(), kinds: vec![kind("Disk", vec![kept]), unknown] },
@@ -209,7 +210,7 @@ fn parents_that_are_within_the_hour_alone_are_counted_together() {
 
 #[test]
 fn what_keeps_some_parents_is_said_of_them_and_not_of_the_rule() {
-    let refused = vec![reason("RevisionUnknown", "began with r1")];
+    let refused = vec![detail(Reason::RevisionUnknown, "began with r1")];
     let kept = |name| ParentPlan { refused: refused.clone(), ..parent(name, 1) };
     let said = text(&plan(vec![kept("a"), parent("b", 1), kept("c")], false), Names::Some);
     assert!(said.contains("\nRefused of 2 parents: began with r1 (RevisionUnknown)\n"), "{said}");
@@ -220,7 +221,7 @@ fn what_keeps_some_parents_is_said_of_them_and_not_of_the_rule() {
 fn an_hour_that_could_not_be_read_is_not_said_to_be_empty() {
     let mut unread = plan(Vec::new(), false);
     unread.limits.hour_room = None;
-    unread.unknown = vec![reason("StatusUnread", "what is left of this hour: no right")];
+    unread.unknown = vec![detail(Reason::StatusUnread, "what is left of this hour: no right")];
     unread.take(vec![parent("a", 1), parent("b", 2)], false);
     assert_eq!(unread.totals.above_hour, None);
     let said = text(&unread, Names::Some);

@@ -1,6 +1,7 @@
 //! What is said of an object that is not there, and of one that had its name.
 
 use rewitness_crds::ApiVersion;
+use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Uid};
 
 use super::judge::Judge;
@@ -33,7 +34,7 @@ impl Judge<'_> {
                  that, they come back with the definition"
             );
             let look = Step::look(self.typist.list_types(), "lists what the server serves");
-            findings.push(Finding::new(Weight::Unknown, "KindNotServed", message).step([look]));
+            findings.push(Finding::new(Weight::Unknown, Reason::KindNotServed, message).step([look]));
         }
         findings.extend(unavailable);
         findings.extend(self.naming_cascades(&asked));
@@ -47,7 +48,7 @@ impl Judge<'_> {
         let of_group = unavailable.iter().filter(|service| group.is_empty() || service.group == group);
         let told = of_group.map(|service| {
             let message = format!("the API service {} is not available: {}", service.name, service.message);
-            Finding::new(Weight::Blocks, "ApiServiceUnavailable", message).step([
+            Finding::new(Weight::Blocks, Reason::ApiServiceUnavailable, message).step([
                 Step::look(
                     self.typist.describe_api_service(&service.name),
                     "shows which Service should answer, and why it does not; bring that back",
@@ -76,7 +77,7 @@ impl Judge<'_> {
             let message = format!(
                 "the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped"
             );
-            Finding::new(Weight::Note, "NamedByCascade", message)
+            Finding::new(Weight::Note, Reason::NamedByCascade, message)
                 .of_cascade(name)
                 .step([Step::look(self.typist.edit_cascade(name), "drop the kind there")])
         });
@@ -108,7 +109,9 @@ impl Judge<'_> {
                     self.age(Some(last.at))
                 );
                 found.push(
-                    Finding::new(Weight::Note, "FormerOne", message).of_cascade(name).since(Some(last.at)),
+                    Finding::new(Weight::Note, Reason::FormerOne, message)
+                        .of_cascade(name)
+                        .since(Some(last.at)),
                 );
             }
         }

@@ -1,5 +1,6 @@
 //! With whom the subject would be deleted.
 
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Holds, Mode};
 
 use super::judge::Judge;
@@ -26,7 +27,7 @@ impl Judge<'_> {
             Err(unread) => {
                 let message =
                     format!("the Cascade {cascade} {verb} a {parent_kind} that is not known: {unread} {by}");
-                return finding(Weight::Unknown, "Dependent", message);
+                return finding(Weight::Unknown, Reason::Dependent, message);
             }
             Ok(None) => {
                 let what = if reference.holds == Holds::UID { "uid" } else { "name" };
@@ -34,7 +35,7 @@ impl Judge<'_> {
                     "it refers to a {parent_kind} by a {what} that none has {by}: by the Cascade {cascade} it goes \
                      with nobody"
                 );
-                return finding(Weight::Note, "NoParent", message);
+                return finding(Weight::Note, Reason::NoParent, message);
             }
             Ok(Some(parent)) => parent,
         };
@@ -48,7 +49,8 @@ impl Judge<'_> {
                 )
             }
         };
-        let found = finding(Weight::Note, "Dependent", message).about(&parent.id).since(parent.deleting);
+        let found =
+            finding(Weight::Note, Reason::Dependent, message).about(&parent.id).since(parent.deleting);
         // Who keeps a dependent is told here; what its parent waits for besides, there.
         match parent.deleting.is_some() && subject.deleting.is_none() {
             true => found

@@ -3,6 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rewitness_cascade::{Cause, Preview, PreviewStage, Refused, Rule};
 use rewitness_crds::Cascade;
+use rewitness_crds::FIELD_MANAGER;
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_annotation};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
@@ -10,7 +12,6 @@ use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
-use rewitness_crds::FIELD_MANAGER;
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
@@ -39,12 +40,12 @@ impl Judge<'_> {
             Ok(Some(cascade)) => cascade,
             Ok(None) => {
                 let message = format!("held by the Cascade {name}, which does not exist: nobody lets it go");
-                return finding(Weight::Blocks, "CascadeGone", message)
+                return finding(Weight::Blocks, Reason::CascadeGone, message)
                     .step([self.let_go(parent, name, false)]);
             }
             Err(unread) => {
                 let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, "Held", message);
+                return finding(Weight::Unknown, Reason::Held, message);
             }
         };
         let holding = self.facts.holdings.get(&parent.uid);
@@ -53,33 +54,32 @@ impl Judge<'_> {
             Some(Ok(preview)) => preview,
             Some(Err(unread)) => {
                 let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, "Held", message)
+                return finding(Weight::Unknown, Reason::Held, message)
                     .with(self.about_rule(cascade, parent, deleting, None));
             }
             None if holding.is_some() => {
                 let message = format!("held by the Cascade {name} a moment ago, and gone since");
-                return finding(Weight::Waits, "Held", message);
+                return finding(Weight::Waits, Reason::Held, message);
             }
             None => {
                 let Some(why) = self.no_rule(cascade, parent) else {
                     let message = format!("held by the Cascade {name}; what it waits for was not looked at");
-                    return finding(Weight::Waits, "Held", message)
+                    return finding(Weight::Waits, Reason::Held, message)
                         .step([Step::look(self.typist.why(parent), "goes on from there")]);
                 };
                 let edit = Step::look(self.typist.edit_cascade(name), "shows the rule, and changes it");
-                return finding(Weight::Blocks, "NoRule", format!("held by the Cascade {name}, {why}"))
+                return finding(Weight::Blocks, Reason::NoRule, format!("held by the Cascade {name}, {why}"))
                     .step([edit, self.let_go(parent, name, true)]);
             }
         };
         let (message, stage) = place(name, preview);
         let within = self.refused(cascade, parent, preview);
         let left = self.left(cascade, preview, stage, path);
-        finding(Weight::Waits, "Held", message).since(deleting).with(within).with(left).with(self.about_rule(
-            cascade,
-            parent,
-            deleting,
-            Some(preview),
-        ))
+        finding(Weight::Waits, Reason::Held, message)
+            .since(deleting)
+            .with(within)
+            .with(left)
+            .with(self.about_rule(cascade, parent, deleting, Some(preview)))
     }
 
     /// Why a Cascade that is there does nothing for a parent that it holds: its rule is none, or is
@@ -100,7 +100,7 @@ impl Judge<'_> {
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
         let told = |refused: &Refused| {
             let finding =
-                Finding::new(Weight::Blocks, refused.as_str(), refused.to_string()).of_cascade(name);
+                Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
             match refused {
                 Refused::Paused => {
                     finding
@@ -148,7 +148,7 @@ impl Judge<'_> {
                 "whether {kind} is being removed itself, and the deletion has to be confirmed for that, is unknown: you \
                  may not get its definition"
             );
-            findings.push(Finding::new(Weight::Unknown, "DefinitionUnread", message).of_cascade(name));
+            findings.push(Finding::new(Weight::Unknown, Reason::DefinitionUnread, message).of_cascade(name));
         }
         findings
     }
@@ -168,13 +168,18 @@ impl Judge<'_> {
             let is_told = match &*one.type_ {
                 condition::AUTHORIZED => true,
                 // The others of its reasons are told by what was read, which is newer.
-                condition::READY => ["InvalidSpec", "KindNotServed", "NotSynced"].contains(&&*one.reason),
+                condition::READY => [Reason::InvalidSpec, Reason::KindNotServed, Reason::NotSynced]
+                    .iter()
+                    .any(|reason| one.reason == *reason),
                 _ => false,
             };
             if is_told {
                 let message = format!("the operator says: {}", one.message);
-                let reason =
-                    if one.type_ == condition::AUTHORIZED { "MissingRights" } else { "CascadeNotReady" };
+                let reason = if one.type_ == condition::AUTHORIZED {
+                    Reason::MissingRights
+                } else {
+                    Reason::CascadeNotReady
+                };
                 let look =
                     Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
                 let grant = (one.type_ == condition::AUTHORIZED).then(|| self.grant());
@@ -186,7 +191,7 @@ impl Judge<'_> {
         if cascade.metadata.deletion_timestamp.is_some() {
             let message =
                 "the Cascade is being deleted itself: the operator takes its finalizer off its parents first";
-            found.push(Finding::new(Weight::Waits, "CascadeLeaving", message).of_cascade(name));
+            found.push(Finding::new(Weight::Waits, Reason::CascadeLeaving, message).of_cascade(name));
         }
         found.push(self.operator(cascade, parent, deleting, preview));
         found
@@ -231,7 +236,7 @@ impl Judge<'_> {
         if sign.is_some() && !is_idle && !is_deaf {
             return Finding::new(
                 Weight::Note,
-                "Operator",
+                Reason::Operator,
                 format!("an operator follows the Cascade: {said}"),
             )
             .of_cascade(name)
@@ -245,7 +250,10 @@ impl Judge<'_> {
             "works off what is there from here, with your rights, and ends",
         )
         .caution("it deletes what the Cascades in force say; only if no operator runs");
-        Finding::new(Weight::Blocks, "NoOperator", message).of_cascade(name).since(sign).step([look, run])
+        Finding::new(Weight::Blocks, Reason::NoOperator, message)
+            .of_cascade(name)
+            .since(sign)
+            .step([look, run])
     }
 
     /// What the deletion of a live object would take along.
@@ -260,15 +268,16 @@ impl Judge<'_> {
             Ok(Some(cascade)) => cascade.spec.mode,
             _ => Mode::Plan,
         };
-        let finding = |message: String| Finding::new(Weight::Note, "WouldTake", message).of_cascade(name);
+        let finding =
+            |message: String| Finding::new(Weight::Note, Reason::WouldTake, message).of_cascade(name);
         match &holding.preview {
             None => {
                 let message = format!("its deletion would wait for the Cascade {name}, which is not there");
-                Finding::new(Weight::Note, "CascadeGone", message).of_cascade(name)
+                Finding::new(Weight::Note, Reason::CascadeGone, message).of_cascade(name)
             }
             Some(Err(unread)) => {
                 let message = format!("what the Cascade {name} would delete with it is unknown: {unread}");
-                Finding::new(Weight::Unknown, "WouldTake", message).of_cascade(name)
+                Finding::new(Weight::Unknown, Reason::WouldTake, message).of_cascade(name)
             }
             Some(Ok(preview)) => {
                 let at_least = if preview.is_complete() { "" } else { "at least " };
@@ -292,7 +301,7 @@ impl Judge<'_> {
                     |excess| {
                         Finding::new(
                             Weight::Note,
-                            "LimitExceeded",
+                            Reason::LimitExceeded,
                             format!("it would have to be confirmed: {excess}"),
                         )
                     },
@@ -312,7 +321,7 @@ impl Judge<'_> {
                      it could; what still refers to it stays",
                     holding.cascade
                 );
-                Finding::new(Weight::Note, "NotHeld", message).of_cascade(&holding.cascade)
+                Finding::new(Weight::Note, Reason::NotHeld, message).of_cascade(&holding.cascade)
             })
         });
         found.collect()
@@ -355,7 +364,8 @@ fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> 
     let may_not = status.is_some_and(|status| status.conditions.iter().any(is_false));
     let is_refused = told.is_some_and(|told| {
         let mut waits = told.waits_for.iter();
-        let goes_on = ["Deleting", "DependentsRemain"].contains(&&*told.reason);
+        let goes_on =
+            [Reason::Deleting, Reason::DependentsRemain].iter().any(|reason| told.reason == *reason);
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);

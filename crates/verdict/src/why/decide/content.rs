@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rewitness_crds::Reason;
+
 use super::judge::{Judge, of_kind, qualified};
 use crate::why::facts::{Content, KindContent, Subject, Unread};
 use crate::why::known;
@@ -34,7 +36,7 @@ impl Judge<'_> {
             by_finalizer.into_iter().map(|(finalizer, kept)| self.kept_content(content, finalizer, &kept));
         let kept: Vec<Finding> = kept.collect();
         let message = format!("{} {what}", of_kind(content.count, &name));
-        let mut finding = Finding::new(Weight::Waits, "Content", message).with(kept);
+        let mut finding = Finding::new(Weight::Waits, Reason::Content, message).with(kept);
         finding.count = Some(content.count);
         finding.examples = content.some.iter().take(NAMED).map(|object| qualified(&object.id)).collect();
         finding
@@ -58,8 +60,10 @@ impl Judge<'_> {
             let caution = format!("{left_behind}; let its owner finish if it still runs");
             [look, self.take_off(&object.id, &object.finalizers, finalizer, &caution)]
         });
-        let mut finding =
-            Finding::new(weight, "ContentKept", message).by_finalizer(finalizer).since(since).step(steps);
+        let mut finding = Finding::new(weight, Reason::ContentKept, message)
+            .by_finalizer(finalizer)
+            .since(since)
+            .step(steps);
         finding.count = Some(kept.len() as u64);
         finding
     }
@@ -69,7 +73,7 @@ impl Judge<'_> {
         let message = "kept by foregroundDeletion: Kubernetes' garbage collector deletes first what it owns with \
                        blockOwnerDeletion";
         let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
-        let finding = Finding::new(weight, "ForegroundDeletion", message)
+        let finding = Finding::new(weight, Reason::ForegroundDeletion, message)
             .by_finalizer("foregroundDeletion")
             .since(subject.deleting);
         let Some(owned) = &self.facts.owned else { return finding };
@@ -77,7 +81,7 @@ impl Judge<'_> {
         if left.is_empty() {
             let message = "nothing that it owns is left: the garbage collector (kube-controller-manager) has to \
                            notice, and may not run";
-            left.push(Finding::new(Weight::Note, "NothingOwned", message));
+            left.push(Finding::new(Weight::Note, Reason::NothingOwned, message));
         }
         let owned = owned.kinds.iter().flat_map(|kind| &kind.some).next();
         let why = owned.map(|object| {
@@ -102,7 +106,7 @@ impl Judge<'_> {
                     unread.as_ref().and_then(|unread| Self::unread(unread, "what is left of its objects"));
                 let message =
                     format!("kept by {finalizer} of Kubernetes until every object of its kind is gone");
-                return Finding::new(Weight::Waits, "DefinitionCleanup", message)
+                return Finding::new(Weight::Waits, Reason::DefinitionCleanup, message)
                     .by_finalizer(finalizer)
                     .with(unread);
             }
@@ -111,16 +115,16 @@ impl Judge<'_> {
         let message = format!("kept by {finalizer} of Kubernetes until every one of {kind} is gone");
         let mut left = self.content(&definition.content, "left");
         if left.is_empty() {
-            left.push(Finding::new(Weight::Waits, "NoObjects", "none is left: it goes at any moment"));
+            left.push(Finding::new(Weight::Waits, Reason::NoObjects, "none is left: it goes at any moment"));
         }
         let said = definition.conditions.iter().map(|one| {
             Finding::new(
                 Weight::Note,
-                "Condition",
+                Reason::Condition,
                 format!("Kubernetes says: {}: {}", one.reason, one.message),
             )
         });
-        Finding::new(Weight::Waits, "DefinitionCleanup", message)
+        Finding::new(Weight::Waits, Reason::DefinitionCleanup, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
             .with(left)
@@ -136,5 +140,5 @@ fn unread(unread: &[Unread]) -> Option<Finding> {
         said.push(format!("and {more} more"));
     }
     let message = format!("not everything could be read: {}", said.join("; "));
-    (!unread.is_empty()).then(|| Finding::new(Weight::Unknown, "Unread", message))
+    (!unread.is_empty()).then(|| Finding::new(Weight::Unknown, Reason::Unread, message))
 }

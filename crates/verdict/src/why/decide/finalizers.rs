@@ -1,7 +1,7 @@
 //! What each finalizer of the subject means.
 
-use rewitness_crds::HOLD_PREFIX as PREFIX;
 use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
+use rewitness_crds::{HOLD_PREFIX as PREFIX, Reason};
 
 use super::judge::Judge;
 use crate::why::facts::Subject;
@@ -29,7 +29,7 @@ impl Judge<'_> {
                 (None, None) => self.writer(subject, finalizer),
             };
             let message = format!("a deletion would wait for {finalizer}: {whose}");
-            Finding::new(Weight::Note, "WouldWait", message).by_finalizer(finalizer)
+            Finding::new(Weight::Note, Reason::WouldWait, message).by_finalizer(finalizer)
         });
         told.collect()
     }
@@ -57,7 +57,7 @@ impl Judge<'_> {
             "takes that hold off this one",
             "what its command was to clean up stays; see first whether it still runs, and what it says",
         );
-        Finding::new(Weight::Blocks, "Hold", message)
+        Finding::new(Weight::Blocks, Reason::Hold, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
             .step([step])
@@ -80,7 +80,7 @@ impl Judge<'_> {
             "shows what the finalizer's owner says in status and Events",
         );
         let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
-        Finding::new(weight, "Finalizer", message)
+        Finding::new(weight, Reason::Finalizer, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
             .step([look, self.take_off(&subject.id, &subject.finalizers, finalizer, &caution)])
@@ -106,7 +106,7 @@ impl Judge<'_> {
         );
         let run = Step::choice(self.typist.run_once(), "does it from here, with your rights, and ends")
             .caution("only if no operator runs; it follows the other Cascades too");
-        Finding::new(Weight::Waits, "CascadeLeaving", message)
+        Finding::new(Weight::Waits, Reason::CascadeLeaving, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
             .step([Step::look(self.typist.describe(&subject.id), "shows what the operator says of it"), run])
@@ -127,8 +127,8 @@ impl Judge<'_> {
                 self.typist.describe(&subject.id),
                 "shows the node that has to end it, and what that says",
             );
-            return Some(Finding::new(weight, "Grace", message).step([gone]));
+            return Some(Finding::new(weight, Reason::Grace, message).step([gone]));
         }
-        Some(Finding::new(Weight::Waits, "Going", "nothing keeps it: it goes at any moment"))
+        Some(Finding::new(Weight::Waits, Reason::Going, "nothing keeps it: it goes at any moment"))
     }
 }

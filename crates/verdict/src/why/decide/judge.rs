@@ -1,5 +1,6 @@
 //! Who decides: the facts, and what every part of the decision says in the same way.
 
+use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Timestamp};
 
 use crate::text::{age, counted};
@@ -31,7 +32,7 @@ impl Judge<'_> {
     /// A read that failed, where something else is told beside it.
     pub(super) fn unread<T>(read: &Read<T>, what: &str) -> Option<Finding> {
         let unread = read.as_ref().err()?;
-        Some(Finding::new(Weight::Unknown, "Unread", format!("{what} is unknown: {unread}")))
+        Some(Finding::new(Weight::Unknown, Reason::Unread, format!("{what} is unknown: {unread}")))
     }
 
     /// The last resort for a finalizer of somebody else.

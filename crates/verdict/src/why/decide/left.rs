@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Found, Preview};
 use rewitness_crds::Cascade;
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
@@ -60,8 +61,10 @@ impl Judge<'_> {
         let later = preview.stages[at + 1..].iter().flat_map(|stage| stage.dependents()).count() as u64;
         if later > 0 {
             let message = format!("{} in later stages", counted(later, "more is", "more are"));
-            findings
-                .push(Finding { count: Some(later), ..Finding::new(Weight::Note, "LaterStages", message) });
+            findings.push(Finding {
+                count: Some(later),
+                ..Finding::new(Weight::Note, Reason::LaterStages, message)
+            });
         }
         findings
     }
@@ -72,7 +75,7 @@ impl Judge<'_> {
         let told = kinds.filter_map(|kind| {
             let cause = kind.found.as_ref().err()?;
             let name = self.typist.kind(&kind.kind);
-            let finding = |weight, message| Finding::new(weight, cause.as_str(), message);
+            let finding = |weight, message| Finding::new(weight, cause.reason(), message);
             Some(match cause {
                 Cause::NotServed => {
                     let way_out = match &preview.begun {
@@ -133,7 +136,7 @@ impl Judge<'_> {
     fn group(&self, group: &Group<'_>, told: Option<&[Remaining]>, path: &mut Vec<Uid>) -> Finding {
         let what = of_kind(group.found.len() as u64, &self.typist.kind(group.kind));
         let since = group.since();
-        let finding = |weight, message: String| Finding::new(weight, group.cause.as_str(), message);
+        let finding = |weight, message: String| Finding::new(weight, group.cause.reason(), message);
         let late = |weight| if self.is_late(since) { weight } else { Weight::Waits };
         let finding = match group.cause {
             Cause::Terminating => {
@@ -187,7 +190,7 @@ impl Judge<'_> {
                 self.take_off(&found.id, &found.finalizers, finalizer, &caution)
             })
         });
-        let mut finding = Finding::new(weight, group.cause.as_str(), message)
+        let mut finding = Finding::new(weight, group.cause.reason(), message)
             .step(self.ask_why(group))
             .step(off)
             .with(self.deeper(group, finalizers, path));
@@ -201,17 +204,17 @@ impl Judge<'_> {
             let message = format!(
                 "{what} to be deleted; whether it was refused is unknown: the status names other parents only"
             );
-            return Finding::new(Weight::Waits, "Due", message).step(self.try_deletion(group));
+            return Finding::new(Weight::Waits, Reason::Due, message).step(self.try_deletion(group));
         };
         let kind = group.kind.to_string();
         match waits.iter().find(|wait| wait.kind == kind && wait.cause == "Refused") {
             Some(wait) => {
                 let message = format!("{what} could not be deleted: {}", wait.message);
-                Finding::new(Weight::Blocks, "Refused", message)
+                Finding::new(Weight::Blocks, Reason::Refused, message)
                     .step(self.try_deletion(group))
                     .step(self.leave_out(group))
             }
-            None => Finding::new(Weight::Waits, "Due", format!("{what} to be deleted")),
+            None => Finding::new(Weight::Waits, Reason::Due, format!("{what} to be deleted")),
         }
     }
 
@@ -289,8 +292,8 @@ fn is_of(dependents: &Dependents, kind: &Kind) -> bool {
 /// A parent that waits for itself by way of others.
 fn cycle(found: &Found) -> Finding {
     let message = format!(
-        "{} waits for this deletion in turn: the operator unties such a cycle once nothing else keeps any of them",
+        "{} waits for this deletion in turn: the operator breaks such a cycle once nothing else keeps any of them",
         qualified(&found.id)
     );
-    Finding::new(Weight::Note, "Cycle", message).about(&found.id)
+    Finding::new(Weight::Note, Reason::Cycle, message).about(&found.id)
 }

@@ -1,6 +1,7 @@
 //! What is said of an object that nobody deletes.
 
 use rewitness_cascade::Protection;
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::Mode;
 
 use super::judge::Judge;
@@ -17,11 +18,11 @@ impl Judge<'_> {
         if parents.any(|parent| parent.deleting.is_some()) {
             return None;
         }
-        let message = match others.iter().any(|finding| finding.reason != "FormerOne") {
+        let message = match others.iter().any(|finding| finding.reason != Reason::FormerOne) {
             false => "nobody has deleted it, and nothing would keep it",
             true => "nobody has deleted it",
         };
-        let finding = Finding::new(Weight::Note, "NotDeleted", message);
+        let finding = Finding::new(Weight::Note, Reason::NotDeleted, message);
         // What a cluster stands on is not deleted because somebody asked about it.
         match Protection::default().covers_kind(&subject.id.kind) {
             true => Some(finding),

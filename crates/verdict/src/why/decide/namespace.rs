@@ -1,5 +1,7 @@
 //! A namespace that is being deleted.
 
+use rewitness_crds::Reason;
+
 use super::judge::Judge;
 use crate::why::facts::{Condition, NamespaceFacts};
 use crate::why::verdict::{Finding, Step, Weight};
@@ -34,7 +36,7 @@ impl Judge<'_> {
             "what it may still hold of kinds that are not served at present cannot be read, so it is not let go: {}",
             failure.message
         );
-        vec![Finding::new(Weight::Blocks, "DiscoveryFailure", message).with(services).with(unread)]
+        vec![Finding::new(Weight::Blocks, Reason::DiscoveryFailure, message).with(services).with(unread)]
     }
 
     fn spec_finalizers(&self, namespace: &NamespaceFacts) -> Vec<Finding> {
@@ -47,7 +49,7 @@ impl Judge<'_> {
                 "what its owner was to clean up stays; find the owner first, and let it finish if it still runs",
             );
             let message = format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
-            Finding::new(Weight::Blocks, "NamespaceFinalizer", message).by_finalizer(finalizer).step([step])
+            Finding::new(Weight::Blocks, Reason::NamespaceFinalizer, message).by_finalizer(finalizer).step([step])
         });
         told.collect()
     }
@@ -56,13 +58,17 @@ impl Judge<'_> {
     fn controller(&self, namespace: &NamespaceFacts) -> Finding {
         let since = self.facts.subject.as_ref().ok().and_then(|subject| subject.as_ref()?.deleting);
         if !namespace.content.unread.is_empty() || !self.is_late(since) {
-            return Finding::new(Weight::Waits, "Emptying", "its contents are being deleted by Kubernetes");
+            return Finding::new(
+                Weight::Waits,
+                Reason::Emptying,
+                "its contents are being deleted by Kubernetes",
+            );
         }
         let message = "the namespace controller has said nothing of its deletion, though it is empty: \
                        kube-controller-manager may not run";
         let look =
             Step::look(self.typist.find_controller_manager(), "shows whether it runs, where it is a pod");
-        Finding::new(Weight::Blocks, "NoNamespaceController", message).step([look])
+        Finding::new(Weight::Blocks, Reason::NoNamespaceController, message).step([look])
     }
 }
 
@@ -70,13 +76,13 @@ impl Judge<'_> {
 fn told(condition: &Condition) -> Option<Finding> {
     let (reason, weight, meaning) = match &*condition.kind {
         "NamespaceDeletionContentFailure" => {
-            ("ContentFailure", Weight::Blocks, "Kubernetes could not delete some of it")
+            (Reason::ContentFailure, Weight::Blocks, "Kubernetes could not delete some of it")
         }
         "NamespaceDeletionGroupVersionParsingFailure" => {
-            ("GroupVersionFailure", Weight::Blocks, "Kubernetes could not read what is served")
+            (Reason::GroupVersionFailure, Weight::Blocks, "Kubernetes could not read what is served")
         }
-        "NamespaceContentRemaining" => ("ContentRemaining", Weight::Note, "Kubernetes counted"),
-        "NamespaceFinalizersRemaining" => ("FinalizersRemaining", Weight::Note, "Kubernetes counted"),
+        "NamespaceContentRemaining" => (Reason::ContentRemaining, Weight::Note, "Kubernetes counted"),
+        "NamespaceFinalizersRemaining" => (Reason::FinalizersRemaining, Weight::Note, "Kubernetes counted"),
         _ => return None,
     };
     Some(Finding::new(weight, reason, format!("{meaning}: {}", condition.message)))

@@ -7,6 +7,7 @@ use rewitness_cascade::{
     Begun, Cause, Excess, Found, Preview, PreviewKind, PreviewStage, Refused, Unconfirmed,
 };
 use rewitness_crds::Cascade;
+use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Propagation, finalizer};
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 use serde_json::{Value, json};
@@ -297,7 +298,7 @@ fn of_what_is_said_again_only_the_newest_is_told() {
     let told: Vec<&str> = verdict
         .findings
         .iter()
-        .filter(|finding| finding.reason == "Event")
+        .filter(|finding| finding.reason == Reason::Event)
         .filter_map(|finding| finding.message.rsplit(": ").next())
         .collect();
     assert_eq!(told, ["stage-1", "of two", "of billing"]);
@@ -319,19 +320,19 @@ fn somebody_elses_finalizer_waits_for_a_minute_and_then_blocks() {
 fn an_operator_is_missed_where_it_never_wrote_or_leaves_work_undone() {
     let weight = |facts: &Facts| verdict(facts).findings[0].findings.last().unwrap().reason;
     let mut facts = stuck();
-    assert_eq!(weight(&facts), "Operator", "it waits for others");
+    assert_eq!(weight(&facts), Reason::Operator, "it waits for others");
     let work = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
     facts.holdings =
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", work))])].into();
-    assert_eq!(weight(&facts), "Operator", "it said which right it lacks, and waits for that");
+    assert_eq!(weight(&facts), Reason::Operator, "it said which right it lacks, and waits for that");
     facts.cascades = Ok(vec![cascade("project", "2026-01-02T08:55:00Z", json!({}))]);
-    assert_eq!(weight(&facts), "NoOperator", "there is work, and it has been silent for five minutes");
+    assert_eq!(weight(&facts), Reason::NoOperator, "there is work, and it has been silent for five minutes");
     facts.cascades = Ok(vec![cascade("project", "2026-01-02T08:59:30Z", json!({}))]);
-    assert_eq!(weight(&facts), "Operator", "half a minute ago it was there");
+    assert_eq!(weight(&facts), Reason::Operator, "half a minute ago it was there");
 }
 
 /// The first finding of a reason, at any depth.
-fn reason<'a>(findings: &'a [Finding], wanted: &str) -> Option<&'a Finding> {
+fn reason(findings: &[Finding], wanted: Reason) -> Option<&Finding> {
     findings
         .iter()
         .find_map(|one| if one.reason == wanted { Some(one) } else { reason(&one.findings, wanted) })
@@ -344,7 +345,7 @@ fn a_cascade_that_is_about_it_and_does_not_hold_it_is_told() {
     let not_held =
         Holding { is_held: false, ..holding("project", preview(project(), "project", Vec::new())) };
     facts.holdings = [(Uid::new("web"), vec![not_held])].into();
-    assert!(reason(&verdict(&facts).findings, "NotHeld").is_some());
+    assert!(reason(&verdict(&facts).findings, Reason::NotHeld).is_some());
 }
 
 #[test]
@@ -363,7 +364,7 @@ fn what_a_live_parent_takes_along_is_told_with_the_limit_that_it_would_hit() {
         enforced.findings[0].message.starts_with("its deletion takes 1 dependent along"),
         "{enforced:#?}"
     );
-    assert!(reason(&enforced.findings, "LimitExceeded").is_some());
+    assert!(reason(&enforced.findings, Reason::LimitExceeded).is_some());
     plan.spec.mode = rewitness_crds::cascade::Mode::Plan;
     facts.cascades = Ok(vec![plan]);
     assert!(verdict(&facts).findings[0].message.contains("only plans"));
@@ -381,16 +382,16 @@ fn a_protected_namespace_and_a_grace_period_and_a_cascade_that_leaves_are_told()
     facts.holdings =
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", stages))])].into();
     let told = verdict(&facts);
-    assert!(reason(&told.findings, "CascadeLeaving").is_some());
-    let protected = reason(&told.findings, "Protected").unwrap();
+    assert!(reason(&told.findings, Reason::CascadeLeaving).is_some());
+    let protected = reason(&told.findings, Reason::Protected).unwrap();
     assert!(protected.steps[0].is_last_resort(), "{protected:#?}");
 
     let mut pod = subject(id(Kind::new("", "Pod"), Some("team-a"), "web"), &[]);
     pod.grace_seconds = 30;
     let mut facts = self::facts(pod);
-    assert_eq!(reason(&verdict(&facts).findings, "Grace").unwrap().weight, Weight::Blocks);
+    assert_eq!(reason(&verdict(&facts).findings, Reason::Grace).unwrap().weight, Weight::Blocks);
     facts.now = time("2026-01-02T03:00:20Z");
-    assert_eq!(reason(&verdict(&facts).findings, "Grace").unwrap().weight, Weight::Waits);
+    assert_eq!(reason(&verdict(&facts).findings, Reason::Grace).unwrap().weight, Weight::Waits);
 }
 
 #[test]

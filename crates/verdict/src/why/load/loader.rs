@@ -1,13 +1,15 @@
 //! Who reads: the way to the server, and what is asked of it in the same way everywhere.
 
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use rewitness_cascade::{Cascades, Config};
 use rewitness_kubernetes::ResolvedKind;
+use rewitness_kubernetes::call::segment;
 
 use super::read::{is_not_found, read};
 use super::subject;
 use crate::link::Link;
+use crate::object;
 use crate::why::facts::{Read, Subject};
 use crate::why::target::Target;
 
@@ -32,7 +34,7 @@ impl<'a> Loader<'a> {
     ) -> Read<Option<Subject>> {
         let api = self.api(kind, namespace);
         let what = format!("get {kind}{}", place(namespace));
-        match read(&what, api.get_metadata(name)).await {
+        match read(&what, api.get_metadata(&segment(name))).await {
             Ok(object) => Ok(Some(subject::of(&object.metadata, &kind.kind))),
             Err(unread) if is_not_found(&unread) => Ok(None),
             Err(unread) => Err(unread),
@@ -40,25 +42,7 @@ impl<'a> Loader<'a> {
     }
 
     pub(super) fn api(&self, kind: &ResolvedKind, namespace: Option<&str>) -> Api<DynamicObject> {
-        let resource = api_resource(kind);
-        match namespace.filter(|_| kind.namespaced) {
-            Some(namespace) => Api::namespaced_with(self.link.client.clone(), namespace, &resource),
-            None => Api::all_with(self.link.client.clone(), &resource),
-        }
-    }
-}
-
-/// A kind as kube's `Api` wants it.
-pub(crate) fn api_resource(kind: &ResolvedKind) -> ApiResource {
-    let group = &*kind.kind.group;
-    let api_version =
-        if group.is_empty() { kind.version.clone() } else { format!("{group}/{}", kind.version) };
-    ApiResource {
-        group: group.to_owned(),
-        version: kind.version.clone(),
-        api_version,
-        kind: kind.kind.kind.to_string(),
-        plural: kind.plural.clone(),
+        object::api(self.link, kind, namespace.filter(|_| kind.namespaced))
     }
 }
 

@@ -5,6 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::api::ListParams;
 use kube::{Api, Client};
+use rewitness_kubernetes::call::segment;
 use rewitness_messaging::{Kind, ResourceId};
 
 use super::read::read;
@@ -15,7 +16,7 @@ const EVENTS: u32 = 100;
 
 pub(super) async fn namespace(client: &Client, name: &str) -> Read<NamespaceFacts> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let namespace = read("get namespaces", api.get(name)).await?;
+    let namespace = read("get namespaces", api.get(&segment(name))).await?;
     let conditions = namespace.status.and_then(|status| status.conditions).unwrap_or_default();
     let amiss = conditions.into_iter().filter(|one| one.status == "True").map(|one| Condition {
         kind: one.type_,
@@ -32,7 +33,8 @@ pub(super) async fn namespace(client: &Client, name: &str) -> Read<NamespaceFact
 /// What a definition says, and which kind it defines.
 pub(super) async fn definition(client: &Client, name: &str) -> Read<DefinitionFacts> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let definition = read("get customresourcedefinitions.apiextensions.k8s.io", api.get(name)).await?;
+    let definition =
+        read("get customresourcedefinitions.apiextensions.k8s.io", api.get(&segment(name))).await?;
     let conditions = definition.status.and_then(|status| status.conditions).unwrap_or_default();
     let terminating = conditions.into_iter().filter(|one| one.type_ == "Terminating").map(|one| Condition {
         kind: one.type_,

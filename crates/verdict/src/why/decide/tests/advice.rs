@@ -22,7 +22,7 @@ fn what_a_cluster_stands_on_is_not_deleted_because_somebody_asked_about_it() {
         [("", "Namespace"), ("", "Node"), ("apiextensions.k8s.io", "CustomResourceDefinition")]
     {
         let facts = kind(group, name);
-        assert!(reason(&verdict(&facts).findings, "NotDeleted").is_some(), "{name}");
+        assert!(reason(&verdict(&facts).findings, Reason::NotDeleted).is_some(), "{name}");
         assert_eq!(commands(&facts), Vec::<String>::new(), "{name}");
     }
 }
@@ -60,7 +60,7 @@ fn an_operator_that_lacks_a_right_is_not_missed() {
     facts.holdings =
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", work))])].into();
     let found = verdict(&facts).findings;
-    assert!(reason(&found, "NoOperator").is_none(), "{found:#?}");
+    assert!(reason(&found, Reason::NoOperator).is_none(), "{found:#?}");
     assert_eq!(commands(&facts)[0], "rewitness rbac --all | kubectl apply -f -");
 }
 
@@ -85,7 +85,7 @@ fn a_kind_that_is_not_served_is_dropped_before_the_deletion_begins_and_the_paren
     gone.begun = Some(Begun { at, revision: "r".to_owned(), deleted: 1, confirmed: None });
     facts.holdings = [(Uid::new("web"), vec![holding("project", gone)])].into();
     let Verdict { next, findings, .. } = verdict(&facts);
-    let message = &reason(&findings, "KindNotServed").unwrap().message;
+    let message = &reason(&findings, Reason::KindNotServed).unwrap().message;
     assert!(
         message.ends_with("so bring it back, for a deletion that has begun goes by the rule as it was then")
     );
@@ -109,12 +109,17 @@ fn whether_an_api_service_should_serve_a_kind_is_unknown_where_they_may_not_be_l
     let unread = |what: &str| Unread { what: what.to_owned(), reason: None };
     let mut facts = live(project());
     (facts.is_served, facts.subject) = (false, Err(unread("get projects.example.com")));
-    assert!(reason(&verdict(&facts).findings, "Unread").is_none());
+    assert!(reason(&verdict(&facts).findings, Reason::Unread).is_none());
     facts.unavailable = Err(unread("list apiservices.apiregistration.k8s.io"));
     facts.cascades = Err(unread("list cascades.rewitness.dev"));
     let found = verdict(&facts).findings;
-    assert!(reason(&found, "KindNotServed").unwrap().message.contains("or its API service does not answer"));
-    assert!(reason(&found, "Unread").is_some() && reason(&found, "CascadesUnread").is_some(), "{found:#?}");
+    assert!(
+        reason(&found, Reason::KindNotServed).unwrap().message.contains("or its API service does not answer")
+    );
+    assert!(
+        reason(&found, Reason::Unread).is_some() && reason(&found, Reason::CascadesUnread).is_some(),
+        "{found:#?}"
+    );
 }
 
 /// Nothing is read of such a Cascade; to ask again would lead nowhere.
@@ -130,7 +135,7 @@ fn a_cascade_that_does_nothing_for_what_it_holds_is_told_with_what_is_wrong_abou
         let mut facts = facts(subject(project(), &["cascade.rewitness.dev/project"]));
         facts.cascades = Ok(vec![cascade]);
         let verdict = verdict(&facts);
-        let finding = reason(&verdict.findings, "NoRule").unwrap();
+        let finding = reason(&verdict.findings, Reason::NoRule).unwrap();
         assert!(finding.message.contains(why), "{}", finding.message);
         let commands: Vec<&str> = verdict.next.iter().map(|step| &*step.command).collect();
         assert_eq!(
@@ -158,8 +163,8 @@ fn no_guess_is_made_about_a_parent_that_its_status_has_no_room_for() {
             json!({ "counts": { "parents": 2, "held": held, "blocked": 0 }, "heldParents": [other] });
         facts.cascades = Ok(vec![cascade("project", "2026-01-02T03:10:00Z", status)]);
         let found = verdict(&facts).findings;
-        let due = reason(&found, "Due").unwrap();
+        let due = reason(&found, Reason::Due).unwrap();
         assert_eq!(!due.message.contains("is unknown"), is_known, "{held}: {found:#?}");
-        assert_eq!(reason(&found, "NoOperator").is_some(), is_known, "{held}: {found:#?}");
+        assert_eq!(reason(&found, Reason::NoOperator).is_some(), is_known, "{held}: {found:#?}");
     }
 }
