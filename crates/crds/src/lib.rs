@@ -18,12 +18,14 @@
 mod api_version;
 pub mod cascade;
 mod label_key;
+mod names;
 
 pub use api_version::{ApiVersion, InvalidApiVersion};
 pub use cascade::{Cascade, CascadeSpec, CascadeStatus};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use label_key::{InvalidLabelKey, LabelKey};
+pub use names::is_dns_label;
 
 /// The API group of all of Rewitness' resources.
 pub const GROUP: &str = "rewitness.dev";
