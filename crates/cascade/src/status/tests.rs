@@ -55,7 +55,7 @@ fn conditions_say_what_is_to_be_done() {
     assert_eq!(of(&later, "Ready"), ("False", "MissingRights", "grant the operator: delete configmaps"));
     let (value, _, message) = of(&later, "Authorized");
     assert_eq!(value, "False");
-    let rule_to_add = r#"{apiGroups: [""], resources: ["configmaps"], verbs: ["delete"]}"#;
+    let rule_to_add = r#"{"apiGroups":[""],"resources":["configmaps"],"verbs":["delete"]}"#;
     assert!(message.contains(rule_to_add), "{message}");
     let since = |status: &CascadeStatus, index: usize| status.conditions[index].last_transition_time.0;
     assert_eq!((since(&later, 0), since(&later, 2)), (time(9), time(0)));

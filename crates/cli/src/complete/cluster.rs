@@ -134,7 +134,7 @@ async fn objects(
 ) -> anyhow::Result<Vec<Value>> {
     let namespace = typed.namespace.as_deref().unwrap_or(&link.namespace);
     let namespace = Some(namespace).filter(|_| kind.namespaced && !typed.all_namespaces);
-    let api = crate::object::api(link, kind, namespace);
+    let api = rewitness_verdict::object::api(link, kind, namespace);
     let listed = api.list_metadata(&some()).await?;
     Ok(named(names(&listed).into_iter().map(|name| format!("{prefix}{name}"))))
 }
