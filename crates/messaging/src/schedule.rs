@@ -332,6 +332,9 @@ impl Schedule {
                 self.adoptions.forget_source(attachment.source);
                 changes.push(SourceChange::Close { id: attachment.source });
             } else {
+                let asking = watched.attached.iter().filter_map(|(id, _)| self.subscribers.get(id));
+                let wanted = asking.flat_map(|subscriber| &subscriber.spec.labels).cloned().collect();
+                watched.table.keep_no_more_than(wanted);
                 let gone: Vec<Index> =
                     watched.table.indexes().filter(|index| watched.table.is_gone(*index)).collect();
                 gone.into_iter().for_each(|index| self.forget_if_unowed(attachment.source, index));

@@ -125,6 +125,19 @@ impl Table {
         self.kept_labels.len() > before
     }
 
+    /// Keeps no other labels any more.
+    pub(super) fn keep_no_more_than(&mut self, wanted: BTreeSet<String>) {
+        if self.kept_labels.is_subset(&wanted) {
+            return;
+        }
+        self.kept_labels = wanted;
+        for entry in &mut self.entries {
+            let Some(mut labels) = entry.labels.take() else { continue };
+            labels.retain(|(key, _)| self.kept_labels.contains(key));
+            entry.labels = (!labels.is_empty()).then_some(labels);
+        }
+    }
+
     /// Every resource known, those that have gone but are still owed to a consumer included.
     pub(super) fn indexes(&self) -> impl Iterator<Item = Index> + use<'_> {
         (0..).zip(&self.entries).filter(|(_, entry)| entry.flags & FREE == 0).map(|(index, _)| index)
