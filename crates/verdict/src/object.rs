@@ -46,7 +46,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::args::GlobalArgs;
     use crate::sources;
     use crate::typed::Typed;
 
@@ -84,7 +83,7 @@ mod tests {
             server: String::new(),
             context: None,
             namespace: "team".to_owned(),
-            typed: Typed::new(&GlobalArgs::default()),
+            typed: Typed::default(),
         };
         let kind = Resolver::new(&link.client).await.unwrap().resolve("role").unwrap().clone();
         let found = read(&link, &kind, Some("te#am"), "x?dryRun=All").await;
