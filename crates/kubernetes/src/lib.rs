@@ -51,4 +51,4 @@ pub use config::Config;
 pub use discovery::{ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
 pub use queue::KubernetesQueue;
-pub use reconciler::{Reconciler, kind_of};
+pub use reconciler::{Owned, Reconciler, kind_of};
