@@ -52,5 +52,5 @@ pub use discovery::{ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
 pub use intake::{Observer, Seen};
 pub use queue::KubernetesQueue;
-pub use reconciler::{Reconciler, kind_of};
+pub use reconciler::{Owned, Reconciler, kind_of};
 pub use tasks::Tasks;

@@ -4,7 +4,7 @@ use crate::call::Server;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
-    Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, WakeKey,
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, Uid, WakeKey,
 };
 
 use crate::discovery::Catalog;
@@ -156,6 +156,10 @@ impl Queue for KubernetesQueue {
 
     fn wake(&self, key: &WakeKey) {
         self.0.dispatcher.wake(key);
+    }
+
+    fn redeliver(&self, subscription: &str, resource: &Uid) {
+        self.0.dispatcher.redeliver(subscription, resource);
     }
 
     fn pause(&self, pause: Pause) {
