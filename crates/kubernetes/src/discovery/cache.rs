@@ -45,8 +45,11 @@ pub struct Discovery {
     server: Server,
     verbs: &'static [&'static str],
     /// By the version that was named.
-    found: Mutex<HashMap<(Kind, Option<String>), (Instant, Arc<Endpoint>)>>,
+    found: Mutex<HashMap<Wanted, (Instant, Arc<Endpoint>)>>,
 }
+
+/// A kind, and the version by which somebody knows it.
+type Wanted = (Kind, Option<String>);
 
 impl Discovery {
     /// Of this server. A kind with which one of these verbs cannot be done is as good as not served.
@@ -67,7 +70,7 @@ impl Discovery {
         }
     }
 
-    fn known(&self, wanted: &(Kind, Option<String>)) -> Option<Arc<Endpoint>> {
+    fn known(&self, wanted: &Wanted) -> Option<Arc<Endpoint>> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, endpoint) = found.get(wanted)?;
         (at.elapsed() < FRESH).then(|| endpoint.clone())
