@@ -16,7 +16,7 @@ use super::records::Records;
 use super::rule::Rule;
 use super::wait_graph::WaitGraph;
 use crate::Error;
-use crate::api::{Kinds, Server};
+use crate::api::{Discovery, Server};
 
 /// How a process follows Cascades. The defaults are for production.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Cascades {
     /// With a client that does not repeat requests by itself (`default_retry: false`).
     pub fn new(client: kube::Client, config: Config) -> Self {
         let server = Server::new(client, config.call_timeout);
-        let loader = Arc::new(Loader { kinds: Kinds::new(server.clone()), server });
+        let loader = Arc::new(Loader { discovery: Discovery::new(server.clone(), &["list"]), server });
         let applier = Applier {
             loader: loader.clone(),
             limiter: Limiter::new(config.concurrency),

@@ -48,7 +48,7 @@ mod wire;
 pub use crate::call::ApiError;
 pub use client::client;
 pub use config::Config;
-pub use discovery::{ResolvedKind, Resolver};
+pub use discovery::{Discovery, ResolvedKind, Resolver};
 pub use error::{Error, Unreadable};
 pub use intake::{Observer, Seen};
 pub use queue::KubernetesQueue;
