@@ -1,5 +1,7 @@
 //! Suggested commands, through the shells that they are pasted into.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command as Process;
@@ -98,7 +100,8 @@ fn started(folder: &Path, line: &str) -> Vec<(&'static str, Vec<Vec<String>>)> {
     for shell in ["sh", "bash", "dash", "zsh", "ksh"] {
         let log = folder.join("log");
         let _ = std::fs::remove_file(&log);
-        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = format!("{}:{}", folder.display(), others.display());
         let ran = Process::new(shell)
             .args(["-c", line])
             .env("PATH", path)
