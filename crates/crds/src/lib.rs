@@ -17,11 +17,13 @@
 
 mod api_version;
 pub mod cascade;
+mod command;
 mod label_key;
 mod names;
 
 pub use api_version::{ApiVersion, InvalidApiVersion};
 pub use cascade::{Cascade, CascadeSpec, CascadeStatus};
+pub use command::Command;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use label_key::{InvalidLabelKey, LabelKey};

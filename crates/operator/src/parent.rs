@@ -10,8 +10,9 @@ use rewitness_messaging::ResourceId;
 
 use crate::connect::Link;
 use crate::exit::wrong_use;
+use crate::object;
+use crate::typed::Object;
 use crate::types::of_what_is_left;
-use crate::{object, typed};
 
 /// A parent, as it was just read.
 pub(crate) struct Parent {
@@ -80,7 +81,7 @@ impl Parent {
     }
 
     /// `projects.identity.example.com/web -n team-a`, as it is typed.
-    pub(crate) fn typed(&self) -> String {
-        typed::object(&self.kind, self.id.namespace.as_deref(), &self.id.name)
+    pub(crate) fn typed(&self) -> Object {
+        Object::new(&self.kind, &self.id)
     }
 }

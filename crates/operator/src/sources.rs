@@ -44,7 +44,7 @@ pub(crate) async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
         None if is_served(&api(link)).await.unwrap_or(true) => anyhow::bail!(
             "there is no Cascade `{name}` on {}\n`{}` lists those that there are",
             link.place(),
-            link.typed.kubectl("get cascades")
+            link.typed.kubectl("get").word("cascades")
         ),
         None => Err(not_installed(link)),
     }

@@ -1,49 +1,93 @@
 //! Commands as one types them: those that are advised work where this one did.
 
-use std::fmt::Display;
+use std::fmt;
+
+use rewitness_cascade::Right;
+use rewitness_crds::Command;
+use rewitness_messaging::ResourceId;
 
 use crate::args::GlobalArgs;
 use crate::called;
-use crate::text::shell_word;
 
 /// The flags that say which cluster is meant, as they were given. A command that is pasted without
 /// them goes to whichever cluster is the current one, and may confirm another deletion there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Typed {
-    flags: String,
+    kubeconfig: Option<String>,
+    context: Option<String>,
 }
 
 impl Typed {
     pub(crate) fn new(global: &GlobalArgs) -> Self {
-        let mut flags = String::new();
-        if let Some(file) = &global.kubeconfig {
-            flags += &format!(" --kubeconfig {}", shell_word(&file.display().to_string()));
-        }
-        if let Some(context) = &global.context {
-            flags += &format!(" --context {}", shell_word(context));
-        }
-        Self { flags }
+        let kubeconfig = global.kubeconfig.as_ref().map(|file| file.display().to_string());
+        Self { kubeconfig, context: global.context.clone() }
     }
 
-    /// `rewitness confirm …`, with words that are quoted already.
-    pub(crate) fn rewitness(&self, words: impl Display) -> String {
-        format!("{} {words}{}", called::typed(), self.flags)
+    /// The same, with the context that was current when none was given: another may be by then.
+    pub(crate) fn in_context(&self, context: Option<&str>) -> Self {
+        Self { context: context.map(str::to_owned), ..self.clone() }
     }
 
-    /// `kubectl get …`, with words that are quoted already.
-    pub(crate) fn kubectl(&self, words: impl Display) -> String {
-        format!("kubectl {words}{}", self.flags)
+    /// A command of this program.
+    pub(crate) fn rewitness(&self, verb: &'static str) -> Command {
+        self.with_flags(Command::new(called::typed(), verb))
+    }
+
+    pub(crate) fn kubectl(&self, verb: &'static str) -> Command {
+        self.with_flags(Command::kubectl(verb))
+    }
+
+    /// Asks whether somebody has a right.
+    pub(crate) fn can_i(&self, right: &Right) -> Command {
+        let (plural, subresource) = right.parts();
+        let dot = if right.group.is_empty() { "" } else { "." };
+        let kind = format!("{plural}{dot}{}", right.group);
+        let mut ask = self.kubectl("auth can-i").word(right.verb).namespace(right.namespace.as_deref());
+        if !subresource.is_empty() {
+            ask = ask.option("--subresource", subresource);
+        }
+        match &right.name {
+            Some(name) => ask.object(kind, name),
+            None => ask.word(kind),
+        }
+    }
+
+    fn with_flags(&self, command: Command) -> Command {
+        let flags = [("--kubeconfig", &self.kubeconfig), ("--context", &self.context)];
+        flags.into_iter().fold(command, |command, (flag, value)| match value {
+            Some(value) => command.option(flag, value),
+            None => command,
+        })
     }
 }
 
-/// `projects.example.com/web -n team-a`: one object, by its type and its name.
-pub(crate) fn object(kind: impl Display, namespace: Option<&str>, name: &str) -> String {
-    format!("{}{}", shell_word(&format!("{kind}/{name}")), place(namespace))
+/// One object, by its type, its name and its namespace. Written in a sentence it is
+/// `projects.example.com/web -n team-a`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub(crate) kind: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
 }
 
-/// ` -n team-a`; nothing for what lives in no namespace.
-pub(crate) fn place(namespace: Option<&str>) -> String {
-    namespace.map_or_else(String::new, |namespace| format!(" -n {}", shell_word(namespace)))
+impl Object {
+    /// A resource, by its type as the server names it.
+    pub(crate) fn new(kind: impl fmt::Display, id: &ResourceId) -> Self {
+        let namespace = id.namespace.as_deref().map(str::to_owned);
+        Self { kind: kind.to_string(), namespace, name: id.name.to_string() }
+    }
+
+    /// A command about it.
+    pub(crate) fn of(&self, command: Command) -> Command {
+        command.namespace(self.namespace.as_deref()).object(&self.kind, &self.name)
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name.escape_debug())?;
+        self.namespace.as_ref().map_or(Ok(()), |namespace| write!(f, " -n {namespace}"))
+    }
 }
 
 #[cfg(test)]
@@ -51,18 +95,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_go_where_this_one_went_and_survive_a_shell() {
+    fn commands_go_where_this_one_went() {
         let global = GlobalArgs {
             kubeconfig: Some("/my configs/prod".into()),
             context: Some("staging $1".to_owned()),
             ..GlobalArgs::default()
         };
-        let words = format!("confirm project {}", object("projects.example.com", Some("a"), "it's"));
+        let object = Object {
+            kind: "projects.example.com".to_owned(),
+            namespace: Some("a".to_owned()),
+            name: "it's".to_owned(),
+        };
         assert_eq!(
-            Typed::new(&global).rewitness(words),
-            r"rewitness confirm project 'projects.example.com/it'\''s' -n a --kubeconfig '/my configs/prod' --context 'staging $1'"
+            object.of(Typed::new(&global).rewitness("confirm").word("project")).to_string(),
+            r"rewitness confirm --kubeconfig '/my configs/prod' --context 'staging $1' -n a project 'projects.example.com/it'\''s'"
         );
         let current = Typed::new(&GlobalArgs::default());
-        assert_eq!(current.kubectl("get cascades"), "kubectl get cascades");
+        assert_eq!(current.kubectl("get").word("cascades").to_string(), "kubectl get cascades");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::document::{DependentPlan, KindPlan, ParentPlan, Plan, Reason};
-use crate::text::{counted, shell_word, thousands};
+use crate::text::{counted, thousands};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
 const NAMED: usize = 10;
@@ -144,8 +144,8 @@ fn confirmation(plan: &Plan, parent: &ParentPlan) -> String {
     }
     let why: Vec<&str> = parent.excess.iter().map(|excess| &*excess.message).collect();
     let (why, hash) = (why.join(", and "), &parent.hash);
-    let words = format!("confirm {} {}", shell_word(&plan.cascade), parent.typed);
-    format!("It needs a confirmation: {why}.\n  hash {hash}\n  {}\n", plan.typed.rewitness(words))
+    let confirm = parent.typed.of(plan.typed.rewitness("confirm").word(&plan.cascade));
+    format!("It needs a confirmation: {why}.\n  hash {hash}\n  {confirm}\n")
 }
 
 /// A line for each parent, those with the most to delete first.

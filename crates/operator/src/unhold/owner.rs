@@ -9,7 +9,6 @@ use crate::connect::Link;
 use crate::exit::wrong_use;
 use crate::screen::Screen;
 use crate::sources;
-use crate::text::shell_word;
 
 /// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
 pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {
@@ -30,7 +29,7 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
     match (&*args.types, owner) {
         ([], None) => Err(wrong_use(format!(
             "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  {}",
-            link.typed.rewitness(format_args!("unhold {} TYPE -A", shell_word(&args.hold.to_string())))
+            link.typed.rewitness("unhold").flag("-A").word(args.hold.to_string()).word("TYPE")
         ))),
         ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
         (types, _) => Ok(types.to_vec()),

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
-use rewitness_crds::{ApiVersion, Cascade};
+use rewitness_crds::{ApiVersion, Cascade, Command};
 use rewitness_messaging::Kind;
 
 use super::deletions::parent;
@@ -86,7 +86,7 @@ impl Judge<'_> {
 
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
-        let warning = |what: &str, resume: String| {
+        let warning = |what: &str, resume: Command| {
             let step = Step::act(resume, "lets it go on").caution(ASK_WHO_PAUSED);
             Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
         };
