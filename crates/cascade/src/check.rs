@@ -7,7 +7,7 @@ use super::rights::{Right, has, rights_for};
 use super::rule::{DependentKind, Rule};
 use super::shared::Shared;
 use crate::Error;
-use crate::api::{Endpoint, KindRef, Served};
+use crate::api::{Endpoint, KindRef};
 
 /// How many rights are asked for at a time.
 const REVIEWS: usize = 8;
@@ -86,9 +86,9 @@ impl Shared {
     }
 
     async fn served(&self, kind: &KindRef, found: &mut RuleNeeds) -> Result<Option<Endpoint>, Error> {
-        match self.loader.kinds.find(kind).await {
-            Ok(Served::By(endpoint)) => Ok(Some((*endpoint).clone())),
-            Ok(Served::Not) => {
+        match self.loader.served(kind).await {
+            Ok(Some(endpoint)) => Ok(Some((*endpoint).clone())),
+            Ok(None) => {
                 if !found.not_served.contains(&kind.kind) {
                     found.not_served.push(kind.kind.clone());
                 }

@@ -7,7 +7,7 @@ use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::reference::{Lookup, Scope, lookup};
 use super::rule::{DependentKind, Revision};
 use crate::Error;
-use crate::api::{ApiError, Endpoint, KindRef, Kinds, Metadata, Served, Server};
+use crate::api::{ApiError, Discovery, Endpoint, KindRef, Metadata, Server};
 
 /// How many kinds are listed at a time for one parent.
 pub(super) const LISTS: usize = 4;
@@ -16,7 +16,7 @@ pub(super) const LISTS: usize = 4;
 /// cache.
 pub(crate) struct Loader {
     pub(crate) server: Server,
-    pub(crate) kinds: Kinds,
+    pub(crate) discovery: Discovery,
 }
 
 impl Loader {
@@ -47,17 +47,15 @@ impl Loader {
         within: Option<&[String]>,
     ) -> Result<Vec<Dependent>, Unlisted> {
         for last in [false, true] {
-            let endpoint = match self.kinds.find(&declared.kind).await.map_err(unlisted)? {
-                Served::By(endpoint) => endpoint,
-                Served::Not => return Err(Unlisted::NotServed),
-            };
+            let served = self.served(&declared.kind).await.map_err(unlisted)?;
+            let endpoint = served.ok_or(Unlisted::NotServed)?;
             let scope = Scope::of(endpoint.namespaced);
             let Some(wanted) = lookup(declared, parent, scope).map_err(Unlisted::Unclear)? else {
                 return Ok(Vec::new());
             };
             match self.list_places(&endpoint, declared, &wanted, within).await {
                 // What was found out earlier is no longer so; look where it is served now.
-                Err(ApiError::NoPath) if !last => self.kinds.forget(&declared.kind),
+                Err(ApiError::NoPath) if !last => self.discovery.forget(&declared.kind.kind),
                 listed => return listed.map_err(unlisted),
             }
         }
@@ -95,13 +93,16 @@ impl Loader {
         Ok(dependents)
     }
 
+    /// Where a kind is served; `None` if it is nowhere.
+    pub(crate) async fn served(&self, kind: &KindRef) -> Result<Option<Arc<Endpoint>>, ApiError> {
+        self.discovery.find(&kind.kind, Some(&kind.version)).await
+    }
+
     /// Where a parent's kind is served.
     pub(crate) async fn endpoint(&self, kind: &KindRef, of: &ResourceId) -> Result<Arc<Endpoint>, Error> {
-        match self.kinds.find(kind).await {
-            Ok(Served::By(endpoint)) => Ok(endpoint),
-            Ok(Served::Not) => Err(Error::NotServed { resource: of.clone() }),
-            Err(refusal) => Err(Error::Discover { kind: kind.kind.clone(), refusal }),
-        }
+        let served = self.served(kind).await;
+        let served = served.map_err(|refusal| Error::Discover { kind: kind.kind.clone(), refusal })?;
+        served.ok_or_else(|| Error::NotServed { resource: of.clone() })
     }
 
     /// A parent as it is now, whatever uid it has; `None` if there is none of its name.
@@ -116,7 +117,7 @@ impl Loader {
             Err(ApiError::NoObject) => Ok(None),
             Err(refusal) => {
                 if refusal == ApiError::NoPath {
-                    self.kinds.forget(kind);
+                    self.discovery.forget(&kind.kind);
                 }
                 Err(Error::Read { resource: delivered.clone(), refusal })
             }

@@ -11,7 +11,7 @@ use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
 use super::shared::Shared;
 use crate::Error;
-use crate::api::{ApiError, Metadata, Served};
+use crate::api::{ApiError, Metadata};
 
 /// Everything of one kind that refers to any parent by one label.
 struct Referring {
@@ -69,9 +69,8 @@ impl Loader {
     async fn parents(&self, rule: &Rule) -> Result<Vec<LiveParent>, Error> {
         let kind = &rule.parent.kind;
         let failed = |refusal| Error::ListParents { kind: kind.clone(), refusal };
-        let Served::By(endpoint) = self.kinds.find(&rule.parent).await.map_err(failed)? else {
-            return Err(failed(ApiError::NoPath));
-        };
+        let served = self.served(&rule.parent).await.map_err(failed)?;
+        let endpoint = served.ok_or_else(|| failed(ApiError::NoPath))?;
         let selector = rule.selector.to_string();
         let places = match rule.parent_namespaces() {
             Some(names) => names.into_iter().map(Some).collect(),
@@ -104,9 +103,8 @@ impl Loader {
 
     /// What has the label, whatever its value.
     async fn referring(&self, declared: &DependentKind) -> Result<Referring, Unlisted> {
-        let Served::By(endpoint) = self.kinds.find(&declared.kind).await.map_err(unlisted)? else {
-            return Err(Unlisted::NotServed);
-        };
+        let served = self.served(&declared.kind).await.map_err(unlisted)?;
+        let endpoint = served.ok_or(Unlisted::NotServed)?;
         let key = declared.label.as_str();
         let add = |by_value: &mut HashMap<String, Vec<Dependent>>, object: Result<Metadata, ApiError>| {
             let mut object = object?;

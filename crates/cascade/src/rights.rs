@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_crds::cascade::Action;
 use serde::Deserialize;
 use serde_json::json;
@@ -74,46 +75,45 @@ impl fmt::Display for Right {
     }
 }
 
-/// The rules of a ClusterRole that grant these rights, and nothing more, as YAML: one for each
-/// resource, or for each that is named. In which namespaces is not said.
+/// The rules of a role that grant these rights, and nothing more: one for each resource, or for each
+/// that is named. In which namespaces is not said.
 ///
 /// ```
 /// use rewitness_cascade::{Right, policy_rules};
 ///
-/// let rights = ["list", "delete"].map(|verb| Right::new(verb, "apps", "deployments"));
+/// let rights = ["list", "delete"].map(|verb| Right::new(verb, "apps", "deployments").named("web"));
+/// let rules = policy_rules(&rights);
 /// assert_eq!(
-///     policy_rules(&rights),
-///     "- apiGroups: [\"apps\"]\n  resources: [\"deployments\"]\n  verbs: [\"delete\", \"list\"]\n",
+///     serde_json::to_string(&rules)?,
+///     r#"[{"apiGroups":["apps"],"resourceNames":["web"],"resources":["deployments"],"verbs":["delete","list"]}]"#,
 /// );
-/// let named = [Right::new("get", "apps", "deployments").named("web")];
-/// assert!(policy_rules(&named).contains("resourceNames: [\"web\"]"));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-pub fn policy_rules(rights: &[Right]) -> String {
-    let rule = |grant: Grant<'_>| {
-        let names = match &*grant.names {
-            [] => String::new(),
-            names => format!("  resourceNames: [{}]\n", quoted(names)),
-        };
-        let Grant { group, resource, verbs, .. } = grant;
-        format!(
-            "- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n{names}  verbs: [{}]\n",
-            quoted(&verbs)
-        )
+pub fn policy_rules(rights: &[Right]) -> Vec<PolicyRule> {
+    let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        let on = (&*right.group, &*right.resource, right.name.as_deref());
+        verbs.entry(on).or_default().insert(right.verb);
+    }
+    // Objects on which the same may be done share a rule.
+    let mut grants: BTreeMap<(&str, &str, bool, BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
+    for ((group, resource, name), verbs) in verbs {
+        grants.entry((group, resource, name.is_some(), verbs)).or_default().extend(name);
+    }
+    let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let rule = |((group, resource, is_named, verbs), names): ((_, _, bool, BTreeSet<_>), _)| PolicyRule {
+        api_groups: Some(owned(vec![group])),
+        resources: Some(owned(vec![resource])),
+        resource_names: is_named.then(|| owned(names)),
+        verbs: owned(verbs.into_iter().collect()),
+        ..PolicyRule::default()
     };
-    grants(rights).map(rule).collect()
+    grants.into_iter().map(rule).collect()
 }
 
-/// The same in one line, of the first resources at least.
+/// The same in one line of JSON, which is YAML too; of the first resources at least.
 pub(crate) fn policy_rules_in_line(rights: &[Right]) -> String {
-    let rule = |Grant { group, resource, names, verbs }: Grant<'_>| {
-        let names = match &*names {
-            [] => String::new(),
-            names => format!("resourceNames: [{}], ", quoted(names)),
-        };
-        let verbs = quoted(&verbs);
-        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], {names}verbs: [{verbs}]}}")
-    };
-    some(grants(rights).map(rule))
+    some(policy_rules(rights).iter().map(|rule| json!(rule).to_string()))
 }
 
 /// The first of some texts, and how many more there are.
@@ -125,38 +125,6 @@ pub(crate) fn some(texts: impl Iterator<Item = String>) -> String {
         texts.push(more);
     }
     texts.join(", ")
-}
-
-/// What may be done to a resource, or to the objects of these names alone.
-struct Grant<'a> {
-    group: &'a str,
-    resource: &'a str,
-    names: Vec<&'a str>,
-    verbs: Vec<&'a str>,
-}
-
-/// The fewest grants that give these rights. Objects on which the same may be done share one.
-fn grants(rights: &[Right]) -> impl Iterator<Item = Grant<'_>> {
-    let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
-    for right in rights {
-        let on = (&*right.group, &*right.resource, right.name.as_deref());
-        verbs.entry(on).or_default().insert(right.verb);
-    }
-    let mut grants: BTreeMap<(&str, &str, bool, BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
-    for ((group, resource, name), verbs) in verbs {
-        grants.entry((group, resource, name.is_some(), verbs)).or_default().extend(name);
-    }
-    let grant = |((group, resource, _, verbs), names): ((_, _, bool, BTreeSet<_>), Vec<_>)| Grant {
-        group,
-        resource,
-        names,
-        verbs: verbs.into_iter().collect(),
-    };
-    grants.into_iter().map(grant)
-}
-
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a rule needs: parents are held, read and released; dependents are listed, and watched for
@@ -253,15 +221,15 @@ mod tests {
             crd("get", "c"),
             Right::new("list", "x", "crds"),
         ];
-        let of = |names: &str, verbs: &str| {
-            format!("- apiGroups: [\"x\"]\n  resources: [\"crds\"]\n{names}  verbs: [{verbs}]\n")
+        let rule = |names: &[&str], verbs: &[&str]| {
+            let mut rule = json!({ "apiGroups": ["x"], "resources": ["crds"], "verbs": verbs });
+            if !names.is_empty() {
+                rule["resourceNames"] = json!(names);
+            }
+            rule
         };
-        let expected = [
-            of("", r#""list""#),
-            of("  resourceNames: [\"a\", \"c\"]\n", r#""get""#),
-            of("  resourceNames: [\"b\"]\n", r#""get", "patch""#),
-        ];
-        assert_eq!(policy_rules(&rights), expected.concat());
+        let expected = [rule(&[], &["list"]), rule(&["a", "c"], &["get"]), rule(&["b"], &["get", "patch"])];
+        assert_eq!(json!(policy_rules(&rights)), json!(expected));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use rewitness_crds::cascade::{
-    Action, DependentNamespaces, Dependents, Holds, InvalidParentSelector, Limits, Mode, Propagation,
-    Reference, finalizer,
+    Action, DependentNamespaces, Dependents, Holds, InvalidName, InvalidParentSelector, Limits, Mode,
+    Propagation, Reference, finalizer,
 };
 use rewitness_crds::{Cascade, InvalidApiVersion, LabelKey, cascade};
 use rewitness_messaging::{Hold, Kind, ParseSelectorError, Selector, Subscription};
@@ -78,9 +78,9 @@ pub(crate) struct DependentKind {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidRule {
-    /// It has no name, or one too long for a finalizer.
-    #[error("the name of a Cascade has 1 to 63 characters")]
-    Name,
+    /// One of its names is none.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// An `apiVersion` is none.
     #[error(transparent)]
     ApiVersion(#[from] InvalidApiVersion),
@@ -105,10 +105,8 @@ impl Rule {
     ///
     /// [`InvalidRule`]: what a person has to change.
     pub fn new(cascade: &Cascade) -> Result<Self, InvalidRule> {
+        cascade.check_names()?;
         let name = cascade.metadata.name.as_deref().unwrap_or_default();
-        if name.is_empty() || name.len() > 63 {
-            return Err(InvalidRule::Name);
-        }
         let spec = &cascade.spec;
         let current = Revision::new(&spec.stages, spec.limits)?;
         let kept = cascade.status.iter().flat_map(|status| &status.revisions);

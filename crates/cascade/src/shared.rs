@@ -6,7 +6,7 @@ use super::limiter::Limiter;
 use super::load::Loader;
 use super::protection::Protection;
 use super::wait_graph::WaitGraph;
-use crate::api::{Kinds, Server};
+use crate::api::{Discovery, Server};
 
 /// How a process follows Cascades. The defaults are for production.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(client: kube::Client, config: Config) -> Self {
         let server = Server::new(client, config.call_timeout);
-        let loader = Arc::new(Loader { kinds: Kinds::new(server.clone()), server });
+        let loader = Arc::new(Loader { discovery: Discovery::new(server.clone(), &["list"]), server });
         let applier = Applier {
             loader: loader.clone(),
             limiter: Limiter::new(config.concurrency),

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use rewitness_crds::cascade::{
     Limits, Mode, Planned, Revision, Stage, condition, confirm_annotation, record_annotation,
 };
-use rewitness_crds::{CascadeStatus, Reason};
+use rewitness_crds::{CascadeStatus, Command, Reason};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
@@ -260,18 +260,18 @@ fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Opt
 }
 
 /// The command by which a person lets a deletion go on, if there is one.
-fn remedy(facts: &Facts<'_>, report: &Report, refused: &Refused) -> Option<String> {
+fn remedy(facts: &Facts<'_>, report: &Report, refused: &Refused) -> Option<Command> {
     let (rule, parent) = (facts.rule.ok()?, &report.parent);
-    let annotation = match refused {
+    let annotate = Command::kubectl("annotate").namespace(parent.namespace.as_deref());
+    let annotate = annotate.object(&parent.kind, &parent.name);
+    match refused {
         Refused::Unconfirmed(unconfirmed) => {
-            let overwrite = if unconfirmed.given.is_some() { " --overwrite" } else { "" };
-            format!("{}={}{overwrite}", confirm_annotation(&rule.name), unconfirmed.hash)
+            let annotate = if unconfirmed.given.is_some() { annotate.flag("--overwrite") } else { annotate };
+            Some(annotate.word(format!("{}={}", confirm_annotation(&rule.name), unconfirmed.hash)))
         }
-        Refused::RevisionUnknown(_) => format!("{}-", record_annotation(&rule.name)),
-        _ => return None,
-    };
-    let namespace = parent.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-    Some(format!("kubectl annotate{namespace} {} {} {annotation}", parent.kind, parent.name))
+        Refused::RevisionUnknown(_) => Some(annotate.word(format!("{}-", record_annotation(&rule.name)))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

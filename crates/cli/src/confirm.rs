@@ -13,7 +13,7 @@ use rewitness_crds::cascade::{HeldParent, confirm_annotation};
 use rewitness_kubernetes::call::{in_time, segment};
 use rewitness_messaging::Uid;
 use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
-use rewitness_verdict::text::{counted, shell_word};
+use rewitness_verdict::text::counted;
 use rewitness_verdict::{API_VERSION, Link, Parent, Parents};
 use serde::Serialize;
 use serde_json::json;
@@ -94,7 +94,7 @@ async fn confirm(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> an
         confirm.write(&shown).await?;
         answer.changed = true;
     }
-    answer::print(args.output, &answer, || answer.text(&plan.typed))?;
+    answer::print(args.output, &answer, || answer.text(&plan.typed.to_string()))?;
     if answer.changed && shown.preview.deleting.is_none() {
         screen.note("it is not being deleted yet; what refers to it until then has to be confirmed anew");
     }
@@ -124,7 +124,7 @@ impl Confirm<'_> {
     fn require_confirmable(&self, look: &Look) -> anyhow::Result<()> {
         let Look { subject, parent, preview } = look;
         let (cascade, typed) = (subject.rule.name(), parent.typed());
-        let plan = self.link.typed.rewitness(format_args!("plan {} {typed}", shell_word(cascade)));
+        let plan = typed.of(self.link.typed.rewitness("plan").word(cascade));
         if preview.refused.contains(&Refused::NotEnforced) {
             anyhow::bail!(
                 "cascade/{cascade} only plans, so it deletes nothing that could be confirmed\n\
@@ -135,7 +135,7 @@ impl Confirm<'_> {
             anyhow::bail!("cascade/{cascade} is not about {typed}: its namespace or its labels are others");
         }
         if !preview.is_held && preview.deleting.is_some() {
-            let why = self.link.typed.rewitness(format_args!("why {typed}"));
+            let why = typed.of(self.link.typed.rewitness("why"));
             anyhow::bail!(
                 "{typed} is being deleted and cascade/{cascade} does not hold it, so there is nothing to confirm: \
                  its dependents stay\n`{why}` says what keeps it"

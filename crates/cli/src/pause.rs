@@ -3,7 +3,7 @@
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::call::in_time;
-use rewitness_verdict::text::{counted, shell_word};
+use rewitness_verdict::text::counted;
 use rewitness_verdict::{API_VERSION, Link, Typed, sources};
 use serde::Serialize;
 use serde_json::json;
@@ -121,13 +121,13 @@ impl Switched {
     /// What comes of it for the deletions under way, and what the other field still keeps.
     fn besides(&self, value: bool, typed: &Typed) -> String {
         let held = counted(self.held, "deletion", "deletions");
-        let resume = |flag: &str| typed.rewitness(format_args!("resume {}{flag}", shell_word(&self.name)));
+        let resume = typed.rewitness("resume").word(&self.name);
         let (stands, goes) = if self.held == 1 { ("stands", "goes") } else { ("stand", "go") };
         match (value, self.paused, self.hold_deletions) {
             (true, ..) if self.held > 0 => format!("; {held} {stands} still"),
             (true, ..) => String::new(),
-            (false, true, _) => format!("; it is still paused: {}", resume("")),
-            (false, _, true) => format!("; it still holds deletions back: {}", resume(" --deletions")),
+            (false, true, _) => format!("; it is still paused: {resume}"),
+            (false, _, true) => format!("; it still holds deletions back: {}", resume.flag("--deletions")),
             (false, ..) if self.held > 0 && self.changed => format!("; {held} {goes} on"),
             (false, ..) => String::new(),
         }
@@ -164,7 +164,7 @@ mod tests {
                 of(true, false, true, 1),
                 false,
                 false,
-                "cascade/project resumed; it still holds deletions back: rewitness resume project --deletions",
+                "cascade/project resumed; it still holds deletions back: rewitness resume --deletions project",
             ),
             (
                 of(true, true, false, 0),

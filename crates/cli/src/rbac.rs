@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rewitness_cascade::{Cascades, Config, Refused, Right, Rule, own_rights};
+use rewitness_cascade::{Cascades, Config, Refused, Right, own_rights};
 use rewitness_crds::Cascade;
 use rewitness_operator::warning_rights;
 use rewitness_verdict::{Link, sources};
@@ -10,7 +10,7 @@ use rewitness_verdict::{Link, sources};
 use crate::answer;
 use crate::args::{GlobalArgs, RbacArgs, VerdictFormat};
 use crate::connect;
-use crate::exit::{Status, wrong_use};
+use crate::exit::Status;
 use crate::screen::Screen;
 
 mod manifest;
@@ -34,8 +34,8 @@ pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -
     let names: BTreeSet<String> = cascades.iter().filter_map(|one| one.metadata.name.clone()).collect();
     let manifest = Manifest { name: &args.name, cascades: &names, rights: &rights };
     match args.output {
-        VerdictFormat::Text | VerdictFormat::Yaml => answer::write(&manifest.yaml())?,
-        VerdictFormat::Json => answer::print(args.output, &manifest.json()?, String::new)?,
+        VerdictFormat::Text | VerdictFormat::Yaml => answer::write(&manifest.yaml()?)?,
+        VerdictFormat::Json => answer::print(args.output, &manifest.json(), String::new)?,
     }
     Ok(Status::Done)
 }
@@ -46,8 +46,8 @@ async fn rights(link: &Link, cascades: &[Cascade], within: &[String]) -> anyhow:
     let lookup = Cascades::new(link.client.clone(), Config::default());
     let mut rights: BTreeSet<Right> = own_rights().into_iter().collect();
     for cascade in cascades {
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
-        let rule = Rule::new(cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))?;
+        let rule = sources::rule(cascade)?;
+        let name = rule.name().to_owned();
         let rule = if within.is_empty() { rule } else { rule.within(within.to_vec()) };
         let needs = lookup.needs(&rule).await.map_err(|error| {
             anyhow::Error::from(error).context(format!("cascade/{name}: what it needs cannot be looked up"))

@@ -4,7 +4,6 @@ use rewitness_cascade::{Right, may};
 use rewitness_kubernetes::ResolvedKind;
 
 use rewitness_verdict::Link;
-use rewitness_verdict::text::shell_word;
 
 /// The first of `verbs` that we may not do, as an error; nothing if the server does not say.
 pub(crate) async fn require(
@@ -22,14 +21,13 @@ pub(crate) async fn require(
         if granted {
             continue;
         }
-        let (place, flag) = match (&right.namespace, kind.namespaced) {
-            (Some(namespace), true) => {
-                (format!(" in namespace {namespace}"), format!(" -n {}", shell_word(namespace)))
-            }
-            (None, true) => (" in all namespaces".to_owned(), " -A".to_owned()),
-            (_, false) => (String::new(), String::new()),
+        let place = match (&right.namespace, kind.namespaced) {
+            (Some(namespace), true) => format!(" in namespace {namespace}"),
+            (None, true) => " in all namespaces".to_owned(),
+            (_, false) => String::new(),
         };
-        let ask = link.typed.kubectl(format_args!("auth can-i {verb} {kind}{flag}"));
+        let ask = link.typed.can_i(&right);
+        let ask = if right.namespace.is_none() && kind.namespaced { ask.flag("-A") } else { ask };
         anyhow::bail!(
             "missing right: you may not {verb} {kind}{place}, which {purpose} needs\n\
              a Role or ClusterRole gives it: {ask}"

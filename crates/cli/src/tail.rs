@@ -181,8 +181,8 @@ impl<'a> Session<'a> {
     }
 
     fn hold(&self) -> Option<HoldPlan<'_>> {
-        let Self { args, global, link, kinds, scope, .. } = self;
-        args.hold.as_ref().map(|name| HoldPlan { name, link, kinds, scope, args, global })
+        let Self { args, link, kinds, scope, .. } = self;
+        args.hold.as_ref().map(|name| HoldPlan { name, link, kinds, scope, args })
     }
 
     /// Writes lines to stdout; if that is the terminal of the status line, above it.

@@ -71,3 +71,78 @@ fn without_a_cluster_it_says_what_it_looked_for() {
         assert!(said.contains("--kubeconfig FILE"), "{said}");
     }
 }
+
+/// A Cascade, and instead of one of its names a text that a YAML document could begin in.
+fn cascade_with(field: &str, text: &str) -> String {
+    let mut cascade = serde_json::json!({
+        "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
+        "spec": {
+            "parent": {
+                "apiVersion": "example.com/v1", "kind": "Project", "namespaces": ["a"],
+                "labelSelector": { "matchLabels": { "tier": "x" } },
+            },
+            "stages": [{ "name": "all", "dependents": [{
+                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+            }] }],
+        },
+    });
+    *cascade.pointer_mut(field).unwrap() = text.into();
+    cascade.to_string()
+}
+
+#[test]
+fn names_in_a_file_are_checked_as_the_server_checks_them_before_anything_is_made_of_them() {
+    let long = "x".repeat(10_000);
+    let hostile = [
+        "p\n---\nkind: ClusterRoleBinding\n",
+        "a: b",
+        "a #b",
+        "{",
+        "\"",
+        "a\0b",
+        "a\u{2028}b",
+        "A_b",
+        "-a",
+        "",
+        &long,
+    ];
+    let fields = [
+        ("/metadata/name", "metadata.name"),
+        ("/spec/parent/apiVersion", "spec.parent.apiVersion"),
+        ("/spec/parent/kind", "spec.parent.kind"),
+        ("/spec/parent/namespaces/0", "spec.parent.namespaces[0]"),
+        ("/spec/parent/labelSelector/matchLabels/tier", "spec.parent.labelSelector"),
+        ("/spec/stages/0/name", "spec.stages[0].name"),
+        ("/spec/stages/0/dependents/0/apiVersion", "spec.stages[0].dependents[0].apiVersion"),
+        ("/spec/stages/0/dependents/0/kind", "spec.stages[0].dependents[0].kind"),
+        ("/spec/stages/0/dependents/0/by/label", "spec.stages[0].dependents[0].by.label"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cascade.json");
+    for (pointer, field) in fields {
+        for text in hostile {
+            // The empty text and capitals can be in a label.
+            if field.contains("abel") && ["", "A_b"].contains(&text) {
+                continue;
+            }
+            std::fs::write(&file, cascade_with(pointer, text)).unwrap();
+            for verb in ["rbac", "plan"] {
+                let ended = rewitness(&[verb, "-f", &file.display().to_string()]);
+                let said = String::from_utf8_lossy(&ended.stderr);
+                assert_eq!(
+                    (ended.status.code(), ended.stdout.len()),
+                    (Some(2), 0),
+                    "{verb} {field} {text:?}: {said}"
+                );
+                assert!(said.contains(field), "{verb} {field} {text:?}: {said}");
+                let (lines, length) = (said.trim_end().lines().count(), said.len());
+                assert!(lines == 1 && length < 1_000 && !said.contains(['\0', '\u{2028}']), "{said:?}");
+            }
+        }
+    }
+    for (field, text) in [("/metadata/name", "a".repeat(63)), ("/spec/parent/kind", "Project".to_owned())] {
+        std::fs::write(&file, cascade_with(field, &text)).unwrap();
+        let said = rewitness(&["rbac", "-f", &file.display().to_string()]).stderr;
+        assert!(String::from_utf8_lossy(&said).contains("no cluster is configured"), "{field}");
+    }
+}

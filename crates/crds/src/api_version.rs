@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::names::{is_dns_label, is_dns_subdomain, shown};
+
 /// A group and a version, as Kubernetes' `apiVersion` writes them: `apps/v1`, or `v1` for the core
 /// group.
 ///
@@ -25,7 +27,7 @@ pub struct ApiVersion {
 
 /// A text that is no `apiVersion`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is no apiVersion: write <group>/<version>, or <version> alone for the core group")]
+#[error("{text:?} is no apiVersion: write <group>/<version>, or <version> alone for the core group")]
 pub struct InvalidApiVersion {
     text: String,
 }
@@ -49,15 +51,11 @@ impl FromStr for ApiVersion {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (group, version) = text.split_once('/').unwrap_or(("", text));
         // Both become parts of a path, where nothing but names may stand.
-        let is_name = |part: &str| {
-            part.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
-        };
-        let lacks_a_part = version.is_empty() || text.starts_with('/');
-        if !lacks_a_part && is_name(group) && is_name(version) {
+        let is_core = !text.contains('/');
+        if (is_core || is_dns_subdomain(group)) && is_dns_label(version) {
             Ok(Self { group: group.to_owned(), version: version.to_owned() })
         } else {
-            Err(InvalidApiVersion { text: text.to_owned() })
+            Err(InvalidApiVersion { text: shown(text) })
         }
     }
 }
@@ -77,7 +75,19 @@ mod tests {
 
     #[test]
     fn what_could_leave_its_place_in_a_path_is_no_api_version() {
-        for text in ["", "/", "/v1", "apps/", "a/b/c", "apps/v1?x", "Apps/v1", "apps v1"] {
+        for text in [
+            "",
+            "/",
+            "/v1",
+            "apps/",
+            "a/b/c",
+            "apps/v1?x",
+            "Apps/v1",
+            "apps v1",
+            "a..b/v1",
+            "apps/v1.",
+            "v1\n",
+        ] {
             assert!(text.parse::<ApiVersion>().is_err(), "{text}");
         }
     }

@@ -1,12 +1,14 @@
 //! `Cascade`: when a parent is deleted, delete what refers to it, in order, and let the parent go
 //! only when all of that is gone.
 
+mod check;
 mod dependents;
 mod limits;
 mod names;
 mod parent;
 mod status;
 
+pub use check::InvalidName;
 pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation, Reference, Stage};
 use kube::{CustomResource, KubeSchema};
 pub use limits::Limits;

@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::names::{is_dns_subdomain, is_label_value, shown};
+
 /// The key of a label. It cannot be empty, and neither can a selector that is made of it: what an
 /// empty selector selects is everything.
 ///
@@ -27,7 +29,7 @@ pub struct LabelKey(String);
 /// A text that cannot be the key of a label.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "`{text}` is no label key: write an optional DNS name and a slash, then at most 63 letters, digits, `-`, `_` and `.`"
+    "{text:?} is no label key: write an optional DNS name and a slash, then at most 63 letters, digits, `-`, `_` and `.`"
 )]
 pub struct InvalidLabelKey {
     text: String,
@@ -59,7 +61,7 @@ impl TryFrom<String> for LabelKey {
         if is_label_value(name) && !name.is_empty() && prefix.is_none_or(is_dns_subdomain) {
             Ok(Self(text))
         } else {
-            Err(InvalidLabelKey { text })
+            Err(InvalidLabelKey { text: shown(&text) })
         }
     }
 }
@@ -96,28 +98,6 @@ impl JsonSchema for LabelKey {
             }],
         })
     }
-}
-
-/// Whether a text can be the value of a label: at most 63 characters, and nothing but letters,
-/// digits, `-`, `_` and `.` between a letter or digit at both ends. The empty text can.
-pub(crate) fn is_label_value(text: &str) -> bool {
-    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= 63
-        && edge(text.bytes().next())
-        && edge(text.bytes().last())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-}
-
-/// RFC 1123, as Kubernetes checks it: labels of lower-case letters, digits and dashes.
-fn is_dns_subdomain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let edge =
-            |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        edge(label.bytes().next())
-            && edge(label.bytes().last())
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 #[cfg(test)]

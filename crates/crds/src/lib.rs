@@ -21,14 +21,18 @@
 
 mod api_version;
 pub mod cascade;
+mod command;
 mod label_key;
+mod names;
 mod reason;
 
 pub use api_version::{ApiVersion, InvalidApiVersion};
 pub use cascade::{Cascade, CascadeSpec, CascadeStatus};
+pub use command::Command;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use label_key::{InvalidLabelKey, LabelKey};
+pub use names::is_dns_label;
 pub use reason::{Reason, UnknownReason};
 
 /// The API group of all of Rewitness' resources.

@@ -8,6 +8,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
+//! use rewitness_kubernetes::Discovery;
 //! use rewitness_kubernetes::call::{ApiError, Server};
 //! use rewitness_messaging::Kind;
 //!
@@ -16,7 +17,8 @@
 //!
 //! # async fn example(client: kube::Client) -> Result<(), ApiError> {
 //! let server = Server::new(client, Duration::from_secs(30));
-//! let widgets = server.find(&Kind::new("example.com", "Widget"), "v1", &["get"]).await?;
+//! let discovery = Discovery::new(server.clone(), &["get"]);
+//! let widgets = discovery.find(&Kind::new("example.com", "Widget"), None).await?;
 //! let widgets = widgets.ok_or(ApiError::NoPath)?;
 //! match server.call::<Anything>(widgets.get(Some("team-a"), "web")).await {
 //!     Ok(_) => println!("it is there"),
@@ -32,13 +34,13 @@
 //! [`kube::Client`], [`kube::Error`], [`kube::client::Body`] and [`kube::api::PropagationPolicy`], all
 //! of kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here.
 
-mod discovery;
 mod endpoint;
 mod error;
 mod in_time;
 mod pages;
 mod server;
 
+pub(crate) use endpoint::path;
 pub use endpoint::{Endpoint, get, get_document, only, post_document, root, segment};
 pub use error::ApiError;
 pub use in_time::{chain, in_time};

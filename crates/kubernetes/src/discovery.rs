@@ -1,9 +1,12 @@
 //! Which kinds the server serves, and by which paths.
 
-mod catalog;
+mod cache;
+mod documents;
 mod near;
 mod resolver;
-mod served;
 
-pub(crate) use catalog::Catalog;
+pub use cache::Discovery;
 pub use resolver::{ResolvedKind, Resolver};
+
+/// What a queue does with a kind.
+pub(crate) const NEEDED: &[&str] = &["list", "watch"];

@@ -29,7 +29,7 @@ use rewitness_messaging::{ResourceId, Uid};
 use serde_json::Value;
 
 use crate::Error;
-use crate::discovery::Catalog;
+use crate::discovery::Discovery;
 
 pub use holds::{Held, Holds, Survey, TakenOff};
 pub(crate) use lane::AdoptionLane;
@@ -44,7 +44,7 @@ const ATTEMPTS: u32 = 5;
 /// Reads and changes finalizers.
 pub(crate) struct Finalizers {
     pub(crate) server: Server,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) marking: Marking,
 }
 
@@ -79,9 +79,12 @@ impl Finalizers {
 
     /// The path of a kind; looked for anew if the former one is not there any more.
     async fn endpoint(&self, resource: &ResourceId, was_wrong: bool) -> Result<Arc<Endpoint>, Error> {
-        match was_wrong {
-            true => self.catalog.endpoint_now(&resource.kind).await,
-            false => self.catalog.endpoint(&resource.kind).await,
+        if was_wrong {
+            self.discovery.forget(&resource.kind);
         }
+        let found = self.discovery.find(&resource.kind, None).await;
+        found
+            .map_err(|refusal| Error::Discover { refusal })?
+            .ok_or_else(|| Error::NotServed { kind: resource.kind.clone() })
     }
 }

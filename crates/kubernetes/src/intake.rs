@@ -22,7 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use crate::Config;
-use crate::discovery::Catalog;
+use crate::discovery::Discovery;
 use crate::tasks::Tasks;
 use observer::QueueSource;
 pub use observer::{Observer, Seen};
@@ -32,16 +32,16 @@ pub(crate) use source::random_seed;
 /// What all sources share.
 pub(crate) struct Context {
     pub(crate) server: Server,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) config: Config,
     /// Bounds how many lists are under way.
     pub(crate) lists: Semaphore,
 }
 
 impl Context {
-    pub(crate) fn new(server: Server, catalog: Arc<Catalog>, config: Config) -> Self {
+    pub(crate) fn new(server: Server, discovery: Arc<Discovery>, config: Config) -> Self {
         let lists = Semaphore::new(config.concurrent_lists.max(1));
-        Self { server, catalog, config, lists }
+        Self { server, discovery, config, lists }
     }
 }
 

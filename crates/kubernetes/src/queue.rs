@@ -4,10 +4,10 @@ use crate::call::Server;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
-    Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, WakeKey,
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, Uid, WakeKey,
 };
 
-use crate::discovery::Catalog;
+use crate::discovery::{Discovery, NEEDED};
 use crate::finalizer::{self, Finalizers, Marking, is_protected_namespace};
 use crate::intake::{self, Context, Observer, random_seed};
 use crate::{Config, pump};
@@ -75,13 +75,13 @@ impl KubernetesQueue {
             seed: random_seed(),
         });
         let server = Server::new(client, config.call_timeout);
-        let catalog = Arc::new(Catalog::new(server.clone()));
+        let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
         let finalizers = Arc::new(Finalizers {
             server: server.clone(),
-            catalog: catalog.clone(),
+            discovery: discovery.clone(),
             marking: Marking::default(),
         });
-        let intake = Arc::new(Context::new(server, catalog, config));
+        let intake = Arc::new(Context::new(server, discovery, config));
         Self(Arc::new(Shared { dispatcher, intake, finalizers }))
     }
 
@@ -156,6 +156,10 @@ impl Queue for KubernetesQueue {
 
     fn wake(&self, key: &WakeKey) {
         self.0.dispatcher.wake(key);
+    }
+
+    fn redeliver(&self, subscription: &str, resource: &Uid) {
+        self.0.dispatcher.redeliver(subscription, resource);
     }
 
     fn pause(&self, pause: Pause) {

@@ -1,13 +1,17 @@
+mod owned;
+
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::call::{ApiError, Endpoint, Server};
 use kube::Resource;
-use rewitness_messaging::{Consumer, Delivery, Failure, Kind, Outcome, ResourceId, State, Uid};
+use rewitness_messaging::{Consumer, Delivery, Failure, Kind, Outcome, Queue, ResourceId, State, Uid};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+
+pub use owned::Owned;
 
 /// A reconcile function of a kube-rs user, as a consumer.
 ///
@@ -20,8 +24,9 @@ use crate::Error;
 /// A resource that is being deleted has `metadata.deletion_timestamp`: the function cleans up, and
 /// `Done` lets the resource go.
 ///
-/// It is handed an `Arc<K>`, as a `Controller` hands it, so that a function can be moved over
-/// unchanged. Nothing else keeps the resource: it is read for this one call.
+/// It is handed an `Arc<K>`, as a `Controller` hands it. Nothing else keeps the resource: it is read
+/// for this one call. What [`Controller::owns`](https://docs.rs/kube/latest/kube/runtime/struct.Controller.html#method.owns)
+/// does, [`Reconciler::owns`] and a second subscription do.
 ///
 /// # Guarantees
 ///
@@ -83,6 +88,16 @@ pub fn kind_of<K: Resource<DynamicType = ()>>() -> Kind {
     Kind::new(K::group(&()).as_ref(), K::kind(&()).as_ref())
 }
 
+fn endpoint_of<K: Resource<DynamicType = ()>>() -> Endpoint {
+    Endpoint {
+        group: K::group(&()).into_owned(),
+        version: K::version(&()).into_owned(),
+        plural: K::plural(&()).into_owned(),
+        // Whether it is, the delivery says: it has a namespace or has not.
+        namespaced: true,
+    }
+}
+
 impl<K, Ctx, F> Reconciler<K, Ctx, F> {
     /// A consumer that calls `reconcile`.
     pub fn new<Fut, E>(client: kube::Client, context: Arc<Ctx>, reconcile: F) -> Self
@@ -93,15 +108,46 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
         Fut: Future<Output = Result<Outcome, E>> + Send,
         E: Into<Failure>,
     {
-        let endpoint = Endpoint {
-            group: K::group(&()).into_owned(),
-            version: K::version(&()).into_owned(),
-            plural: K::plural(&()).into_owned(),
-            // Whether it is, the delivery says: it has a namespace or has not.
-            namespaced: true,
-        };
         let server = Server::new(client, Duration::from_secs(30));
-        Self { server, endpoint, context, reconcile, of: PhantomData }
+        Self { server, endpoint: endpoint_of::<K>(), context, reconcile, of: PhantomData }
+    }
+
+    /// The consumer of a kind that `K` owns: when a `C` changes or goes that refers to a `K` as its owner,
+    /// that one is reconciled again, be it settled or waiting. `subscription` is the name of that of `K`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+    /// use rewitness_kubernetes::{KubernetesQueue, Reconciler, kind_of};
+    /// use rewitness_messaging::{Error, Handle, Outcome, Queue, Subscription};
+    ///
+    /// async fn reconcile(_map: Arc<ConfigMap>, _ctx: Arc<()>) -> Result<Outcome, kube::Error> {
+    ///     // … see that its Secret is there, and is what it should be
+    ///     Ok(Outcome::Done)
+    /// }
+    ///
+    /// fn subscribe(queue: &KubernetesQueue, client: kube::Client) -> Result<[Handle; 2], Error> {
+    ///     let reconciler = Reconciler::new(client, Arc::new(()), reconcile);
+    ///     let children = reconciler.owns::<Secret, _>(queue, "maps");
+    ///     let maps = Subscription::new("maps", [kind_of::<ConfigMap>()]);
+    ///     let secrets = Subscription::new("secrets of maps", [kind_of::<Secret>()]).with_gone();
+    ///     Ok([queue.subscribe(maps, reconciler)?, queue.subscribe(secrets, children)?])
+    /// }
+    /// ```
+    pub fn owns<C, Q>(&self, queue: &Q, subscription: impl Into<Arc<str>>) -> Owned<Q>
+    where
+        K: Resource<DynamicType = ()>,
+        C: Resource<DynamicType = ()>,
+        Q: Queue,
+    {
+        Owned {
+            server: self.server.clone(),
+            endpoint: endpoint_of::<C>(),
+            owner: kind_of::<K>(),
+            subscription: subscription.into(),
+            queue: queue.clone(),
+            owners: Mutex::default(),
+        }
     }
 
     /// The resource now; `None` if it has gone, or its name is another's.

@@ -6,5 +6,7 @@
 mod endless;
 #[path = "hostile_server/scripted.rs"]
 mod scripted;
+#[path = "hostile_server/served.rs"]
+mod served;
 #[path = "hostile_server/unseen.rs"]
 mod unseen;

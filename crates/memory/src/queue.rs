@@ -9,7 +9,7 @@ use std::time::Duration;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
-    Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, WakeKey,
+    Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, Uid, WakeKey,
 };
 use tokio::time::Instant;
 
@@ -103,6 +103,10 @@ impl Queue for MemoryQueue {
 
     fn wake(&self, key: &WakeKey) {
         self.0.dispatcher.wake(key);
+    }
+
+    fn redeliver(&self, subscription: &str, resource: &Uid) {
+        self.0.dispatcher.redeliver(subscription, resource);
     }
 
     fn pause(&self, pause: Pause) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rewitness_memory::{Draft, MemoryQueue, Store};
 use rewitness_messaging::{Delivery, Failure, Hold, Kind, Outcome, Queue, State, Subscription};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// The queue has seen that the resource left the selector. That its deletion has begun since, it is
@@ -31,7 +32,8 @@ async fn a_deletion_that_was_not_seen_yet_keeps_its_hold_and_is_delivered() {
         })
         .unwrap();
     let replayed = handle.replayed();
-    let running = tokio::spawn({
+    let mut running = JoinSet::new();
+    running.spawn({
         let queue = queue.clone();
         async move { queue.run(std::future::pending()).await }
     });
@@ -48,5 +50,4 @@ async fn a_deletion_that_was_not_seen_yet_keeps_its_hold_and_is_delivered() {
     let told = timeout(Duration::from_secs(60), told.recv()).await;
     assert_eq!(told, Ok(Some(rewitness_messaging::HoldState::Held)), "the deletion was lost");
     store.gone(&web).await;
-    running.abort();
 }

@@ -38,7 +38,7 @@ use crate::schedule::{
 };
 use crate::{
     Consumer, DynConsumer, Error, Failure, Handle, Hold, HoldState, Outcome, Pause, Progress, ResourceId,
-    State, Subscription, Version, WakeKey,
+    State, Subscription, Uid, Version, WakeKey,
 };
 
 /// A [`Schedule`] that many tasks share. Cloning it gives another handle on the same.
@@ -352,6 +352,11 @@ impl Dispatcher {
     /// [`Schedule::wake`].
     pub fn wake(&self, key: &WakeKey) {
         self.change(|schedule| schedule.wake(key));
+    }
+
+    /// [`Schedule::redeliver`].
+    pub fn redeliver(&self, subscription: &str, resource: &Uid) {
+        self.change(|schedule| schedule.redeliver(subscription, resource));
     }
 
     /// [`Schedule::pause`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use crate::{Consumer, Kind, Subscription, WakeKey};
+use crate::{Consumer, Kind, Subscription, Uid, WakeKey};
 
 /// A replayable queue of resource lifecycles.
 ///
@@ -66,6 +66,11 @@ pub trait Queue: Clone + Send + Sync + 'static {
 
     /// Ends the waits of all deliveries that were requeued under this key.
     fn wake(&self, key: &WakeKey);
+
+    /// Delivers a resource to one subscription again, as a change, whatever its consumer has answered:
+    /// something that it depends on has changed. What waits for its next try after a failure stays
+    /// with its backoff (Q2), and what the queue does not know, or has released, stays as it is.
+    fn redeliver(&self, subscription: &str, resource: &Uid);
 
     /// Holds back what `pause` says, and lets the rest go on (Q13).
     fn pause(&self, pause: Pause);

@@ -44,7 +44,7 @@ pub use intake::Via;
 pub use table::Observation;
 
 use crate::{
-    Delivery, Error, Listed, Pause, Progress, Retry, Source, SourceProgress, SourceState, Subscription,
+    Delivery, Error, Listed, Pause, Progress, Retry, Source, SourceProgress, SourceState, Subscription, Uid,
     WakeKey,
 };
 use adoption::Adoptions;
@@ -332,6 +332,9 @@ impl Schedule {
                 self.adoptions.forget_source(attachment.source);
                 changes.push(SourceChange::Close { id: attachment.source });
             } else {
+                let asking = watched.attached.iter().filter_map(|(id, _)| self.subscribers.get(id));
+                let wanted = asking.flat_map(|subscriber| &subscriber.spec.labels).cloned().collect();
+                watched.table.keep_no_more_than(wanted);
                 let gone: Vec<Index> =
                     watched.table.indexes().filter(|index| watched.table.is_gone(*index)).collect();
                 gone.into_iter().for_each(|index| self.forget_if_unowed(attachment.source, index));
@@ -402,6 +405,19 @@ impl Schedule {
     pub fn wake(&mut self, key: &WakeKey) {
         for place in self.wakes.wake(key, self.in_flight > 0) {
             self.end_wait(place, |wait| wait.key.as_ref() == Some(key));
+        }
+    }
+
+    /// Makes a resource due for one subscription, as [`Queue::redeliver`](crate::Queue::redeliver) says.
+    pub fn redeliver(&mut self, subscription: &str, resource: &Uid) {
+        let named = |subscriber: &&mut Subscriber| &*subscriber.spec.name == subscription;
+        let Some(subscriber) = self.subscribers.values_mut().find(named) else { return };
+        for at in 0..subscriber.attachments.len() {
+            let table = &self.watched[&subscriber.attachments[at].source].table;
+            let Some(index) = table.find(resource).filter(|index| !table.is_gone(*index)) else { continue };
+            if let Some((key, place)) = subscriber.redeliver(at as u16, index, table.is_deleting(index)) {
+                self.wakes.forget(&key, place);
+            }
         }
     }
 

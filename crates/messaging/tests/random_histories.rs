@@ -70,7 +70,6 @@ impl Resource {
             deletion_timestamp: self.deleting.then_some(Timestamp::UNIX_EPOCH),
             labels: vec![("team".into(), format!("t{}", self.team).into())],
             holds: self.holds.iter().map(|hold| hold.clone().into()).collect(),
-            ..Observation::default()
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A kube-rs reconcile function on the queue: what `Controller::new(…).run(reconcile, error_policy,
-//! ctx)` was, with replay, backoff per resource, and a deletion that cannot be missed.
+//! A kube-rs reconcile function on the queue, with a child that it owns: what
+//! `Controller::new(…).owns(…).run(reconcile, error_policy, ctx)` was, with replay, backoff per
+//! resource, and a deletion that cannot be missed. Each ConfigMap has a copy of it as a Secret.
 //!
 //! `cargo run --example reconciler --features kubernetes -- NAMESPACE`. Afterwards:
 //! `rewitness unhold reconciler configmaps -n NAMESPACE`.
@@ -8,21 +9,38 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
 use rewitness::kubernetes::{Config, KubernetesQueue, Reconciler, client, kind_of};
 use rewitness::{Hold, Outcome, Queue, Subscription};
 
 struct Ctx {
-    greeting: &'static str,
+    client: kube::Client,
 }
 
 async fn reconcile(map: Arc<ConfigMap>, ctx: Arc<Ctx>) -> Result<Outcome, kube::Error> {
-    let name = map.metadata.name.as_deref().unwrap_or_default();
-    let keys = map.data.as_ref().map_or(0, std::collections::BTreeMap::len);
-    match map.metadata.deletion_timestamp {
-        None => println!("{} {name}, you have {keys} keys", ctx.greeting),
-        Some(_) => println!("{name} is going: clean up what it stood for"),
+    let name = map.name_any();
+    if map.metadata.deletion_timestamp.is_some() {
+        println!("{name} is going, and its copy with it, by the owner reference");
+        return Ok(Outcome::Done);
     }
+    let secrets = Api::<Secret>::namespaced(ctx.client.clone(), &map.namespace().unwrap_or_default());
+    let copy = format!("{name}-copy");
+    let data = map.data.iter().flatten().map(|(key, value)| (key.clone(), ByteString(value.clone().into())));
+    let wanted = Secret {
+        metadata: ObjectMeta {
+            name: Some(copy.clone()),
+            owner_references: Some(map.controller_owner_ref(&()).into_iter().collect()),
+            ..ObjectMeta::default()
+        },
+        data: Some(data.collect()),
+        ..Secret::default()
+    };
+    let apply = PatchParams::apply("example.rewitness.dev").force();
+    secrets.patch(&copy, &apply, &Patch::Apply(&wanted)).await?;
+    println!("{name} has its copy");
     Ok(Outcome::Done)
 }
 
@@ -32,11 +50,15 @@ pub(crate) async fn follow(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let queue = KubernetesQueue::new(client.clone(), Config::default());
-    let wants = Subscription::new("reconciler", [kind_of::<ConfigMap>()])
-        .in_namespaces([namespace])
+    let maps = Subscription::new("reconciler", [kind_of::<ConfigMap>()])
+        .in_namespaces([namespace.clone()])
         .holding(Hold::new("hold.rewitness.dev/reconciler"));
-    let consumer = Reconciler::new(client, Arc::new(Ctx { greeting: "hello" }), reconcile);
-    let _handle = queue.subscribe(wants, consumer)?;
+    let secrets =
+        Subscription::new("reconciler/secrets", [kind_of::<Secret>()]).in_namespaces([namespace]).with_gone();
+    let reconciler = Reconciler::new(client.clone(), Arc::new(Ctx { client }), reconcile);
+    let children = reconciler.owns::<Secret, _>(&queue, "reconciler");
+    let _maps = queue.subscribe(maps, reconciler)?;
+    let _secrets = queue.subscribe(secrets, children)?;
     queue.run(stop).await?;
     Ok(())
 }

@@ -25,4 +25,4 @@ pub use document::API_VERSION;
 pub use error::{WrongUse, wrong_use};
 pub use link::{CONNECT_TIMEOUT, Link, of_what_is_left, place};
 pub use parent::{Parent, Parents};
-pub use typed::Typed;
+pub use typed::{Object, Typed};

@@ -10,8 +10,8 @@ use rewitness_messaging::ResourceId;
 
 use crate::error::wrong_use;
 use crate::link::{Link, of_what_is_left};
-
-use crate::{object, typed};
+use crate::object;
+use crate::typed::Object;
 
 /// A parent, as it was just read.
 pub struct Parent {
@@ -84,7 +84,7 @@ impl Parent {
     }
 
     /// `projects.identity.example.com/web -n team-a`, as it is typed.
-    pub fn typed(&self) -> String {
-        typed::object(&self.kind, self.id.namespace.as_deref(), &self.id.name)
+    pub fn typed(&self) -> Object {
+        Object::new(&self.kind, &self.id)
     }
 }

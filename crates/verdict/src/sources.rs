@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use kube::Api;
 use kube::api::ListParams;
-use rewitness_cascade::{WAY_OUT, is_served};
+use rewitness_cascade::{Rule, WAY_OUT, is_served};
 use rewitness_crds::{ApiVersion, Cascade, cascade};
 use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::call::segment;
@@ -44,7 +44,7 @@ pub async fn named(link: &Link, typed: &str) -> anyhow::Result<Cascade> {
         None if is_served(&api(link)).await.unwrap_or(true) => anyhow::bail!(
             "there is no Cascade `{name}` on {}\n`{}` lists those that there are",
             link.place(),
-            link.typed.kubectl("get cascades")
+            link.typed.kubectl("get").word("cascades")
         ),
         None => Err(not_installed(link)),
     }
@@ -68,6 +68,12 @@ pub async fn all(link: &Link) -> anyhow::Result<Vec<Cascade>> {
 
 fn not_installed(link: &Link) -> anyhow::Error {
     anyhow::anyhow!("{} does not serve Cascade\n{WAY_OUT}", link.place())
+}
+
+/// What a Cascade makes.
+pub fn rule(cascade: &Cascade) -> anyhow::Result<Rule> {
+    let name = cascade.metadata.name.as_deref().unwrap_or_default();
+    Rule::new(cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))
 }
 
 /// The Cascades in a file of YAML or JSON, of which other objects are passed over; `-` is stdin.
@@ -101,8 +107,13 @@ fn parse(text: &str) -> anyhow::Result<Vec<Cascade>> {
         object["kind"] == "Cascade" && version.starts_with("rewitness.dev/")
     };
     let cascades = objects.filter(is_cascade).map(|object| {
-        let name = object["metadata"]["name"].as_str().unwrap_or("without a name").to_owned();
-        serde_json::from_value(object).with_context(|| format!("the Cascade {name} is not valid"))
+        // Nobody has checked it yet, so it may hold anything.
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let name: String = name.chars().take(63).collect();
+        let wrong = |error| wrong_use(format!("the Cascade {name:?} is not valid: {error}"));
+        let cascade: Cascade = serde_path_to_error::deserialize(object).map_err(wrong)?;
+        cascade.check_names().map_err(|error| wrong_use(format!("a Cascade is not valid: {error}")))?;
+        Ok(cascade)
     });
     cascades.collect()
 }
@@ -138,7 +149,11 @@ spec:
     #[test]
     fn what_is_no_cascade_is_said_with_its_name() {
         let error = parse(&CASCADE.replace("label: project", "label: \"\"")).unwrap_err();
-        assert_eq!(error.to_string(), "the Cascade project is not valid");
+        let said = error.to_string();
+        assert!(
+            said.starts_with("the Cascade \"project\" is not valid: spec.stages[0].dependents[0].by.label: "),
+            "{said}"
+        );
         assert!(parse("a: [").is_err());
     }
 }

@@ -31,30 +31,6 @@ pub fn age(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A word as a shell takes it back. Control characters are written as escapes, which bash, zsh, ksh
-/// and POSIX since 2024 read in `$''`: somebody's name must not draw on the terminal.
-pub fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+".contains(&byte);
-    match () {
-        () if word.chars().any(char::is_control) => {
-            format!("$'{}'", word.chars().map(escaped).collect::<String>())
-        }
-        () if !word.is_empty() && word.bytes().all(plain) => word.to_owned(),
-        () => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// As it stands in `$''`.
-fn escaped(letter: char) -> String {
-    match letter {
-        '\'' | '\\' => format!("\\{letter}"),
-        letter if letter.is_control() => {
-            letter.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect()
-        }
-        letter => letter.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,20 +60,6 @@ mod tests {
         ] {
             let since = Timestamp::from_second(1_000_000 - seconds).unwrap();
             assert_eq!(age(since, now), expected);
-        }
-    }
-
-    #[test]
-    fn words_survive_a_shell() {
-        for (word, expected) in [
-            ("widgets.example.com", "widgets.example.com"),
-            ("/a b/config", "'/a b/config'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("", "''"),
-            ("a\u{1b}[2Kb", r"$'a\x1b[2Kb'"),
-        ] {
-            assert_eq!(shell_word(word), expected);
         }
     }
 }

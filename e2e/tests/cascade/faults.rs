@@ -26,11 +26,16 @@ fn reads() -> Match {
     Match::any().method("GET").when(|call| call.path.ends_with("/projects/web"))
 }
 
-/// The patches that take our finalizer off.
+/// The patches that take our finalizer off: what they leave has none of ours.
 fn releases() -> Match {
     Match::any().method("PATCH").when(|call| {
-        // To put it on, no version is named.
-        String::from_utf8_lossy(&call.body).contains("/metadata/resourceVersion")
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let written = body
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|operation| operation["op"] == "add" && operation["path"] == "/metadata/finalizers");
+        written.is_some_and(|written| !written["value"].to_string().contains("cascade.rewitness.dev/"))
             && call.path.ends_with("/projects/web")
     })
 }

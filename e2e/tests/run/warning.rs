@@ -63,7 +63,7 @@ async fn nothing_is_said_of_what_is_not_held_of_another_kind_or_of_another_names
     }
     let (spaces, clusters) = (format!("spaces.{}", lab.group), format!("clusters.{}", lab.group));
     let words = |name: &str, stays| {
-        let (object, typed) = (format!("Space {}/{name}", lab.ns), format!("{spaces}/{name} -n {}", lab.ns));
+        let (object, typed) = (format!("Space {}/{name}", lab.ns), format!("-n {} {spaces}/{name}", lab.ns));
         office.words(&cascade, &object, stays, &typed)
     };
     office.would_be_told(&[&spaces, "web", "-n", &lab.ns], &[words("web", "would stay")]).await?;

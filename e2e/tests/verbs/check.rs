@@ -193,7 +193,7 @@ async fn finalizers_are_found_on_any_page_and_a_list_that_fails_is_not_taken_for
     let is_ours = |check: &&&Value| check["message"].to_string().contains(&finalizer);
     let unowned = report.all("unowned");
     let found = unowned.iter().find(is_ours).with_context(|| format!("{:#}", report.json))?;
-    let release = format!("rewitness unhold cascade/{gone} {} -A", office.kinds("disks"));
+    let release = format!("rewitness unhold -A cascade/{gone} {}", office.kinds("disks"));
     assert_eq!(found["next"][0]["command"], release, "{found:#}");
 
     let proxy = FaultProxy::start(lab.plane)?;

@@ -58,7 +58,7 @@ async fn held_back_deletions_are_let_go_on_and_parents_are_held_meanwhile() -> R
         other.stdout,
         [format!(
             "cascade/{cascade} was not paused; it still holds deletions back: \
-             rewitness resume {cascade} --deletions"
+             rewitness resume --deletions {cascade}"
         )]
     );
     let ended = office.types(&["resume", &cascade, "--deletions"]).await?;

@@ -300,10 +300,10 @@ async fn what_is_advised_goes_to_the_same_cluster() -> Result<()> {
     let project = format!("{}/web", office.kinds("projects"));
     let flags = "--context controlplane";
     for (args, advice) in [
-        (&["plan", &cascade, "web"][..], format!("rewitness confirm {cascade} {project} {flags}")),
-        (&["resume", &cascade], format!("rewitness resume {cascade} --deletions {flags}")),
-        (&["pause", "nonsuch"], format!("kubectl get cascades {flags}")),
-        (&["unhold", "cascade/nonsuch"], format!("rewitness unhold cascade/nonsuch TYPE -A {flags}")),
+        (&["plan", &cascade, "web"][..], format!("rewitness confirm {flags} {cascade} {project}")),
+        (&["resume", &cascade], format!("rewitness resume {flags} --deletions {cascade}")),
+        (&["pause", "nonsuch"], format!("kubectl get {flags} cascades")),
+        (&["unhold", "cascade/nonsuch"], format!("rewitness unhold {flags} -A cascade/nonsuch TYPE")),
     ] {
         let ended = office.types(&[args, &["--context", "controlplane"]].concat()).await?;
         let said = [ended.stdout.join("\n"), ended.warnings()].concat();
@@ -311,6 +311,6 @@ async fn what_is_advised_goes_to_the_same_cluster() -> Result<()> {
     }
     office.edit(&cascade, json!({ "mode": "Plan" })).await?;
     let plans = office.types(&["confirm", &cascade, &project, "--context", "controlplane"]).await?;
-    assert!(plans.warnings().contains(&format!("rewitness plan {cascade} {project} {flags}")), "{plans:?}");
+    assert!(plans.warnings().contains(&format!("rewitness plan {flags} {cascade} {project}")), "{plans:?}");
     Ok(())
 }

@@ -278,38 +278,73 @@ async fn the_printed_role_is_what_kubectl_applies_and_parents_of_named_namespace
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
-  name: "{group}"
+  name: {group}
 rules:
-- apiGroups: ["apiextensions.k8s.io"]
-  resources: ["customresourcedefinitions"]
-  resourceNames: ["spaces.{group}"]
-  verbs: ["get"]
-- apiGroups: ["apiextensions.k8s.io"]
-  resources: ["customresourcedefinitions"]
-  resourceNames: ["cascades.rewitness.dev"]
-  verbs: ["get", "list", "patch", "watch"]
-- apiGroups: ["events.k8s.io"]
-  resources: ["events"]
-  verbs: ["create"]
-- apiGroups: ["{group}"]
-  resources: ["clusters"]
-  verbs: ["delete", "get", "list", "watch"]
-- apiGroups: ["rewitness.dev"]
-  resources: ["cascades"]
-  verbs: ["get", "list", "patch", "watch"]
-- apiGroups: ["rewitness.dev"]
-  resources: ["cascades/status"]
-  verbs: ["patch"]
+- apiGroups:
+  - apiextensions.k8s.io
+  resourceNames:
+  - spaces.{group}
+  resources:
+  - customresourcedefinitions
+  verbs:
+  - get
+- apiGroups:
+  - apiextensions.k8s.io
+  resourceNames:
+  - cascades.rewitness.dev
+  resources:
+  - customresourcedefinitions
+  verbs:
+  - get
+  - list
+  - patch
+  - watch
+- apiGroups:
+  - events.k8s.io
+  resources:
+  - events
+  verbs:
+  - create
+- apiGroups:
+  - {group}
+  resources:
+  - clusters
+  verbs:
+  - delete
+  - get
+  - list
+  - watch
+- apiGroups:
+  - rewitness.dev
+  resources:
+  - cascades
+  verbs:
+  - get
+  - list
+  - patch
+  - watch
+- apiGroups:
+  - rewitness.dev
+  resources:
+  - cascades/status
+  verbs:
+  - patch
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: "{group}"
-  namespace: "{ns}"
+  name: {group}
+  namespace: {ns}
 rules:
-- apiGroups: ["{group}"]
-  resources: ["spaces"]
-  verbs: ["get", "list", "patch", "watch"]
+- apiGroups:
+  - {group}
+  resources:
+  - spaces
+  verbs:
+  - get
+  - list
+  - patch
+  - watch
 "#
     );
     assert_eq!(printed.stdout.join("\n") + "\n", expected, "{printed:?}");
@@ -335,8 +370,8 @@ async fn c12_an_operator_of_some_namespaces_is_granted_its_kinds_there_alone() -
     let printed = office.types(&[&scoped[..], &["--name", &lab.group]].concat()).await?;
     let text = printed.stdout.join("\n");
     let (everywhere, here) = text.split_once("kind: Role\n").context("a Role")?;
-    assert!(!everywhere.contains(&format!("apiGroups: [\"{}\"]", lab.group)), "{printed:?}");
-    assert!(here.contains(&format!("namespace: \"{ns}\"")) && here.contains("clusters"), "{printed:?}");
+    assert!(!everywhere.contains(&format!("- {}\n", lab.group)), "{printed:?}");
+    assert!(here.contains(&format!("namespace: {ns}\n")) && here.contains("clusters"), "{printed:?}");
 
     let kubeconfig = lab.plane.service_account(&ns, "operator", Vec::new()).await?;
     std::fs::write(path("roles.yaml"), &text)?;

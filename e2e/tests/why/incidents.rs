@@ -21,7 +21,7 @@ use rewitness_e2e::lab::{FOREIGN, SOON};
 fn patch(object: &str, finalizer: &str) -> String {
     let path = "/metadata/finalizers/0";
     format!(
-        r#"kubectl patch {object} --type=json -p '[{{"op":"test","path":"/metadata/uid","value":"UID"}},{{"op":"test","path":"{path}","value":"{finalizer}"}},{{"op":"remove","path":"{path}"}}]'"#
+        r#"kubectl patch --type=json -p '[{{"op":"test","path":"/metadata/uid","value":"UID"}},{{"op":"test","path":"{path}","value":"{finalizer}"}},{{"op":"remove","path":"{path}"}}]' {object}"#
     )
 }
 
@@ -42,7 +42,7 @@ async fn incident_01_somebody_elses_finalizers() -> Result<()> {
     let disk = format!("{}/data", night.session.kind("disks"));
     let answer = night.session.golden(&disk, "foreign-finalizer").await?;
     assert_eq!(answer.status, Some(0));
-    let (describe, disk_in) = ("kubectl describe disks.GROUP data -n NS", "disks.GROUP data -n NS");
+    let (describe, disk_in) = ("kubectl describe -n NS disks.GROUP/data", "-n NS disks.GROUP/data");
     assert_eq!(
         night.solve(&disk).await?,
         [describe.to_owned(), patch(disk_in, "keep/first"), patch(disk_in, FOREIGN)],
@@ -116,8 +116,8 @@ async fn incident_03_a_webhook_that_refuses() -> Result<()> {
     assert_eq!(
         night.solve(&project).await?,
         [
-            "kubectl delete clusters.GROUP of-web -n NS --dry-run=server",
-            "kubectl label clusters.GROUP of-web -n NS GROUP/parent-"
+            "kubectl delete -n NS --dry-run=server clusters.GROUP/of-web",
+            "kubectl label -n NS clusters.GROUP/of-web GROUP/parent-"
         ]
     );
     assert!(lab.exists("Cluster", "of-web").await?, "what is needed stays");
@@ -176,7 +176,7 @@ async fn incident_05_an_operator_that_is_not_there() -> Result<()> {
 
     let project = format!("{}/web", night.session.kind("projects"));
     night.session.golden(&project, "no-operator").await?;
-    let look = "kubectl get deployments -A -l app.kubernetes.io/name=rewitness";
+    let look = "kubectl get -A -l app.kubernetes.io/name=rewitness deployments";
     assert_eq!(night.solve(&project).await?, [look, "rewitness run --once"]);
     assert!(!lab.exists("Cluster", "of-web").await?);
     Ok(())
@@ -216,7 +216,7 @@ async fn incident_06_a_definition_that_is_gone() -> Result<()> {
 
     night.golden(&project, "kind-gone-parent").await?;
     let drop = r#"[{"op":"test","path":"/spec/stages/1/name","value":"stage-1"},{"op":"remove","path":"/spec/stages/1"}]"#;
-    let drop = format!("kubectl patch cascades.rewitness.dev CASCADE --type=json -p '{drop}'");
+    let drop = format!("kubectl patch --type=json -p '{drop}' cascades.rewitness.dev/CASCADE");
     assert_eq!(night.solve(&project).await?, [drop]);
     assert!(!night.session.lab.exists("Cluster", "of-web").await?);
     Ok(())
@@ -257,7 +257,7 @@ async fn incident_06_a_definition_that_goes_in_the_middle() -> Result<()> {
     .await?;
 
     night.golden(&project, "kind-gone-begun").await?;
-    assert_eq!(night.solve(&project).await?, ["rewitness unhold cascade/CASCADE projects.GROUP/web --force"]);
+    assert_eq!(night.solve(&project).await?, ["rewitness unhold --force cascade/CASCADE projects.GROUP/web"]);
     Ok(())
 }
 
@@ -280,7 +280,7 @@ async fn incident_07_a_namespace_that_is_stuck() -> Result<()> {
     .await?;
 
     night.session.golden(&namespace, "namespace").await?;
-    let ask = |name: &str| format!("rewitness why disks.GROUP/{name} -n NS");
+    let ask = |name: &str| format!("rewitness why -n NS disks.GROUP/{name}");
     let patch = |name: &str| patch(&format!("disks.GROUP {name} -n NS"), FOREIGN);
     assert_eq!(night.solve(&namespace).await?, [ask("one"), patch("one"), ask("two"), patch("two")]);
     Ok(())
@@ -312,9 +312,9 @@ async fn incident_08_a_cycle_of_two_cascades() -> Result<()> {
     .await?;
 
     night.session.golden(&project, "cycle").await?;
-    let off = patch("spaces.GROUP home -n NS", FOREIGN).replace("finalizers/0", "finalizers/1");
+    let off = patch("-n NS spaces.GROUP/home", FOREIGN).replace("finalizers/0", "finalizers/1");
     let typed = night.solve(&project).await?;
-    assert_eq!(typed, ["rewitness why spaces.GROUP/home -n NS".to_owned(), off]);
+    assert_eq!(typed, ["rewitness why -n NS spaces.GROUP/home".to_owned(), off]);
     lab.gone("Space", "home").await
 }
 
@@ -343,7 +343,7 @@ async fn incident_09_a_parent_made_again_under_its_name() -> Result<()> {
     assert_eq!((answer.status, answer.state()), (Some(0), "Live"));
     assert_eq!(
         night.solve(&project).await?,
-        ["rewitness plan CASCADE projects.GROUP/web", "kubectl delete projects.GROUP web"]
+        ["rewitness plan CASCADE projects.GROUP/web", "kubectl delete projects.GROUP/web"]
     );
     assert!(!night.session.lab.exists("Cluster", "of-web").await?);
     let answer = night.session.why(&project).await?;
@@ -361,7 +361,7 @@ async fn incident_10_an_object_that_nobody_holds() -> Result<()> {
     night.session.lab.create("Disk", "data", None).await?;
     let disk = format!("{}/data", night.session.kind("disks"));
     assert_eq!(night.session.golden(&disk, "live").await?.status, Some(0));
-    assert_eq!(night.solve(&disk).await?, ["kubectl delete disks.GROUP data -n NS"]);
+    assert_eq!(night.solve(&disk).await?, ["kubectl delete -n NS disks.GROUP/data"]);
     let answer = night.session.golden(&disk, "not-there").await?;
     assert_eq!((answer.status, answer.state()), (Some(1), "NotFound"));
     Ok(())
@@ -375,7 +375,7 @@ async fn incident_11_a_cascade_that_is_paused() -> Result<()> {
     let project = night.family(&cascade).await?;
     for (field, golden, advice) in [
         ("paused", "paused", "rewitness resume CASCADE"),
-        ("holdDeletions", "deletions-held", "rewitness resume CASCADE --deletions"),
+        ("holdDeletions", "deletions-held", "rewitness resume --deletions CASCADE"),
     ] {
         if golden == "deletions-held" {
             night.family(&cascade).await?;
@@ -410,9 +410,9 @@ async fn incident_12_a_dependent_that_somebody_else_keeps() -> Result<()> {
     .await?;
 
     night.session.golden(&project, "dependent-kept").await?;
-    let off = patch("clusters.GROUP of-web -n NS", FOREIGN);
+    let off = patch("-n NS clusters.GROUP/of-web", FOREIGN);
     let typed = night.solve(&project).await?;
-    assert_eq!(typed, ["rewitness why clusters.GROUP/of-web -n NS".to_owned(), off]);
+    assert_eq!(typed, ["rewitness why -n NS clusters.GROUP/of-web".to_owned(), off]);
     assert!(!lab.exists("Disk", "later").await?);
     Ok(())
 }

@@ -55,7 +55,7 @@ fn conditions_say_what_is_to_be_done() {
     assert_eq!(of(&later, "Ready"), ("False", "MissingRights", "grant the operator: delete configmaps"));
     let (value, _, message) = of(&later, "Authorized");
     assert_eq!(value, "False");
-    let rule_to_add = r#"{apiGroups: [""], resources: ["configmaps"], verbs: ["delete"]}"#;
+    let rule_to_add = r#"{"apiGroups":[""],"resources":["configmaps"],"verbs":["delete"]}"#;
     assert!(message.contains(rule_to_add), "{message}");
     let since = |status: &CascadeStatus, index: usize| status.conditions[index].last_transition_time.0;
     assert_eq!((since(&later, 0), since(&later, 2)), (time(9), time(0)));
@@ -80,11 +80,49 @@ fn conditions_say_what_is_to_be_done() {
     assert!(
         message.contains("312 would be deleted")
             && message.ends_with(
-                "kubectl annotate Project.example.com p confirm.rewitness.dev/project=9f86d081884c7d65"
+                "kubectl annotate Project.example.com/p confirm.rewitness.dev/project=9f86d081884c7d65"
             ),
         "{message}"
     );
     assert_eq!(of(&exceeded, "Blocked").1, "LimitExceeded", "nothing of it remains that was to go");
+}
+
+#[test]
+fn a_name_that_a_shell_would_take_apart_does_nothing_in_the_command_of_a_condition() {
+    let (fine, rule) = (RuleCheck::default(), Rule::new(&cascade(100)).unwrap());
+    for (name, expected) in [
+        (
+            "x;touch pwned;# ",
+            "kubectl annotate 'Project.example.com/x;touch pwned;# ' record.rewitness.dev/project-",
+        ),
+        ("--all", "kubectl annotate Project.example.com/--all record.rewitness.dev/project-"),
+        (
+            "x\ntouch pwned",
+            "# no command is suggested: a name in it has characters that cannot be seen or typed",
+        ),
+    ] {
+        let mut ledger = Ledger::default();
+        ledger.report(Report {
+            parent: rewitness_messaging::ResourceId { name: name.into(), ..parent("p").id },
+            since: Some(time(1)),
+            at: time(2),
+            standing: Standing::Refused(Refused::RevisionUnknown("r1".to_owned())),
+            confirmation: None,
+            revision: Some("r1".to_owned()),
+        });
+        let facts = Facts {
+            generation: 3,
+            rule: Ok(&rule),
+            check: Some(Ok(&fine)),
+            parents: 7,
+            unsynced: None,
+            withheld: None,
+            planned: None,
+            warning: None,
+        };
+        let written = status(&CascadeStatus::default(), &facts, &ledger, time(9));
+        assert!(of(&written, "Blocked").2.ends_with(expected), "{:?}", of(&written, "Blocked"));
+    }
 }
 
 #[test]
@@ -119,7 +157,7 @@ fn a_rule_that_does_nothing_says_so_and_what_holds_a_deletion_is_named() {
         assert_eq!((of(&written, "Ready").0, of(&written, "Ready").1), ("True", reason));
         let (value, why, message) = of(&written, "Blocked");
         assert_eq!((value, why), ("True", "RevisionUnknown"));
-        let command = "kubectl annotate Project.example.com p record.rewitness.dev/project-";
+        let command = "kubectl annotate Project.example.com/p record.rewitness.dev/project-";
         assert!(message.ends_with(command), "{message}");
     }
 }

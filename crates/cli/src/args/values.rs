@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rewitness_crds::is_dns_label;
 use rewitness_messaging::Kind;
 
 /// A time as people write it, `1m30s`; more than nothing.
@@ -26,12 +27,7 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
 
 /// A namespace's name: an RFC 1123 label. A typing error is told here rather than as an empty list.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let valid = (1..=63).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    valid.then(|| text.to_owned()).ok_or_else(|| {
+    is_dns_label(text).then(|| text.to_owned()).ok_or_else(|| {
         "a namespace's name has at most 63 lower-case letters, digits and inner `-`; -A is all of them"
             .to_owned()
     })

@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use rewitness_crds::Command;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Holds, Survey, is_protected_namespace, protected};
 use rewitness_messaging::Selector;
 use rewitness_verdict::Link;
-use rewitness_verdict::text::{counted, shell_word, thousands};
+use rewitness_verdict::text::{counted, thousands};
 
-use crate::args::{GlobalArgs, TailArgs};
+use crate::args::TailArgs;
 use crate::exit::{describe, wrong_use};
 use crate::hold_name::HoldName;
 use crate::rights;
@@ -26,7 +27,6 @@ pub(crate) struct HoldPlan<'a> {
     pub(crate) kinds: &'a [ResolvedKind],
     pub(crate) scope: &'a Scope,
     pub(crate) args: &'a TailArgs,
-    pub(crate) global: &'a GlobalArgs,
 }
 
 /// What is there of a kind before it is held.
@@ -130,22 +130,15 @@ impl HoldPlan<'_> {
 
     /// The command that lets everything go that this one can have held. Without the selector, for
     /// the reason that [`Self::count_held`] has.
-    fn unhold_command(&self) -> String {
+    fn unhold_command(&self) -> Command {
         let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
-        let mut words =
-            vec!["rewitness".to_owned(), "unhold".to_owned(), self.name.to_string(), kinds.join(",")];
+        // Also in a context that is only the current one: another may be by then.
+        let typed = self.link.typed.in_context(self.link.context.as_deref());
+        let unhold = typed.rewitness("unhold").word(self.name.to_string()).word(kinds.join(","));
         match &self.scope.namespace {
-            Some(namespace) => words.extend(["-n".to_owned(), namespace.clone()]),
-            None => words.push("-A".to_owned()),
+            Some(namespace) => unhold.option("-n", namespace),
+            None => unhold.flag("-A"),
         }
-        if let Some(file) = &self.global.kubeconfig {
-            words.extend(["--kubeconfig".to_owned(), file.display().to_string()]);
-        }
-        // Also a context that is only the current one: another may be by then.
-        if let Some(context) = &self.link.context {
-            words.extend(["--context".to_owned(), context.clone()]);
-        }
-        words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -2,7 +2,6 @@
 
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Mode;
-use rewitness_verdict::text::shell_word;
 use rewitness_verdict::{Link, sources};
 
 use super::HoldRef;
@@ -29,7 +28,7 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
     match (&*args.types, owner) {
         ([], None) => Err(wrong_use(format!(
             "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  {}",
-            link.typed.rewitness(format_args!("unhold {} TYPE -A", shell_word(&args.hold.to_string())))
+            link.typed.rewitness("unhold").flag("-A").word(args.hold.to_string()).word("TYPE")
         ))),
         ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
         (types, _) => Ok(types.to_vec()),

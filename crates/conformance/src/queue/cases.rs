@@ -82,6 +82,8 @@ macro_rules! for_every_queue_case {
             q2_a_wake_reaches_all_who_wait_for_its_key_and_nobody_else,
             q2_a_wake_during_the_delivery_is_not_lost,
             q2_a_wake_from_before_the_delivery_is_over,
+            q2_a_resource_that_is_redelivered_comes_again_to_that_consumer_alone,
+            q2_what_backs_off_is_not_redelivered_sooner,
             q3_the_deletion_timestamp_decides,
             q3_what_is_being_deleted_is_never_live_again,
             q3_a_deletion_overtakes_what_waits,

@@ -21,7 +21,7 @@ pub struct Parent {
     pub kind: String,
     /// Only parents in these namespaces. All of them when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<String>", length(max = 64), inner(length(min = 1, max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(with = "Vec<String>", length(max = 64), inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")), extend("x-kubernetes-list-type" = "set"))]
     #[x_kube(validation = Rule::new("self.size() > 0")
         .message("an empty list selects no parent: leave it out for all namespaces"))]
     pub namespaces: Option<Vec<String>>,

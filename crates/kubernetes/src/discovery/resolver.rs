@@ -3,9 +3,9 @@ use std::time::Duration;
 use crate::call::{Endpoint, Server};
 use rewitness_messaging::Kind;
 
-use super::catalog::is_watchable;
+use super::documents::Served;
 use super::near::nearest;
-use super::served::Served;
+use super::{Discovery, NEEDED};
 use crate::Error;
 
 /// Finds kinds by the names that people type, as kubectl does.
@@ -56,7 +56,11 @@ pub struct ResolvedKind {
 impl ResolvedKind {
     /// Whether it can be listed and watched, which is what a queue needs.
     pub fn is_watchable(&self) -> bool {
-        is_watchable(&self.verbs)
+        self.can(NEEDED)
+    }
+
+    pub(super) fn can(&self, verbs: &[&str]) -> bool {
+        verbs.iter().all(|needed| self.verbs.iter().any(|verb| verb == needed))
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
@@ -76,15 +80,16 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// [`Error::Discover`] if the server cannot be asked. A single API service that is down is no
-    /// error; its kinds are missing, and [`broken`](Self::broken) names it.
+    /// As [`Discovery::all`].
     pub async fn new(client: &kube::Client) -> Result<Self, Error> {
-        let server = Server::new(client.clone(), Duration::from_secs(30));
-        let served = Served::read(&server).await.map_err(|refusal| Error::Discover { refusal })?;
-        Ok(Self { served })
+        Discovery::new(Server::new(client.clone(), Duration::from_secs(30)), &[]).all().await
     }
 
-    /// The group versions, as `group/version`, whose kinds cannot be read at present.
+    pub(super) fn of(served: Served) -> Self {
+        Self { served }
+    }
+
+    /// The group versions, as `group/version`, whose kinds cannot be read at present, or not all of them.
     pub fn broken(&self) -> &[String] {
         &self.served.broken
     }
@@ -176,7 +181,7 @@ mod tests {
                    "singularResource": kind.to_lowercase(), "verbs": ["list", "watch"], "shortNames": short})
         };
         let group = |name: &str, versions: serde_json::Value| json!({"metadata": {"name": name}, "versions": versions});
-        let list = json!({"items": [
+        let list = json!({"kind": "APIGroupDiscoveryList", "items": [
             group("", json!([{"version": "v1", "resources": [
                 resource("pods", "Pod", &["po"], "Namespaced"), resource("events", "Event", &["ev"], "Namespaced"),
                 resource("namespaces", "Namespace", &["ns"], "Cluster")]}])),
@@ -189,9 +194,7 @@ mod tests {
             group("example.com.evil.test", json!([{"version": "v1", "resources": [resource("widgets", "Widget", &[], "Cluster")]}])),
             group("metrics.k8s.io", json!([{"version": "v1beta1", "freshness": "Stale", "resources": []}])),
         ]});
-        let mut served = Served::default();
-        served.add_aggregated(serde_json::from_value(list).unwrap());
-        Resolver { served }
+        Resolver::of(super::super::documents::aggregated(list.to_string().as_bytes()).unwrap().served)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rewitness_messaging::{ResourceId, Selector};
 use super::release::From;
 use super::{Finalizers, Marking, is_protected_namespace};
 use crate::Error;
-use crate::discovery::{Catalog, ResolvedKind};
+use crate::discovery::{Discovery, NEEDED, ResolvedKind};
 
 /// Looks at and gives up holds, outside of a queue: what `rewitness unhold` does.
 ///
@@ -67,8 +67,8 @@ impl Holds {
     /// Over a client; best one from [`client`](crate::client).
     pub fn new(client: kube::Client) -> Self {
         let server = Server::new(client, Duration::from_secs(30));
-        let catalog = Arc::new(Catalog::new(server.clone()));
-        Self(Arc::new(Finalizers { catalog, server, marking: Marking::default() }))
+        let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
+        Self(Arc::new(Finalizers { discovery, server, marking: Marking::default() }))
     }
 
     /// Lists a kind, in a namespace or everywhere, and says what of it has the hold.

@@ -87,7 +87,7 @@ impl<O: Observer> SourceTask<O> {
     }
 
     async fn discover(&mut self, plan: &mut Plan) {
-        let found = self.context.catalog.find(&self.source.kind).await;
+        let found = self.context.discovery.find_now(&self.source.kind, None).await;
         let effects = match found {
             Ok(Some(endpoint)) => {
                 self.endpoint = endpoint;

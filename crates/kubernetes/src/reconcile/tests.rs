@@ -7,15 +7,15 @@ use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Versio
 use tokio::sync::Notify;
 
 use super::*;
-use crate::discovery::Catalog;
+use crate::discovery::{Discovery, NEEDED};
 use crate::finalizer::Marking;
 
 /// Never asked here: nothing is held.
 fn finalizers() -> Arc<Finalizers> {
     let client = crate::client(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
     let server = Server::new(client, Duration::from_secs(1));
-    let catalog = Arc::new(Catalog::new(server.clone()));
-    Arc::new(Finalizers { server, catalog, marking: Marking::default() })
+    let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
+    Arc::new(Finalizers { server, discovery, marking: Marking::default() })
 }
 
 /// As many as this are due at once, which is more than one poll of the applier takes.

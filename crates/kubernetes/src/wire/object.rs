@@ -184,7 +184,7 @@ impl<const ANNOTATIONS: bool> RawMetadata<'_, ANNOTATIONS> {
         Ok(Metadata {
             namespace: self.namespace.optional()?.map(owned).filter(|namespace| !namespace.is_empty()),
             name: owned(non_empty(self.name.required()?)?),
-            uid: Uid::new(&*non_empty(self.uid.required()?)?),
+            uid: Uid::new(&non_empty(self.uid.required()?)?),
             version: owned(non_empty(self.resource_version.required()?)?),
             created: created.transpose().map_err(|_| Flaw)?,
             deleting: self.deletion_timestamp.optional()?.map(owned),

@@ -244,7 +244,7 @@ impl Schedule {
         let AdoptionTicket { run, source, index, uid } = ticket;
         let Some(watched) = self.watched.get_mut(&source) else { return };
         // The place may have passed to another resource meanwhile.
-        let is_same = watched.table.find(&uid.to_string()) == Some(index);
+        let is_same = watched.table.find(&uid) == Some(index);
         if run != self.run || !is_same || !watched.table.is_active(index) {
             return;
         }

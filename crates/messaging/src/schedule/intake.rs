@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::table::{Change, Index};
 use super::{Observation, Schedule, SourceId};
+use crate::Uid;
 
 /// How an observation came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +134,7 @@ impl Schedule {
     /// A watch says that a resource has left the system of record.
     pub fn removed(&mut self, id: SourceId, uid: &str) {
         let Some(watched) = self.watched.get(&id) else { return };
-        if let Some(index) = watched.table.find(uid)
+        if let Some(index) = watched.table.find(&Uid::new(uid))
             && !watched.table.is_gone(index)
         {
             self.vanished(id, index);

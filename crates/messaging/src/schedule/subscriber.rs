@@ -213,6 +213,20 @@ impl Subscriber {
         None
     }
 
+    /// Makes it due again, unless its backoff or its hold decides when.
+    pub(super) fn redeliver(&mut self, at: u16, index: Index, deleting: bool) -> Woken {
+        let attachment = &self.attachments[usize::from(at)];
+        let cell = attachment.cell(index);
+        let is_gated = cell.has(WANTS_HOLD) && self.gates_live() && !deleting;
+        let backs_off = attachment.active.get(&index).is_some_and(
+            |active| matches!(&active.phase, Phase::Waiting(wait) if active.failed && wait.until.is_some()),
+        );
+        if !cell.has(MATCHED) || cell.has(RELEASED) || is_gated || backs_off {
+            return None;
+        }
+        self.tell(at, index, News::Major, deleting, false)
+    }
+
     /// Puts it in the lane where it belongs. It may stand in another already: whichever is popped
     /// first delivers it, and the other is ignored.
     pub(super) fn enqueue(&mut self, at: u16, index: Index, deleting: bool) {

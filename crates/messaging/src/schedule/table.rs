@@ -125,15 +125,27 @@ impl Table {
         self.kept_labels.len() > before
     }
 
+    /// Keeps no other labels any more.
+    pub(super) fn keep_no_more_than(&mut self, wanted: BTreeSet<String>) {
+        if self.kept_labels.is_subset(&wanted) {
+            return;
+        }
+        self.kept_labels = wanted;
+        for entry in &mut self.entries {
+            let Some(mut labels) = entry.labels.take() else { continue };
+            labels.retain(|(key, _)| self.kept_labels.contains(key));
+            entry.labels = (!labels.is_empty()).then_some(labels);
+        }
+    }
+
     /// Every resource known, those that have gone but are still owed to a consumer included.
     pub(super) fn indexes(&self) -> impl Iterator<Item = Index> + use<'_> {
         (0..).zip(&self.entries).filter(|(_, entry)| entry.flags & FREE == 0).map(|(index, _)| index)
     }
 
-    pub(super) fn find(&self, uid: &str) -> Option<Index> {
-        let uid = Uid::new(uid);
-        let bits = self.bits(&uid);
-        self.by_uid.find(bits[0] ^ bits[1], |&index| self.is(index, bits, &uid)).copied()
+    pub(super) fn find(&self, uid: &Uid) -> Option<Index> {
+        let bits = self.bits(uid);
+        self.by_uid.find(bits[0] ^ bits[1], |&index| self.is(index, bits, uid)).copied()
     }
 
     fn bits(&self, uid: &Uid) -> [u64; 2] {
@@ -155,7 +167,7 @@ impl Table {
     /// Takes in an observation. With `accept_older`, what is older than what is known counts too:
     /// the system of record was rolled back.
     pub(super) fn observe(&mut self, seen: &Observation<'_>, accept_older: bool) -> (Index, Change) {
-        match self.find(&seen.uid) {
+        match self.find(&Uid::new(&seen.uid)) {
             Some(index) => {
                 self.entries[index as usize].seen = self.list;
                 (index, self.update(index, seen, accept_older))
@@ -167,7 +179,7 @@ impl Table {
     /// Takes in the answer to a write of our own. It proves neither that the list under way has the
     /// resource, nor that one that is not known any more is there.
     pub(super) fn observe_own_write(&mut self, seen: &Observation<'_>) -> Option<(Index, Change)> {
-        let index = self.find(&seen.uid)?;
+        let index = self.find(&Uid::new(&seen.uid))?;
         Some((index, self.update(index, seen, false)))
     }
 
@@ -288,7 +300,7 @@ impl Table {
     /// The list shows something that cannot be read. What it may be counts as seen: the resource of
     /// this uid, else those of this name, else, where not even that can be told, all.
     pub(super) fn unreadable(&mut self, namespace: Option<&str>, name: Option<&str>, uid: Option<&str>) {
-        let suspects: Vec<Index> = match (uid.and_then(|uid| self.find(uid)), name) {
+        let suspects: Vec<Index> = match (uid.and_then(|uid| self.find(&Uid::new(uid))), name) {
             (Some(index), _) => vec![index],
             (None, Some(name)) => self
                 .indexes()
@@ -435,8 +447,8 @@ mod tests {
         table.observe(&seen("b", 1), false);
         assert_eq!(table.unseen(), [a]);
         table.forget(a);
-        assert!(table.find("a").is_none());
-        assert_eq!(table.find("b"), Some(b));
+        assert!(table.find(&"a".into()).is_none());
+        assert_eq!(table.find(&"b".into()), Some(b));
     }
 
     #[test]

@@ -53,10 +53,12 @@ impl Subject<'_> {
             "variables": [
                 { "name": "stays", "expression":
                     "has(request.dryRun) && request.dryRun ? 'would stay' : 'stays'" },
-                // The message has a command that is pasted into a shell.
+                // The message has a command that is pasted into a shell, as `Command` would write it. A name
+                // with anything that cannot be seen is left out.
                 { "name": "word", "expression":
                     "oldObject.metadata.name.matches('^[A-Za-z0-9._:@-]+$') ? oldObject.metadata.name \
-                     : \"'\" + oldObject.metadata.name.replace(\"'\", \"'\\\\''\") + \"'\"" },
+                     : oldObject.metadata.name.matches('^[ -~]+$') \
+                     ? \"'\" + oldObject.metadata.name.replace(\"'\", \"'\\\\''\") + \"'\" : 'NAME'" },
             ],
             "validations": [{
                 "expression": "false",
@@ -96,19 +98,23 @@ impl Subject<'_> {
             Tone::Paused => (", which is paused", "that is resumed, and "),
             Tone::DeletionsHeld => (", which holds deletions back", "that is resumed, and "),
         };
-        let (place, flag) = match self.namespaced {
-            true => ("oldObject.metadata.namespace + '/' + ", " + ' -n ' + oldObject.metadata.namespace"),
-            false => ("", ""),
-        };
         let dot = if kind.group.is_empty() { "" } else { "." };
-        let typed = format!("rewitness why {}{dot}{}/", self.plural, kind.group);
         let held = literal(&format!(" is held by the Cascade {cascade}{does}. It "));
-        let until =
-            format!(" Terminating until {first}what refers to it is gone. To see what is left: {typed}");
+        let until = format!(
+            " Terminating until {first}what refers to it is gone. To see what is left: rewitness why "
+        );
+        let typed = format!("{}{dot}{}/", self.plural, kind.group);
+        let namespace = "oldObject.metadata.namespace";
+        let (place, command) = match self.namespaced {
+            true => {
+                let (until, typed) = (literal(&format!("{until}-n ")), literal(&format!(" {typed}")));
+                (format!("{namespace} + '/' + "), format!("{until} + {namespace} + {typed}"))
+            }
+            false => (String::new(), literal(&format!("{until}{typed}"))),
+        };
         format!(
-            "{} + {place}oldObject.metadata.name + {held} + variables.stays + {} + variables.word{flag}",
+            "{} + {place}oldObject.metadata.name + {held} + variables.stays + {command} + variables.word",
             literal(&format!("not an error: {} ", kind.kind)),
-            literal(&until)
         )
     }
 }
@@ -161,8 +167,8 @@ mod tests {
             "'not an error: ConfigMap ' + oldObject.metadata.namespace + '/' + oldObject.metadata.name + \
              ' is held by the Cascade cm, which is paused. It ' + variables.stays + \
              ' Terminating until that is resumed, and what refers to it is gone. \
-             To see what is left: rewitness why configmaps/' + variables.word + \
-             ' -n ' + oldObject.metadata.namespace"
+             To see what is left: rewitness why -n ' + oldObject.metadata.namespace + ' configmaps/' + \
+             variables.word"
         );
     }
 

@@ -4,7 +4,7 @@ use std::mem::discriminant;
 use std::time::Duration;
 
 use rewitness_cascade::Warning;
-use rewitness_crds::{FIELD_MANAGER, Reason};
+use rewitness_crds::{Command, FIELD_MANAGER, Reason};
 use rewitness_messaging::Backoff;
 use tokio::time::Instant;
 
@@ -109,10 +109,13 @@ fn left_behind(policy: &str, failure: &Failure) -> String {
     match failure {
         Failure::StillRemembered { .. } => format!("{failure}; {again}"),
         // It may not even be known whose the policy is, so the command asks for our label.
-        _ => format!(
-            "the policy that warns may still be there: {failure}; {again}, or: kubectl delete \
-             {BINDINGS},{POLICIES} -l {MANAGED_BY}={FIELD_MANAGER} --field-selector metadata.name={policy}"
-        ),
+        _ => {
+            let delete = Command::kubectl("delete")
+                .option("-l", format!("{MANAGED_BY}={FIELD_MANAGER}"))
+                .option("--field-selector", format!("metadata.name={policy}"))
+                .word(format!("{BINDINGS},{POLICIES}"));
+            format!("the policy that warns may still be there: {failure}; {again}, or: {delete}")
+        }
     }
 }
 
@@ -190,8 +193,8 @@ mod tests {
         assert_eq!(
             why,
             "the policy that warns may still be there: the server is down; it will be tried again, or: kubectl delete \
-             validatingadmissionpolicybindings,validatingadmissionpolicies \
-             -l app.kubernetes.io/managed-by=rewitness --field-selector metadata.name=p"
+             -l app.kubernetes.io/managed-by=rewitness --field-selector metadata.name=p \
+             validatingadmissionpolicybindings,validatingadmissionpolicies"
         );
         assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
         record.end(Err(Failure::StillRemembered { reason: "timed out".to_owned() }), "p", now);

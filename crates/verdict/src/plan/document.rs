@@ -8,7 +8,7 @@ use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
 use serde::Serialize;
 
-use crate::typed::Typed;
+use crate::typed::{Object, Typed};
 
 /// What the deletion of parents would take along by a Cascade.
 #[derive(Debug, PartialEq, Serialize)]
@@ -101,7 +101,7 @@ pub struct ParentPlan {
     pub(super) stages: Vec<StagePlan>,
     /// As it is typed, for the commands in the text.
     #[serde(skip)]
-    pub typed: String,
+    pub typed: Object,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -207,7 +207,7 @@ impl ParentPlan {
                     kinds: stage.kinds.iter().map(KindPlan::new).collect(),
                 })
                 .collect(),
-            typed: preview.parent.to_string(),
+            typed: Object::new(&preview.parent.kind, &preview.parent),
         }
     }
 

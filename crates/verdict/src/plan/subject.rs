@@ -54,8 +54,7 @@ impl Subject {
     }
 
     fn new(cascade: Cascade, origin: &'static str, unread: Option<String>) -> anyhow::Result<Self> {
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
-        let rule = Rule::new(&cascade).map_err(|error| wrong_use(format!("cascade/{name}: {error}")))?;
+        let rule = sources::rule(&cascade)?;
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
         let rule_refusals = stated(&rule, &cascade.spec);
         Ok(Self { cascade, rule, hour: HourWindow::new(hour), rule_refusals, origin, unread })

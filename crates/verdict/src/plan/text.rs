@@ -6,7 +6,7 @@ use std::fmt::Write;
 use rewitness_crds::Reason;
 
 use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
-use crate::text::{counted, shell_word, thousands};
+use crate::text::{counted, thousands};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
 const NAMED: usize = 10;
@@ -148,8 +148,8 @@ fn confirmation(plan: &Plan, parent: &ParentPlan) -> String {
     }
     let why: Vec<&str> = parent.excess.iter().map(|excess| &*excess.message).collect();
     let (why, hash) = (why.join(", and "), &parent.hash);
-    let words = format!("confirm {} {}", shell_word(&plan.cascade), parent.typed);
-    format!("It needs a confirmation: {why}.\n  hash {hash}\n  {}\n", plan.typed.rewitness(words))
+    let confirm = parent.typed.of(plan.typed.rewitness("confirm").word(&plan.cascade));
+    format!("It needs a confirmation: {why}.\n  hash {hash}\n  {confirm}\n")
 }
 
 /// A line for each parent, those with the most to delete first.

@@ -224,27 +224,32 @@ impl Finding {
 
 impl Step {
     /// Something to do.
-    pub(crate) fn act(command: String, effect: impl Into<String>) -> Self {
-        Self { command, effect: effect.into(), caution: None, rank: Rank::Act }
+    pub(crate) fn act(command: impl fmt::Display, effect: impl Into<String>) -> Self {
+        Self { command: command.to_string(), effect: effect.into(), caution: None, rank: Rank::Act }
     }
 
     /// Something to look at.
-    pub(crate) fn look(command: String, effect: impl Into<String>) -> Self {
-        Self { command, effect: effect.into(), caution: None, rank: Rank::Look }
+    pub(crate) fn look(command: impl fmt::Display, effect: impl Into<String>) -> Self {
+        Self { command: command.to_string(), effect: effect.into(), caution: None, rank: Rank::Look }
     }
 
     /// Something that nothing calls for but one's own wish.
-    pub(crate) fn choice(command: String, effect: impl Into<String>) -> Self {
-        Self { command, effect: effect.into(), caution: None, rank: Rank::Choice }
+    pub(crate) fn choice(command: impl fmt::Display, effect: impl Into<String>) -> Self {
+        Self { command: command.to_string(), effect: effect.into(), caution: None, rank: Rank::Choice }
     }
 
     /// Something to do when nothing else helps.
     pub(crate) fn last_resort(
-        command: String,
+        command: impl fmt::Display,
         effect: impl Into<String>,
         caution: impl Into<String>,
     ) -> Self {
-        Self { command, effect: effect.into(), caution: Some(caution.into()), rank: Rank::LastResort }
+        Self {
+            command: command.to_string(),
+            effect: effect.into(),
+            caution: Some(caution.into()),
+            rank: Rank::LastResort,
+        }
     }
 
     pub(crate) fn caution(mut self, caution: impl Into<String>) -> Self {

@@ -68,6 +68,9 @@ pub const REASONS: &[Reason] = &[
     Reason::WouldWait,
 ];
 
+/// Why a Cascade is not ready, where only the operator can say so.
+pub(crate) const QUOTED: [Reason; 3] = [Reason::InvalidSpec, Reason::KindNotServed, Reason::NotSynced];
+
 #[cfg(test)]
 mod tests {
     use std::fs;

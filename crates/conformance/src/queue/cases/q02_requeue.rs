@@ -117,3 +117,45 @@ pub(super) async fn q2_a_wake_from_before_the_delivery_is_over<D: Driver>(world:
     gate.open();
     Ok(())
 }
+
+/// What it depends on has changed: it comes again, be it settled or waiting, and to nobody else.
+pub(super) async fn q2_a_resource_that_is_redelivered_comes_again_to_that_consumer_alone<D: Driver>(
+    world: World<D>,
+) -> Result {
+    let [settled, waiting, parked] =
+        [world.make("settled").await?, world.make("waiting").await?, world.make("parked").await?];
+    let script = |delivery: &Delivery, nth: usize| match (&*delivery.envelope.resource.name, nth) {
+        ("waiting", 1) => Reply::Requeue(YEAR, None),
+        ("parked", 1) => Reply::Never,
+        _ => Reply::Done,
+    };
+    let [one, two] = ["one", "two"].map(|name| world.witness(name).answering(script));
+    let process = world.run([(world.wants("one"), &one), (world.wants("two"), &two)])?;
+    process.replayed().await?;
+    for resource in [&settled, &waiting, &parked] {
+        process.queue.redeliver("one", &resource.uid);
+        one.until_answered(resource, 2).await?;
+    }
+    let record = one.record();
+    ensure!(tries(&record, &settled)[1] == (Cause::Change, 1), "{record}");
+    process.queue.redeliver("nobody", &settled.uid);
+    process.queue.redeliver("one", &"nothing".into());
+    world.settle([&one, &two]).await?;
+    for resource in [&settled, &waiting, &parked] {
+        one.expect("one more each", |record| record.count(resource) == 2)?;
+        two.expect("nothing that was for another", |record| record.count(resource) == 1)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn q2_what_backs_off_is_not_redelivered_sooner<D: Driver>(world: World<D>) -> Result {
+    let web = world.make("web").await?;
+    let one = world.witness("one").answering(|_, _| Reply::Fail);
+    let process = world.run([(world.wants("one").with_backoff(ENDLESS), &one)])?;
+    one.until_answered(&web, 1).await?;
+    process.until("one", "that it fails", |progress| progress.failing == 1).await?;
+    process.queue.redeliver("one", &web.uid);
+    world.settle([&one]).await?;
+    one.expect("no delivery before its time", |record| record.count(&web) == 1)?;
+    Ok(())
+}

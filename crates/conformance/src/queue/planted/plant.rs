@@ -61,6 +61,11 @@ pub(crate) trait Plant: Send + Sync + 'static {
         vec![key.clone()]
     }
 
+    /// The subscriptions, of all that there are, to which a resource is delivered again instead of this one.
+    fn redeliver(&self, to: &str, _all: Vec<String>) -> Vec<String> {
+        vec![to.to_owned()]
+    }
+
     /// What is paused.
     fn pause(&self, asked: Pause) -> Pause {
         asked

@@ -47,6 +47,9 @@ catalogue! {
     Q2 WakesOne::default() => q2_a_wake_reaches_all_who_wait_for_its_key_and_nobody_else;
     Q2 WakesEverybody::default() => q2_a_wake_reaches_all_who_wait_for_its_key_and_nobody_else;
     Q2 RemembersWakesForEver::default() => q2_a_wake_from_before_the_delivery_is_over;
+    Q2 RedeliversNothing => q2_a_resource_that_is_redelivered_comes_again_to_that_consumer_alone;
+    Q2 RedeliversToAll => q2_a_resource_that_is_redelivered_comes_again_to_that_consumer_alone;
+    Q2 RedeliversWhatBacksOff => q2_what_backs_off_is_not_redelivered_sooner;
     Q2 MissesAWakeWhileAtWork::default() => q2_a_wake_during_the_delivery_is_not_lost;
 }
 
@@ -239,6 +242,37 @@ impl Plant for CountsRequeues {
         *requeues += u32::from(delivery.cause == Cause::Requeue);
         delivery.attempt += *requeues;
         to.hand(delivery)
+    }
+}
+
+struct RedeliversNothing;
+
+impl Plant for RedeliversNothing {
+    fn redeliver(&self, _to: &str, _all: Vec<String>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+struct RedeliversToAll;
+
+impl Plant for RedeliversToAll {
+    fn redeliver(&self, _to: &str, all: Vec<String>) -> Vec<String> {
+        all
+    }
+}
+
+/// Takes the wait after a failure for one that the consumer asked for.
+struct RedeliversWhatBacksOff;
+
+impl Plant for RedeliversWhatBacksOff {
+    fn deliver<'a>(&'a self, to: &'a Recipient, delivery: Delivery) -> Answering<'a> {
+        async move {
+            match to.hand(delivery).await {
+                Ok(done) => Ok(done),
+                Err(_) => put_off().await,
+            }
+        }
+        .boxed()
     }
 }
 

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rewitness_messaging::{
     Capabilities, Consumer, Control, Delivery, Error, Failure, Handle, Kind, Listed, Outcome, Pause,
-    Progress, Queue, ResourceId, Stopped, Subscription, WakeKey,
+    Progress, Queue, ResourceId, Stopped, Subscription, Uid, WakeKey,
 };
 
 use super::field::{Field, Recipient, lock};
@@ -202,6 +202,14 @@ impl<Q: Queue> Queue for PlantedQueue<Q> {
 
     fn wake(&self, key: &WakeKey) {
         self.plant.wake(key).iter().for_each(|key| self.queue.wake(key));
+    }
+
+    fn redeliver(&self, subscription: &str, resource: &Uid) {
+        let names: Vec<String> =
+            lock(&self.field.recipients).iter().map(|one| one.spec.name.to_string()).collect();
+        for name in self.plant.redeliver(subscription, names) {
+            self.queue.redeliver(&name, resource);
+        }
     }
 
     fn pause(&self, pause: Pause) {

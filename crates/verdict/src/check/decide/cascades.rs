@@ -1,8 +1,8 @@
 //! The Cascades, one by one.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
+use rewitness_crds::{Cascade, Command};
 use rewitness_messaging::Kind;
 
 use super::judge::{Judge, NAMED, some, unknown};
@@ -86,7 +86,7 @@ impl Judge<'_> {
 
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
-        let warning = |what: &str, resume: String| {
+        let warning = |what: &str, resume: Command| {
             let step = Step::act(resume, "lets it go on").caution(ASK_WHO_PAUSED);
             Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
         };

@@ -112,7 +112,7 @@ impl Judge<'_> {
             return Check::ok(id, format!("it serves {kind} of {group}/v1"));
         }
         let what = format!("{kind} of {group}/v1, {purpose}");
-        let list = Step::look(self.typist.typed.kubectl("api-versions"), "lists what the server serves");
+        let list = Step::look(self.typist.list_versions(), "lists what the server serves");
         match served.broken.contains(&format!("{group}/v1")) {
             true => {
                 let message = format!("whether it serves {what}, is unknown: {group}/v1 does not answer");

@@ -199,7 +199,7 @@ fn silence_counts_only_where_there_is_something_to_look_at() {
     facts.cascades.as_mut().unwrap().items = vec![cascade("project", quiet)];
     let old = &all(&facts, "sign-of-life")[0];
     assert_eq!(old.result, Result::Note, "it has nothing to do, or is dead: {old:?}");
-    assert!(old.message.contains("cannot be seen") && old.next[0].command.contains("get deployments"));
+    assert!(old.message.contains("cannot be seen") && old.next[0].command.ends_with(" deployments"));
     for (edited, expected) in [("2026-01-01T11:59:40Z", Result::Ok), ("2026-01-01T11:58:00Z", Result::Failed)]
     {
         let edit = json!({ "/metadata/generation": 3, "/metadata/managedFields/0/time": edited });
@@ -219,8 +219,8 @@ fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
     assert_eq!((result(&owned, "owned"), result(&owned, "unowned")), (Some(Result::Ok), None));
     for (one, expected) in [
         (carried(gone, "Project"), "rewitness unhold cascade/gone Project.example.com"),
-        (carried(gone, "Space"), "rewitness unhold cascade/gone Space.example.com -A"),
-        (carried(ours, "Space"), "rewitness unhold cascade/project Space.example.com -A --force"),
+        (carried(gone, "Space"), "rewitness unhold -A cascade/gone Space.example.com"),
+        (carried(ours, "Space"), "rewitness unhold -A --force cascade/project Space.example.com"),
     ] {
         let found = all(&with(well(), survey(one)), "unowned");
         assert_eq!((found[0].result, &*found[0].next[0].command), (Result::Failed, expected));
@@ -240,7 +240,7 @@ fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
     assert_eq!(result(&cut, "unowned"), Some(Result::Unknown), "it may be among those that were not read");
     let held = with(well(), survey(carried("hold.rewitness.dev/demo", "Space")));
     assert_eq!(report(&held).result, Result::Ok, "what is held by hand is no fault");
-    assert_eq!(all(&held, "holds")[0].next[0].command, "rewitness unhold demo Space.example.com -A");
+    assert_eq!(all(&held, "holds")[0].next[0].command, "rewitness unhold -A demo Space.example.com");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn parents_outside_of_the_namespaces_of_a_cascade_are_not_its_own() {
     assert_eq!((check.result, result(&outside, "owned")), (Result::Warning, None));
     assert!(check.message.starts_with("3 Project.example.com carry"), "{check:?}");
     assert_eq!(check.details, ["in team-b"]);
-    assert_eq!(check.next[0].command, "rewitness why Project.example.com/web -n team-b");
+    assert_eq!(check.next[0].command, "rewitness why -n team-b Project.example.com/web");
 }
 
 #[test]

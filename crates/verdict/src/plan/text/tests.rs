@@ -4,7 +4,7 @@ use rewitness_crds::cascade::{Action, Mode};
 
 use super::*;
 use crate::plan::document::{Limits, StagePlan, Totals};
-use crate::typed::Typed;
+use crate::typed::{Object, Typed};
 
 fn dependent(name: &str, cause: Reason, message: &str) -> DependentPlan {
     DependentPlan {
@@ -51,7 +51,7 @@ fn parent(name: &str, deletes: u64) -> ParentPlan {
         refused: Vec::new(),
         unknown: Vec::new(),
         stages: Vec::new(),
-        typed: format!("projects.example.com/{name}"),
+        typed: Object { kind: "projects.example.com".to_owned(), name: name.to_owned(), namespace: None },
     }
 }
 
@@ -121,7 +121,7 @@ In all at least 12 dependents would be deleted; 1 more would be waited for.
 Limits: 2 dependents of one parent, 5,000 in an hour, of which 4,990 are left.
 It needs a confirmation: only 2 are allowed without confirmation.
   hash 0123456789abcdef
-  rewitness confirm project projects.example.com/web --context staging
+  rewitness confirm --context staging project projects.example.com/web
 Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)
 ";
     assert_eq!(text(&plan(vec![web()], true), Names::Some), expected);

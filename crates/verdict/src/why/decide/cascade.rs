@@ -12,6 +12,7 @@ use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::words::QUOTED;
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
@@ -168,9 +169,7 @@ impl Judge<'_> {
             let is_told = match &*one.type_ {
                 condition::AUTHORIZED => true,
                 // The others of its reasons are told by what was read, which is newer.
-                condition::READY => [Reason::InvalidSpec, Reason::KindNotServed, Reason::NotSynced]
-                    .iter()
-                    .any(|reason| one.reason == *reason),
+                condition::READY => QUOTED.iter().any(|reason| one.reason == *reason),
                 _ => false,
             };
             if is_told {

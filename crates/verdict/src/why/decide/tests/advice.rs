@@ -17,7 +17,7 @@ fn live(id: ResourceId) -> Facts {
 #[test]
 fn what_a_cluster_stands_on_is_not_deleted_because_somebody_asked_about_it() {
     let kind = |group: &str, kind: &str| live(id(Kind::new(group, kind), None, "x"));
-    assert_eq!(commands(&kind("example.com", "Project")), ["kubectl delete projects.example.com x"]);
+    assert_eq!(commands(&kind("example.com", "Project")), ["kubectl delete projects.example.com/x"]);
     for (group, name) in
         [("", "Namespace"), ("", "Node"), ("apiextensions.k8s.io", "CustomResourceDefinition")]
     {
@@ -36,7 +36,7 @@ fn who_deletes_a_parent_is_told_first_what_goes_with_it() {
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", stages))])].into();
     assert_eq!(
         commands(&facts),
-        ["rewitness plan project projects.example.com/web", "kubectl delete projects.example.com web"]
+        ["rewitness plan project projects.example.com/web", "kubectl delete projects.example.com/web"]
     );
     let price = verdict(&facts).next[1].caution.clone();
     assert_eq!(price.as_deref(), Some("2 dependents go with it, by the Cascade project"));
@@ -79,7 +79,7 @@ fn a_kind_that_is_not_served_is_dropped_before_the_deletion_begins_and_the_paren
     ];
     let mut gone = preview(project(), "project", stages);
     facts.holdings = [(Uid::new("web"), vec![holding("project", gone.clone())])].into();
-    assert!(commands(&facts)[0].starts_with("kubectl patch cascades.rewitness.dev project"));
+    assert!(commands(&facts)[0].ends_with(" cascades.rewitness.dev/project"));
 
     let at = time("2026-01-02T03:01:00Z");
     gone.begun = Some(Begun { at, revision: "r".to_owned(), deleted: 1, confirmed: None });
@@ -89,7 +89,7 @@ fn a_kind_that_is_not_served_is_dropped_before_the_deletion_begins_and_the_paren
     assert!(
         message.ends_with("so bring it back, for a deletion that has begun goes by the rule as it was then")
     );
-    assert_eq!(next[0].command, "rewitness unhold cascade/project projects.example.com/web --force");
+    assert_eq!(next[0].command, "rewitness unhold --force cascade/project projects.example.com/web");
     assert!(next[0].is_last_resort() && next[0].caution.is_some(), "{next:#?}");
 }
 
@@ -141,8 +141,8 @@ fn a_cascade_that_does_nothing_for_what_it_holds_is_told_with_what_is_wrong_abou
         assert_eq!(
             commands,
             [
-                "kubectl edit cascades.rewitness.dev project",
-                "rewitness unhold cascade/project projects.example.com/web --force"
+                "kubectl edit cascades.rewitness.dev/project",
+                "rewitness unhold --force cascade/project projects.example.com/web"
             ]
         );
     }

@@ -1,0 +1,43 @@
+//! Odd discovery: what one API service says does not hide the others.
+
+use http::StatusCode;
+use rewitness_kubernetes::Resolver;
+use serde_json::{Value, json};
+
+use super::scripted::{answer, client, document};
+
+fn plain(name: &str, kind: &str) -> Value {
+    json!({"resources": [{"name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["list", "watch"]}]})
+}
+
+#[tokio::test]
+async fn what_one_api_service_says_hides_no_other() {
+    let group = |name: &str, resources: Value| {
+        json!({"metadata": {"name": name}, "versions": [
+        {"version": "v1", "freshness": "Current", "resources": resources}]})
+    };
+    let widgets = json!([{"resource": "gears", "responseKind": {"kind": "Gear"}, "scope": "Namespaced", "verbs": ["list"]}]);
+    let adapter = json!([{"resource": "namespaces", "responseKind": null, "verbs": null, "singularResource": "",
+                          "subresources": [{"subresource": "load", "verbs": ["get"]}]}]);
+    let (client, _) = client(move |call| match call.uri {
+        "/api" => document(&json!({"kind": "APIVersions", "versions": ["v1"]})),
+        "/api/v1" => document(&plain("pods", "Pod")),
+        // Aggregated at first, and plain, since whoever asks takes both.
+        "/apis" if call.before % 2 == 0 => document(&json!({"kind": "APIGroupDiscoveryList", "items": [
+            group("custom.metrics.k8s.io", adapter.clone()),
+            group("gears.com", widgets.clone()),
+            group("odd.com", json!("nothing"))]})),
+        "/apis" => document(&json!({"kind": "APIGroupList", "groups": [
+            {"name": "odd.com", "versions": [{"version": "v1"}]},
+            {"name": "missing.com", "versions": [{"version": "v1"}]},
+            {"name": "broken.com", "versions": [{"version": "v1"}]},
+            {"name": "gears.com", "versions": [{"version": "v1"}]}]})),
+        "/apis/odd.com/v1" => document(&plain("odds", "Odd")),
+        "/apis/missing.com/v1" => document(&plain("missings", "Missing")),
+        _ => answer(StatusCode::SERVICE_UNAVAILABLE, "down"),
+    });
+    let served = Resolver::new(&client).await.unwrap();
+    let kinds: Vec<String> = served.kinds().iter().map(|kind| kind.kind.to_string()).collect();
+    assert_eq!(kinds, ["Pod", "Gear.gears.com", "Odd.odd.com", "Missing.missing.com"]);
+    assert_eq!(served.broken(), ["broken.com/v1"]);
+}
