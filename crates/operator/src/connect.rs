@@ -7,6 +7,7 @@ use rewitness_kubernetes::ApiError;
 
 use crate::args::GlobalArgs;
 use crate::exit::wrong_use;
+use crate::scope::Namespace;
 use crate::typed::Typed;
 
 mod kubeconfig;
@@ -25,7 +26,7 @@ pub(crate) struct Link {
     /// The kubeconfig's context; `None` in a pod.
     pub(crate) context: Option<String>,
     /// The namespace that is meant where none is named.
-    pub(crate) namespace: String,
+    pub(crate) namespace: Namespace,
     /// How commands are advised that go to the same server.
     pub(crate) typed: Typed,
 }
@@ -42,7 +43,15 @@ pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let namespace = config.default_namespace.clone();
+    // An empty one is none, as for kubectl.
+    let namespace = match &*config.default_namespace {
+        "" => "default",
+        namespace => namespace,
+    };
+    let namespace = namespace.parse().map_err(|_| {
+        let context = context.as_deref().unwrap_or("the pod");
+        wrong_use(format!("`{context}`: {namespace:?} is no namespace"))
+    })?;
     let client = rewitness_kubernetes::client(config)
         .with_context(|| format!("cannot make a client for {server}{}", of(context.as_deref())))?;
     Ok(Link { client, server, context, namespace, typed: Typed::new(args) })

@@ -114,7 +114,8 @@ fn rules(
         queue: KubernetesQueue::new(link.client.clone(), config),
         cascades: Cascades::new(link.client.clone(), following(link, args)),
         holds: Holds::new(link.client.clone()),
-        within: (!args.namespace_scope.is_empty()).then(|| args.namespace_scope.clone().into()),
+        within: (!args.namespace_scope.is_empty())
+            .then(|| args.namespace_scope.iter().map(|one| one.to_string()).collect()),
         events,
         counts,
         uninstall,
@@ -131,7 +132,7 @@ fn following(link: &Link, args: &RunArgs) -> cascade::Config {
     let mut config = cascade::Config::default();
     // In a pod the namespace is the operator's own.
     config.protection = match &link.context {
-        None => protection.with_namespace(link.namespace.clone()),
+        None => protection.with_namespace(link.namespace.to_string()),
         Some(_) => protection,
     };
     config

@@ -31,10 +31,10 @@ async fn connect_to(file: PathBuf, context: Option<&str>) -> anyhow::Result<Link
 #[tokio::test]
 async fn the_context_names_server_and_namespace() {
     let link = connect_with(KUBECONFIG, None).await.unwrap();
-    assert_eq!((link.server.as_str(), link.namespace.as_str()), ("https://127.0.0.1:1", "team-a"));
+    assert_eq!((link.server.as_str(), &*link.namespace), ("https://127.0.0.1:1", "team-a"));
     assert_eq!(link.place(), "https://127.0.0.1:1 of context `dev`");
     let link = connect_with(KUBECONFIG, Some("prod")).await.unwrap();
-    assert_eq!((link.context.as_deref(), link.namespace.as_str()), (Some("prod"), "default"));
+    assert_eq!((link.context.as_deref(), &*link.namespace), (Some("prod"), "default"));
 }
 
 #[tokio::test]
@@ -102,4 +102,16 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
         matches!(error, rewitness_kubernetes::Error::Discover { refusal: ApiError::NoConnection }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn an_empty_namespace_of_a_context_is_default_as_for_kubectl() {
+    for (written, expected) in [("''", "default"), ("null", "default"), ("team-b", "team-b")] {
+        let text = KUBECONFIG.replace("namespace: team-a", &format!("namespace: {written}"));
+        let link = connect_with(&text, None).await.unwrap();
+        assert_eq!(&*link.namespace, expected, "{written}");
+    }
+    let text = KUBECONFIG.replace("namespace: team-a", "namespace: Team_A");
+    let error = connect_with(&text, None).await.err().unwrap();
+    assert!(describe(&error).contains("`dev`: \"Team_A\" is no namespace"), "{}", describe(&error));
 }
