@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use rewitness_crds::is_dns_label;
 use rewitness_messaging::{Kind, Selector};
 use rewitness_verdict::Typed;
 
 use crate::called::{self, Name};
 use crate::hold_name::HoldName;
 use crate::unhold::HoldRef;
+use rewitness_verdict::Namespace;
 
 mod cascades;
 mod checks;
@@ -82,8 +82,14 @@ impl GlobalArgs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct PlaceArgs {
     /// Only in this namespace [default: the context's].
-    #[arg(short, long, help_heading = "Which resources", value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(
+        short,
+        long,
+        help_heading = "Which resources",
+        value_name = "NS",
+        conflicts_with = "all_namespaces"
+    )]
+    pub(crate) namespace: Option<Namespace>,
     /// In all namespaces.
     #[arg(short = 'A', long, help_heading = "Which resources")]
     pub(crate) all_namespaces: bool,
@@ -169,8 +175,8 @@ pub(crate) struct RunArgs {
     /// Work in these namespaces alone: parents and dependents in others are not seen.
     ///
     /// A Cascade with a kind that lives in no namespace is not followed then.
-    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace_scope: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "NS")]
+    pub(crate) namespace_scope: Vec<Namespace>,
     /// Kinds that may be deleted although they are protected, as Namespace or
     /// ClusterRole.rbac.authorization.k8s.io.
     #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
@@ -211,8 +217,8 @@ pub(crate) struct WhyArgs {
     #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]
     pub(crate) what: Vec<String>,
     /// In this namespace [default: the context's].
-    #[arg(short, long, value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(short, long, value_name = "NS")]
+    pub(crate) namespace: Option<Namespace>,
     /// How the answer is printed.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: VerdictFormat,
@@ -344,14 +350,6 @@ fn kind(text: &str) -> Result<Kind, String> {
         true => Ok(Kind::new(group, kind)),
         false => Err("a kind is written as Namespace or ClusterRole.rbac.authorization.k8s.io".to_owned()),
     }
-}
-
-/// A namespace's name: an RFC 1123 label. A typing error is told here rather than as an empty list.
-fn namespace(text: &str) -> Result<String, String> {
-    is_dns_label(text).then(|| text.to_owned()).ok_or_else(|| {
-        "a namespace's name has at most 63 lower-case letters, digits and inner `-`; -A is all of them"
-            .to_owned()
-    })
 }
 
 #[cfg(test)]
