@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use rewitness_messaging::{Kind, Selector};
+use rewitness_verdict::Namespace;
 use rewitness_verdict::Typed;
 
 use crate::called::{self, Name};
@@ -25,7 +26,7 @@ mod values;
 pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs};
 pub(crate) use checks::CheckArgs;
 pub(crate) use formats::{Color, Format, VerdictFormat};
-use values::{duration, kind, namespace};
+use values::{duration, kind};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -85,8 +86,14 @@ impl GlobalArgs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct PlaceArgs {
     /// Only in this namespace [default: the context's].
-    #[arg(short, long, help_heading = "Which resources", value_name = "NS", conflicts_with = "all_namespaces", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(
+        short,
+        long,
+        help_heading = "Which resources",
+        value_name = "NS",
+        conflicts_with = "all_namespaces"
+    )]
+    pub(crate) namespace: Option<Namespace>,
     /// In all namespaces.
     #[arg(short = 'A', long, help_heading = "Which resources")]
     pub(crate) all_namespaces: bool,
@@ -172,8 +179,8 @@ pub(crate) struct RunArgs {
     /// Work in these namespaces alone: parents and dependents in others are not seen.
     ///
     /// A Cascade with a kind that lives in no namespace is not followed then.
-    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace_scope: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "NS")]
+    pub(crate) namespace_scope: Vec<Namespace>,
     /// Kinds that may be deleted although they are protected, as Namespace or
     /// ClusterRole.rbac.authorization.k8s.io.
     #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
@@ -214,8 +221,8 @@ pub(crate) struct WhyArgs {
     #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]
     pub(crate) what: Vec<String>,
     /// In this namespace [default: the context's].
-    #[arg(short, long, value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(short, long, value_name = "NS")]
+    pub(crate) namespace: Option<Namespace>,
     /// How the answer is printed.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: VerdictFormat,

@@ -22,7 +22,15 @@ pub(crate) async fn connect(args: &GlobalArgs) -> anyhow::Result<Link> {
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let namespace = config.default_namespace.clone();
+    // An empty one is none, as for kubectl.
+    let namespace = match &*config.default_namespace {
+        "" => "default",
+        namespace => namespace,
+    };
+    let namespace = namespace.parse().map_err(|_| {
+        let context = context.as_deref().unwrap_or("the pod");
+        wrong_use(format!("`{context}`: {namespace:?} is no namespace"))
+    })?;
     let client = rewitness_kubernetes::client(config)
         .with_context(|| format!("cannot make a client for {}", place(&server, context.as_deref())))?;
     Ok(Link { client, server, context, namespace, typed: args.typed() })

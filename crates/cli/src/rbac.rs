@@ -27,7 +27,8 @@ pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -
     if args.all {
         cascades = sources::all(&link).await?;
     }
-    let rights = rights(&link, &cascades, &args.namespace_scope).await?;
+    let within: Vec<String> = args.namespace_scope.iter().map(|one| one.to_string()).collect();
+    let rights = rights(&link, &cascades, &within).await?;
     if args.check {
         return review::check(args, &link, &rights, screen).await;
     }

@@ -48,10 +48,10 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
 fn config(link: &Link, args: &RunArgs) -> Config {
     Config {
         selector: args.selector.clone().unwrap_or_default(),
-        namespace_scope: args.namespace_scope.clone(),
+        namespace_scope: args.namespace_scope.iter().map(|one| one.to_string()).collect(),
         allow_protected_kinds: args.allow_protected_kinds.clone(),
         // In a pod the namespace is the operator's own.
-        own_namespace: link.context.is_none().then(|| link.namespace.clone()),
+        own_namespace: link.context.is_none().then(|| link.namespace.to_string()),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::args::{Color, GlobalArgs, TailArgs};
 use crate::connect;
 use crate::exit::{Status, describe};
-use crate::scope::Scope;
+use crate::scope::{Namespaces, Scope};
 use crate::screen::{Screen, color_is_welcome};
 use crate::signals::Signals;
 use crate::types;
@@ -165,8 +165,8 @@ impl<'a> Session<'a> {
         let mut subscription = Subscription::new("tail", kinds)
             .matching(self.scope.selector.clone())
             .with_concurrency(args.concurrency());
-        if let Some(namespace) = &self.scope.namespace {
-            subscription = subscription.in_namespaces([namespace.as_str()]);
+        if let Namespaces::One(namespace) = &self.scope.namespaces {
+            subscription = subscription.in_namespaces([&**namespace]);
         }
         if args.gone {
             subscription = subscription.with_gone();

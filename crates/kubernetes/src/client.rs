@@ -1,14 +1,25 @@
+use http::Request;
+use http::header::AUTHORIZATION;
+use kube::client::{Body, ClientBuilder};
+use tower::util::MapRequestLayer;
+
 use crate::Error;
+
+mod token;
+
+use token::Token;
 
 /// A client as the queue needs it, from a configuration.
 ///
-/// It differs from `kube::Client::try_from(config)` in two settings:
+/// It differs from `kube::Client::try_from(config)`:
 ///
 /// - **No silent retries** (`default_retry: false`). By default the client repeats a request that
 ///   was answered 429, 503 or 504 up to 15 times, with waits of its own and without a word. The
 ///   queue would neither see the `Retry-After` nor keep its own pace, and could not say what fails.
 /// - **No read timeout** on the connection. It would cut a quiet watch; the queue sets a limit on
 ///   each call and on a watch's silence instead (see [`Config`](crate::Config)).
+/// - **Credentials are read as kubectl reads them**: without white space around a token, and none in
+///   the base64 of a certificate.
 ///
 /// # Assumptions
 ///
@@ -22,5 +33,17 @@ use crate::Error;
 pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
     config.default_retry = false;
     config.read_timeout = None;
-    kube::Client::try_from(config).map_err(|source| Error::Client { source: Box::new(source) })
+    let failed = |source| Error::Client { source: Box::new(source) };
+    let auth = &mut config.auth_info;
+    if let Some(data) = &mut auth.client_certificate_data {
+        data.retain(|char| !char.is_whitespace());
+    }
+    let token = Token::take(auth).map_err(|error| failed(kube::Error::Auth(error)))?;
+    let builder = ClientBuilder::try_from(config).map_err(failed)?;
+    let Some(token) = token else { return Ok(builder.build()) };
+    let authorize = MapRequestLayer::new(move |mut request: Request<Body>| {
+        request.headers_mut().insert(AUTHORIZATION, token.header());
+        request
+    });
+    Ok(builder.with_layer(&authorize).build())
 }

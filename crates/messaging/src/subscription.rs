@@ -115,6 +115,9 @@ impl Subscription {
             "its concurrency is 0"
         } else if matches!(&self.scope, Scope::Namespaces(names) if names.is_empty()) {
             "it is limited to no namespace at all"
+        } else if matches!(&self.scope, Scope::Namespaces(names) if names.contains("")) {
+            // In a path, an empty one is all of them.
+            "it is limited to a namespace without a name"
         } else if self.hold.as_ref().is_some_and(|hold| hold.name.is_empty()) {
             "the name of its hold is empty"
         } else {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt;
-use rewitness_kubernetes::finalizer::Holds;
+use rewitness_kubernetes::finalizer::{Held, Holds};
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
@@ -34,7 +34,7 @@ pub(super) struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// Takes our finalizer off, also from deletions under way, until a list shows none that has it;
+    /// Takes our finalizer off, also from deletions that the rule can no longer see, until a list shows none that has it;
     /// `each` hears of every parent. None is left either if the kind is served no longer.
     pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<u64, Error> {
         let Some(kind) = self.resolve().await? else { return Ok(0) };
@@ -89,11 +89,16 @@ impl Release<'_> {
             // What carries the finalizer is listed first, so that what comes meanwhile is kept.
             Some(but) => {
                 let selector = but.selector.parse().map_err(|_| Error::Remembered)?;
-                self.held(kind, but, &selector).await?.into_iter().map(|parent| parent.uid).collect()
+                let selected = self.held(kind, but, &selector).await?;
+                // A deletion that carries the hold is delivered, whatever its labels are by then (Q6).
+                let deleting = self.held(kind, but, &Selector::default()).await?;
+                let deleting = deleting.into_iter().filter(|parent| parent.deleting);
+                selected.into_iter().chain(deleting).map(|parent| parent.resource.uid).collect()
             }
             None => HashSet::new(),
         };
-        Ok(held.into_iter().filter(|parent| !kept.contains(&parent.uid)).collect())
+        let left = held.into_iter().map(|parent| parent.resource);
+        Ok(left.filter(|parent| !kept.contains(&parent.uid)).collect())
     }
 
     async fn held(
@@ -101,7 +106,7 @@ impl Release<'_> {
         kind: &ResolvedKind,
         parents: &HeldParents,
         selector: &Selector,
-    ) -> Result<Vec<ResourceId>, Error> {
+    ) -> Result<Vec<Held>, Error> {
         let everywhere = [None];
         let named: Vec<Option<&str>> = match &parents.namespaces {
             Some(names) if kind.namespaced => names.iter().map(|name| Some(&**name)).collect(),
@@ -111,7 +116,7 @@ impl Release<'_> {
         for namespace in named {
             let survey = self.holds.survey(kind, namespace, selector, self.finalizer).await;
             let survey = survey.map_err(|source| Error::Release { source: Box::new(source) })?;
-            held.extend(survey.held.into_iter().map(|held| held.resource));
+            held.extend(survey.held);
         }
         Ok(held)
     }

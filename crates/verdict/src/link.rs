@@ -6,6 +6,7 @@ use rewitness_kubernetes::call::chain;
 use rewitness_kubernetes::{ApiError, Error, Resolver};
 
 use crate::error::wrong_use;
+use crate::namespace::Namespace;
 use crate::typed::Typed;
 
 /// How long the connection to an API server may take. kube's 30 s are long for somebody who waits.
@@ -21,7 +22,7 @@ pub struct Link {
     /// The kubeconfig's context; `None` in a pod.
     pub context: Option<String>,
     /// The namespace that is meant where none is named.
-    pub namespace: String,
+    pub namespace: Namespace,
     /// How commands are advised that go to the same server.
     pub typed: Typed,
 }

@@ -82,7 +82,7 @@ mod tests {
             client: server(asked.clone()),
             server: String::new(),
             context: None,
-            namespace: "team".to_owned(),
+            namespace: "team".parse().unwrap(),
             typed: Typed::default(),
         };
         let kind = Resolver::new(&link.client).await.unwrap().resolve("role").unwrap().clone();

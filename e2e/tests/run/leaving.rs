@@ -53,7 +53,7 @@ async fn c10_a_cascade_that_is_set_to_plan_lets_its_parents_go() -> Result<()> {
 }
 
 #[tokio::test]
-async fn c10_a_cascade_with_a_narrower_selector_lets_go_whom_it_does_not_select() -> Result<()> {
+async fn c10_a_narrower_selector_releases_live_parents_alone_and_a_deletion_goes_on() -> Result<()> {
     let office = Office::new().await?;
     let _operator = office.operator(&[])?;
     let cascade = held(&office).await?;
@@ -66,9 +66,13 @@ async fn c10_a_cascade_with_a_narrower_selector_lets_go_whom_it_does_not_select(
         json!({ "parent": parent })
     };
     office.edit(&cascade, parent(json!({ "matchLabels": { "tier": "gold" } }))).await?;
-    both_are_let_go(&office, &cascade).await?;
+    office.let_go("Project", "live", &cascade).await?;
     let after = office.lab.api("Project").get("gold").await?.metadata.resource_version;
     assert_eq!(after, before, "it was never let go");
+    assert!(is_held(&office.lab.api("Project").get("going").await?, &cascade), "its deletion goes on");
+    office.unstick("going").await?;
+    office.lab.gone("Project", "going").await?;
+    assert!(!office.lab.exists("Cluster", "of-going").await?, "with its dependent");
     office.status(&cascade, "one is left", |status| (status.counts.parents == 1).then_some(())).await?;
     office.edit(&cascade, parent(Value::Null)).await?;
     office.held("Project", "live", &cascade).await.map(drop)

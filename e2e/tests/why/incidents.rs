@@ -281,7 +281,7 @@ async fn incident_07_a_namespace_that_is_stuck() -> Result<()> {
 
     night.session.golden(&namespace, "namespace").await?;
     let ask = |name: &str| format!("rewitness why -n NS disks.GROUP/{name}");
-    let patch = |name: &str| patch(&format!("disks.GROUP {name} -n NS"), FOREIGN);
+    let patch = |name: &str| patch(&format!("-n NS disks.GROUP/{name}"), FOREIGN);
     assert_eq!(night.solve(&namespace).await?, [ask("one"), patch("one"), ask("two"), patch("two")]);
     Ok(())
 }

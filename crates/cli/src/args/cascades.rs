@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use rewitness_verdict::Namespace;
+
 use super::formats::VerdictFormat;
 use super::help;
-use super::values::namespace;
 
 /// Say what the deletion of parents would take along by a Cascade.
 ///
@@ -22,8 +23,8 @@ pub(crate) struct PlanArgs {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
     /// The parent's namespace [default: the context's].
-    #[arg(short, long, value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(short, long, value_name = "NS")]
+    pub(crate) namespace: Option<Namespace>,
     /// Name everything, however much it is.
     #[arg(long)]
     pub(crate) all: bool,
@@ -46,8 +47,8 @@ pub(crate) struct ConfirmArgs {
     #[arg(value_name = "TYPE/NAME")]
     pub(crate) parent: String,
     /// The parent's namespace [default: the context's].
-    #[arg(short, long, value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace: Option<String>,
+    #[arg(short, long, value_name = "NS")]
+    pub(crate) namespace: Option<Namespace>,
     /// Confirm without asking.
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -104,8 +105,8 @@ pub(crate) struct RbacArgs {
     pub(crate) check: bool,
     /// For an operator that is started with the same flag: what can be granted in these namespaces
     /// alone is.
-    #[arg(long, value_delimiter = ',', value_name = "NS", value_parser = namespace)]
-    pub(crate) namespace_scope: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "NS")]
+    pub(crate) namespace_scope: Vec<Namespace>,
     /// Whose rights are checked, as system:serviceaccount:rewitness-system:rewitness [default: yours].
     #[arg(long = "as", value_name = "USER", requires = "check")]
     pub(crate) user: Option<String>,

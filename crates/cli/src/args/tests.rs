@@ -39,7 +39,7 @@ fn run_takes_lists_of_namespaces_and_kinds() {
                 Namespace,Role.rbac.authorization.k8s.io";
     let Command::Run(args) = parse(line).unwrap().command else { panic!("{line}") };
     assert!(args.once);
-    assert_eq!(args.namespace_scope, ["a", "b"]);
+    assert_eq!(args.namespace_scope.iter().map(|one| &**one).collect::<Vec<_>>(), ["a", "b"]);
     let kinds = [Kind::new("", "Namespace"), Kind::new("rbac.authorization.k8s.io", "Role")];
     assert_eq!(args.allow_protected_kinds, kinds);
 }
@@ -94,6 +94,7 @@ fn wrong_use_has_status_2_and_names_what_is_wrong() {
         ("rewitness -A -n a tail widgets", "--all-namespaces"),
         ("rewitness -n a completions bash", "say nothing to this command"),
         ("rewitness tail widgets -n Team_A", "lower-case letters"),
+        ("rewitness tail widgets --namespace=", "is not empty; -A is all of them"),
         ("rewitness tail widgets -l app=web,=x", "`=x` is not a label requirement"),
         ("rewitness tail widgets -o yaml", "text, json, name"),
         ("rewitness tail widgets --timeout 60", "500ms, 60s or 5m"),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rewitness_crds::is_dns_label;
 use rewitness_messaging::Kind;
 
 /// A time as people write it, `1m30s`; more than nothing.
@@ -23,12 +22,4 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
         true => Ok(Kind::new(group, kind)),
         false => Err("a kind is written as Namespace or ClusterRole.rbac.authorization.k8s.io".to_owned()),
     }
-}
-
-/// A namespace's name: an RFC 1123 label. A typing error is told here rather than as an empty list.
-pub(super) fn namespace(text: &str) -> Result<String, String> {
-    is_dns_label(text).then(|| text.to_owned()).ok_or_else(|| {
-        "a namespace's name has at most 63 lower-case letters, digits and inner `-`; -A is all of them"
-            .to_owned()
-    })
 }

@@ -94,7 +94,7 @@ fn unreadable(error: KubeconfigError, file: &Path) -> anyhow::Error {
 
 /// The configuration of a context, and its name.
 pub(super) async fn of_context(
-    kubeconfig: Kubeconfig,
+    mut kubeconfig: Kubeconfig,
     context: Option<&str>,
 ) -> anyhow::Result<(kube::Config, String)> {
     let mut contexts: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
@@ -111,6 +111,12 @@ pub(super) async fn of_context(
     };
     if !contexts.contains(&name) {
         return Err(wrong_use(format!("there is no context `{name}`\n{}", known())));
+    }
+    // As base64 in several lines, which kubectl takes.
+    for cluster in kubeconfig.clusters.iter_mut().flat_map(|named| &mut named.cluster) {
+        if let Some(data) = &mut cluster.certificate_authority_data {
+            data.retain(|char| !char.is_whitespace());
+        }
     }
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)

@@ -34,10 +34,10 @@ async fn connect_to(file: PathBuf, context: Option<&str>) -> anyhow::Result<Link
 #[tokio::test]
 async fn the_context_names_server_and_namespace() {
     let link = connect_with(KUBECONFIG, None).await.unwrap();
-    assert_eq!((link.server.as_str(), link.namespace.as_str()), ("https://127.0.0.1:1", "team-a"));
+    assert_eq!((link.server.as_str(), &*link.namespace), ("https://127.0.0.1:1", "team-a"));
     assert_eq!(link.place(), "https://127.0.0.1:1 of context `dev`");
     let link = connect_with(KUBECONFIG, Some("prod")).await.unwrap();
-    assert_eq!((link.context.as_deref(), link.namespace.as_str()), (Some("prod"), "default"));
+    assert_eq!((link.context.as_deref(), &*link.namespace), (Some("prod"), "default"));
 }
 
 #[tokio::test]
@@ -105,4 +105,98 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
         matches!(error, rewitness_kubernetes::Error::Discover { refusal: ApiError::NoConnection }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn an_empty_namespace_of_a_context_is_default_as_for_kubectl() {
+    for (written, expected) in [("''", "default"), ("null", "default"), ("team-b", "team-b")] {
+        let text = KUBECONFIG.replace("namespace: team-a", &format!("namespace: {written}"));
+        let link = connect_with(&text, None).await.unwrap();
+        assert_eq!(&*link.namespace, expected, "{written}");
+    }
+    let text = KUBECONFIG.replace("namespace: team-a", "namespace: Team_A");
+    let error = connect_with(&text, None).await.err().unwrap();
+    assert!(describe(&error).contains("`dev`: \"Team_A\" is no namespace"), "{}", describe(&error));
+}
+
+#[tokio::test]
+async fn nothing_that_a_kubeconfig_says_can_panic() {
+    let odd = [
+        "''",
+        r#""\n""#,
+        r#""a\n""#,
+        r#""a\nb""#,
+        r#""\0""#,
+        "é",
+        "':'",
+        "'://'",
+        "'a b'",
+        "'!!'",
+        "/nosuch",
+        "'https://'",
+        "null",
+    ];
+    let fields = [
+        "token",
+        "tokenFile",
+        "username",
+        "password",
+        "client-certificate",
+        "client-certificate-data",
+        "client-key",
+        "client-key-data",
+        "as",
+        "as-uid",
+    ];
+    for value in odd {
+        for field in fields {
+            let text = KUBECONFIG.replace("user: {}}", &format!("user: {{{field}: {value}, password: x}}}}"));
+            let text = text.replace("password: x, password: x", "password: x");
+            let _ = connect_with(&text, None).await;
+            let text = KUBECONFIG.replace("user: {}}", &format!("user: {{{field}: {value}}}}}"));
+            let _ = connect_with(&text, None).await;
+        }
+        for field in ["certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"] {
+            let text = KUBECONFIG.replace("1/\"}", &format!("1/\", {field}: {value}}}"));
+            let _ = connect_with(&text, None).await;
+        }
+        let text = KUBECONFIG.replace("\"https://127.0.0.1:1/\"", value);
+        let _ = connect_with(&text, None).await;
+    }
+}
+
+/// The header with which the server is asked.
+async fn authorization(user: &str) -> Result<String, String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", server.local_addr().unwrap());
+    let text =
+        KUBECONFIG.replace("https://127.0.0.1:1/", &address).replace("user: {}}", &format!("user: {user}}}"));
+    let link = connect_with(&text, None).await.map_err(|error| describe(&error))?;
+    let answer = async {
+        let (mut call, _) = server.accept().await.unwrap();
+        let mut read = vec![0; 4096];
+        let length = call.read(&mut read).await.unwrap();
+        call.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&read[..length]).into_owned()
+    };
+    let (_, asked) = tokio::join!(link.client.apiserver_version(), answer);
+    let header = asked.lines().find_map(|line| line.strip_prefix("authorization: ").map(str::to_owned));
+    header.ok_or(asked)
+}
+
+#[tokio::test]
+async fn a_line_end_after_a_token_is_none_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "abc\r\n").unwrap();
+    let in_file = format!("{{tokenFile: {}}}", file.display());
+    let both = format!("{{tokenFile: {}, token: other}}", file.display());
+    for user in [r#"{token: "abc\n"}"#, r#"{token: " abc "}"#, "{token: abc}", &in_file, &both] {
+        assert_eq!(authorization(user).await.as_deref(), Ok("Bearer abc"), "{user}");
+    }
+    let said = authorization(r#"{token: "a\nsecret"}"#).await.unwrap_err();
+    assert!(said.contains("token") && !said.contains("secret"), "{said}");
 }

@@ -14,7 +14,7 @@ use crate::args::TailArgs;
 use crate::exit::{describe, wrong_use};
 use crate::hold_name::HoldName;
 use crate::rights;
-use crate::scope::Scope;
+use crate::scope::{Namespaces, Scope};
 use crate::screen::Screen;
 
 /// How long the count at the end may take; nobody waits at an exit for long.
@@ -135,9 +135,9 @@ impl HoldPlan<'_> {
         // Also in a context that is only the current one: another may be by then.
         let typed = self.link.typed.in_context(self.link.context.as_deref());
         let unhold = typed.rewitness("unhold").word(self.name.to_string()).word(kinds.join(","));
-        match &self.scope.namespace {
-            Some(namespace) => unhold.option("-n", namespace),
-            None => unhold.flag("-A"),
+        match &self.scope.namespaces {
+            Namespaces::One(namespace) => unhold.option("-n", &**namespace),
+            Namespaces::All => unhold.flag("-A"),
         }
     }
 }
