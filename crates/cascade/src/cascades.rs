@@ -1,77 +1,26 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use rewitness_messaging::ResourceId;
 
-use super::apply::Applier;
 use super::check::{RuleCheck, RuleNeeds};
 use super::consumer::CascadeConsumer;
 use super::handle::RuleHandle;
 use super::hour::HourWindow;
-use super::limiter::Limiter;
-use super::load::Loader;
 use super::preview::Preview;
-use super::protection::Protection;
 use super::records::Records;
 use super::rule::Rule;
-use super::wait_graph::WaitGraph;
+use super::shared::{Config, Shared};
 use crate::Error;
-use crate::api::{Discovery, Server};
-
-/// How a process follows Cascades. The defaults are for production.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// What is never deleted.
-    pub protection: Protection,
-    /// The most deletes in flight, of all Cascades together.
-    pub concurrency: usize,
-    /// How long a call may take.
-    pub call_timeout: Duration,
-    /// The longest time until a parent that waits is looked at again.
-    pub look_again_after: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            protection: Protection::default(),
-            concurrency: 32,
-            call_timeout: Duration::from_secs(30),
-            look_again_after: Duration::from_secs(15),
-        }
-    }
-}
 
 /// What all Cascades of a process share: the way to the API server, its limiter, and who waits for
 /// whom. Make one.
 #[derive(Clone)]
 pub struct Cascades(Arc<Shared>);
 
-pub(super) struct Shared {
-    pub(super) loader: Arc<Loader>,
-    pub(super) applier: Applier,
-    pub(super) config: Config,
-    graph: Mutex<WaitGraph>,
-}
-
-impl Shared {
-    pub(super) fn graph(&self) -> MutexGuard<'_, WaitGraph> {
-        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Cascades {
     /// With a client that does not repeat requests by itself (`default_retry: false`).
     pub fn new(client: kube::Client, config: Config) -> Self {
-        let server = Server::new(client, config.call_timeout);
-        let loader = Arc::new(Loader { discovery: Discovery::new(server.clone(), &["list"]), server });
-        let applier = Applier {
-            loader: loader.clone(),
-            limiter: Limiter::new(config.concurrency),
-            concurrency: config.concurrency.max(1),
-        };
-        Self(Arc::new(Shared { loader, applier, config, graph: Mutex::default() }))
+        Self(Arc::new(Shared::new(client, config)))
     }
 
     /// The consumer that follows a rule; to be subscribed with [`Rule::subscription`]. The handle

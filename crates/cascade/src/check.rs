@@ -1,11 +1,11 @@
 use futures::stream::{self, StreamExt};
 use rewitness_messaging::Kind;
 
-use super::cascades::Shared;
 use super::plan::{Refused, protected_kinds};
 use super::reference::{Scope, check};
 use super::rights::{Right, has, rights_for};
 use super::rule::{DependentKind, Rule};
+use super::shared::Shared;
 use crate::Error;
 use crate::api::{Endpoint, KindRef};
 

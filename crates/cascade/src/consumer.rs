@@ -12,7 +12,6 @@ use rewitness_messaging::{
 use rounds::{Rounds, Step, doubled};
 use waiting::{Asked, WaitingParents};
 
-use super::cascades::Shared;
 use super::dependent::{Listing, LiveParent};
 use super::handle::RuleHandle;
 use super::parent_record::ParentRecord;
@@ -20,6 +19,7 @@ use super::plan::{self, Deletion, Next, Refused, Situation, plan, refused_by_rul
 use super::records::Records;
 use super::report::{Report, Standing};
 use super::rule::{Revision, Rule, Stage};
+use super::shared::Shared;
 use super::wait_graph::Member;
 use super::waits::{Cause, Wait, group};
 use crate::Error;

@@ -1,6 +1,10 @@
 //! Cascade: when a parent is deleted, delete what refers to it, stage by stage, and let the parent
 //! go only when all of that is gone.
 //!
+//! This crate follows one rule at a time: it decides what is next, deletes it, and previews the same for
+//! people. It does not watch Cascades and does not write their status: `rewitness-operator` does both. It
+//! runs on any [`Queue`](rewitness_messaging::Queue) and reads no environment.
+//!
 //! ```no_run
 //! use rewitness_cascade::{Cascades, Config, MemoryRecords, Rule};
 //! use rewitness_messaging::{Handle, Queue};
@@ -66,6 +70,7 @@ mod reference;
 mod report;
 mod rights;
 mod rule;
+mod shared;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -73,7 +78,7 @@ mod wait_graph;
 mod waits;
 
 pub use api::ApiError;
-pub use cascades::{Cascades, Config};
+pub use cascades::Cascades;
 pub use check::{RuleCheck, RuleNeeds};
 pub use consumer::{CascadeConsumer, wake_key};
 pub use counts::{Approximate, CountTable, Referred};
@@ -95,5 +100,6 @@ pub use reference::Unclear;
 pub use report::{Report, Standing};
 pub use rights::{Right, may, policy_rules};
 pub use rule::{InvalidRule, Rule};
+pub use shared::Config;
 pub use status::{Facts, Warning, keep_revision, status};
 pub use waits::{Cause, Wait};

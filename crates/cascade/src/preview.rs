@@ -1,7 +1,6 @@
 use rewitness_crds::cascade::{Action, Confirmation, Propagation, confirm_annotation};
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
-use super::cascades::Shared;
 use super::dependent::{Listing, LiveParent, Unlisted};
 use super::hash::plan_hash;
 use super::hour::HourWindow;
@@ -9,6 +8,7 @@ use super::limits::{Excess, Verdict};
 use super::parent_record::ParentRecord;
 use super::plan::{Refused, Round, Situation, refusals_by_rule};
 use super::rule::{Revision, Rule};
+use super::shared::Shared;
 use super::wait_graph::WaitGraph;
 use super::waits::Cause;
 use crate::Error;

@@ -2,7 +2,6 @@ use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
 
-use super::cascades::Shared;
 use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::hour::HourWindow;
 use super::load::{LISTS, Loader, as_parent, dependent, mismatch, unlisted};
@@ -10,6 +9,7 @@ use super::parent_record::ParentRecord;
 use super::preview::Preview;
 use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
+use super::shared::Shared;
 use crate::Error;
 use crate::api::{ApiError, Metadata};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use rewitness_messaging::{Kind, Selector};
 use rewitness_verdict::Typed;
@@ -19,10 +19,14 @@ mod cascades;
 mod checks;
 #[cfg(test)]
 mod documented;
+mod formats;
 mod help;
+mod values;
 
-pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs, VerdictFormat};
+pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs};
 pub(crate) use checks::CheckArgs;
+pub(crate) use formats::{Color, Format, VerdictFormat};
+use values::{duration, kind};
 
 /// Replays, follows, holds and releases Kubernetes resources.
 ///
@@ -238,28 +242,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// How a delivery is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Aligned columns for people: cause, try, state, resource, uid.
-    #[default]
-    Text,
-    /// A JSON object per line.
-    Json,
-    /// What `kubectl get -o name` prints: widget.example.com/web.
-    Name,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
 impl Cli {
     /// Reads what was typed.
     pub(crate) fn read(
@@ -329,26 +311,6 @@ impl TailArgs {
     pub(crate) fn concurrency(&self) -> usize {
         let unless_told = if self.command.is_empty() { 128 } else { 4 };
         self.concurrency.map_or(unless_told, usize::from)
-    }
-}
-
-/// A time as people write it, `1m30s`; more than nothing.
-fn duration(text: &str) -> Result<Duration, String> {
-    let usage = "a time is written as 500ms, 60s or 5m";
-    let parsed: jiff::SignedDuration = text.parse().map_err(|_| usage.to_owned())?;
-    match Duration::try_from(parsed) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!("it must be more than nothing; {usage}")),
-    }
-}
-
-/// A kind with its group, as `Namespace` or `ClusterRole.rbac.authorization.k8s.io`.
-fn kind(text: &str) -> Result<Kind, String> {
-    let (kind, group) = text.split_once('.').unwrap_or((text, ""));
-    let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase());
-    match is_kind && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        true => Ok(Kind::new(group, kind)),
-        false => Err("a kind is written as Namespace or ClusterRole.rbac.authorization.k8s.io".to_owned()),
     }
 }
 

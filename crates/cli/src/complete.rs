@@ -12,7 +12,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -28,9 +27,6 @@ mod typed;
 mod values;
 
 use typed::Typed;
-
-/// How long somebody who types waits for a cluster.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The variable by which the script of a shell asks; its value is the shell's name.
 const VARIABLE: &str = "REWITNESS_COMPLETE";

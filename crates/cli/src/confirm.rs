@@ -10,8 +10,11 @@ use std::mem::{Discriminant, discriminant};
 use kube::api::{Patch, PatchParams};
 use rewitness_cascade::{Cascades, Config, Excess, Preview, Refused};
 use rewitness_crds::cascade::{HeldParent, confirm_annotation};
-use rewitness_kubernetes::call::segment;
+use rewitness_kubernetes::call::{in_time, segment};
 use rewitness_messaging::Uid;
+use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
+use rewitness_verdict::text::counted;
+use rewitness_verdict::{API_VERSION, Link, Parent, Parents};
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,12 +24,6 @@ use crate::connect;
 use crate::exit::{Status, wrong_use};
 use crate::screen::Screen;
 use crate::signals::Signals;
-use rewitness_kubernetes::call::in_time;
-use rewitness_verdict::API_VERSION;
-use rewitness_verdict::Link;
-use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
-use rewitness_verdict::text::counted;
-use rewitness_verdict::{Parent, Parents};
 
 /// How often it is written while others change the parent, too.
 const ATTEMPTS: usize = 5;

@@ -1,11 +1,13 @@
-//! The program `rewitness`: replays, follows, holds and releases Kubernetes resources.
+//! The program `rewitness`: arguments, the connection to a cluster, the terminal, and the commands.
 //!
-//! It alone reads the environment, owns the process's signals and ends the process. In reading order:
-//! [`args`] is what can be typed, [`connect`] and [`types`] turn it into a client and kinds; [`tail`],
-//! [`unhold`], [`confirm`], [`pause`] and [`rbac`] are commands of their own, [`why`], [`plan`] and
-//! [`check`] ask `rewitness-verdict` and show what it answers, and [`run`] runs the role of
-//! `rewitness-operator`; [`answer`] is how some of them answer, [`exit`] is what is said and returned at
-//! the end. [`called`] is the name that all this goes by, and [`complete`] says what could be typed next.
+//! It alone reads the environment, handles signals and ends the process. It does not decide what an answer
+//! says, and does not follow Cascades: [`why`], [`plan`] and [`check`] show what `rewitness-verdict`
+//! answers, and [`run`] runs the role of `rewitness-operator` until a signal comes.
+//!
+//! In reading order: [`args`] is the command line; [`connect`] and [`types`] turn it into a client and
+//! kinds; [`tail`], [`unhold`], [`confirm`], [`pause`] and [`rbac`] are commands of their own; [`answer`]
+//! prints documents; [`exit`] is the exit status, and what is said with it; [`called`] is the name that the
+//! program is called by, and [`complete`] offers what can be typed next.
 
 mod answer;
 mod args;

@@ -2,6 +2,9 @@
 
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
+use rewitness_kubernetes::call::in_time;
+use rewitness_verdict::text::counted;
+use rewitness_verdict::{API_VERSION, Link, Typed, sources};
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,12 +13,6 @@ use crate::args::{GlobalArgs, PauseArgs};
 use crate::connect;
 use crate::exit::{Status, describe};
 use crate::screen::Screen;
-use rewitness_kubernetes::call::in_time;
-use rewitness_verdict::API_VERSION;
-use rewitness_verdict::Link;
-use rewitness_verdict::Typed;
-use rewitness_verdict::sources;
-use rewitness_verdict::text::counted;
 
 /// What was switched.
 #[derive(Debug, Serialize)]

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use rewitness_cascade::{Cascades, Config, Refused, Right, own_rights};
 use rewitness_crds::Cascade;
+use rewitness_operator::warning_rights;
+use rewitness_verdict::{Link, sources};
 
 use crate::answer;
 use crate::args::{GlobalArgs, RbacArgs, VerdictFormat};
 use crate::connect;
 use crate::exit::Status;
 use crate::screen::Screen;
-use rewitness_operator::warning_rights;
-use rewitness_verdict::Link;
-use rewitness_verdict::sources;
 
 mod manifest;
 mod review;

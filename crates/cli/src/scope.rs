@@ -2,9 +2,9 @@
 
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Selector;
+use rewitness_verdict::{Link, Namespace};
 
 use crate::args::ScopeArgs;
-use rewitness_verdict::{Link, Namespace};
 
 /// In which namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]

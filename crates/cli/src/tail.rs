@@ -9,6 +9,8 @@ use futures::FutureExt;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_kubernetes::{ApiError, Config, Error, KubernetesQueue, ResolvedKind};
 use rewitness_messaging::{Hold, Kind, Queue, Stopped, Subscription};
+use rewitness_verdict::Link;
+use rewitness_verdict::text::counted;
 use tokio::sync::Notify;
 
 use crate::args::{Color, GlobalArgs, TailArgs};
@@ -18,8 +20,6 @@ use crate::scope::{Namespaces, Scope};
 use crate::screen::{Screen, color_is_welcome};
 use crate::signals::Signals;
 use crate::types;
-use rewitness_verdict::Link;
-use rewitness_verdict::text::counted;
 
 mod command;
 mod consumer;

@@ -1,9 +1,9 @@
 //! From the types that were typed to kinds that can be followed.
 
 use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_verdict::{Link, of_what_is_left};
 
 use crate::exit::wrong_use;
-use rewitness_verdict::{Link, of_what_is_left};
 
 /// The kinds that `types` name, each once, in the order they were typed.
 pub(crate) async fn resolve(link: &Link, types: &[String]) -> anyhow::Result<Vec<ResolvedKind>> {

@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use futures::StreamExt;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Held, Holds};
+use rewitness_verdict::text::counted;
+use rewitness_verdict::{Link, object};
 
 use crate::args::{GlobalArgs, UnholdArgs};
 use crate::connect;
@@ -14,9 +16,6 @@ use crate::scope::Scope;
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::types;
-use rewitness_verdict::Link;
-use rewitness_verdict::object;
-use rewitness_verdict::text::counted;
 
 mod owner;
 mod reference;

@@ -1,6 +1,10 @@
 //! The custom resources of Rewitness: their types, their schemas, and what is checked at admission.
 //!
-//! This crate has no client. What the API server can know when an object is written is refused
+//! This crate is the types, the schemas that are generated from them, and the names that Rewitness writes
+//! into a cluster: annotations, finalizers, the field manager, and the reasons. It has no client, and it
+//! does nothing: what a Cascade means is decided in `rewitness-cascade`.
+//!
+//! What the API server can know when an object is written is refused
 //! there, by rules in the schema, with a message that a person can act on; what needs knowledge of
 //! the cluster (whether a kind is served, what scope it has) is for the operator to say in the
 //! status.

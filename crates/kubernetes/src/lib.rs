@@ -5,6 +5,10 @@
 //! consumer has dealt with them. [`Reconciler`] makes a consumer of a kube-rs reconcile function,
 //! [`Resolver`] finds kinds by the names that people type, [`finalizer`] looks at and gives up holds.
 //!
+//! This crate does not decide what is due: it runs the rules of [`rewitness_messaging::schedule`], as the
+//! other queues do. It knows no kind of its own and no custom resource, and it reads no kubeconfig: the
+//! caller hands it a client.
+//!
 //! # Guarantees
 //!
 //! Q1 to Q14 of [`rewitness_messaging::Queue`]. Beside them:

@@ -4,6 +4,9 @@
 //! what it lists and watches. Use both where a test or an example needs a queue but no server: a
 //! consumer cannot tell this queue from one on Kubernetes.
 //!
+//! It is not for production: nothing is stored on disk. It is not a fake API server either: the store
+//! knows resources, their finalizers and their deletion, and no Kubernetes.
+//!
 //! # Guarantees
 //!
 //! - Q1 to Q14 of [`Queue`](rewitness_messaging::Queue), each shown by the conformance suite, which
@@ -14,7 +17,7 @@
 //!
 //! # Caveats
 //!
-//! The store is forgotten when its last clone is dropped. Nothing here is meant for production.
+//! The store is forgotten when its last clone is dropped.
 //!
 //! # A consumer in twenty lines
 //!

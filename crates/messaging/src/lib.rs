@@ -6,7 +6,9 @@
 //! [`State::Deleting`]. What is handed over is an [`Envelope`]: the resource's identity and its
 //! deletion timestamp, nothing more. What else a consumer needs it reads from the system of record.
 //!
-//! This crate knows no Kubernetes, no async runtime and no I/O.
+//! This crate is the types, the traits and the scheduling rules that backends share. It is not a queue:
+//! those are `rewitness-memory` and `rewitness-kubernetes`. It knows no Kubernetes, no async runtime and
+//! no I/O.
 //!
 //! # Guarantees
 //!

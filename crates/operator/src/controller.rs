@@ -17,6 +17,7 @@ use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
 use super::own_finalizer::may_warn;
+use super::recheck::CHECK;
 use super::rules::Rules;
 use super::warning::Wish;
 
@@ -26,10 +27,7 @@ const NAME: &str = "cascades";
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: usize = 8;
 
-/// How often the rights and kinds of a rule are looked up, and each Cascade is read again.
-pub(super) const CHECK: Duration = Duration::from_secs(180);
-
-/// The same while a kind is not served, a right is missing, or it could not be found out.
+/// How often that is while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
 
 /// How failures are spaced. What fails here keeps a rule from being followed or left, so it is tried often.

@@ -9,6 +9,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use rewitness_cascade::{WAY_OUT, is_served};
 use rewitness_crds::{CASCADES, Cascade, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
+use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::{Observer, Seen, kind_of};
 use rewitness_messaging::{Backoff, Selector, Source};
 use serde_json::json;
@@ -17,7 +18,6 @@ use tokio::time::{interval, sleep};
 
 use super::course::HeldParents;
 use super::rules::Rules;
-use rewitness_kubernetes::call::in_time;
 
 /// How soon the definition is read again when that failed.
 const READ_AGAIN: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(5) };

@@ -22,22 +22,20 @@
 //! about one object for a repetition of the first, whatever its note says: the second stage of a
 //! deletion would be lost in the first. Its names of Events are invalid for some names of objects.
 
+mod backlog;
 mod writer;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use backlog::{Shared, Written};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
 use rewitness_cascade::{About, Event, Report, Standing, Story};
 use rewitness_crds::Cascade;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
-use tokio::sync::Notify;
 pub use writer::EventWriter;
-
-/// How many Events wait to be written: about a megabyte, and what one task writes in some seconds.
-const BACKLOG: usize = 1024;
 
 /// How many Events about one Cascade are written at once, and how often one more is.
 const BURST: u32 = 60;
@@ -45,7 +43,7 @@ const REFILL: Duration = Duration::from_secs(10);
 
 /// The two ends of the backlog: where Events come from, and the task that writes them.
 pub fn events(client: Client) -> (EventSink, EventWriter) {
-    let shared = Arc::new(Shared { backlog: Mutex::default(), notify: Notify::new() });
+    let shared = Arc::<Shared>::default();
     let writer = EventWriter::new(client, shared.clone());
     (EventSink(shared), writer)
 }
@@ -53,43 +51,6 @@ pub fn events(client: Client) -> (EventSink, EventWriter) {
 /// Where Events are put. Clones are the same.
 #[derive(Clone)]
 pub struct EventSink(Arc<Shared>);
-
-struct Shared {
-    backlog: Mutex<Backlog>,
-    notify: Notify,
-}
-
-impl Shared {
-    fn backlog(&self) -> MutexGuard<'_, Backlog> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What waits to be written, the oldest first.
-#[derive(Default)]
-struct Backlog {
-    events: VecDeque<Written>,
-    left_out: u64,
-}
-
-/// One Event, and the object that it is about.
-#[derive(Clone, Debug)]
-struct Written {
-    regarding: ObjectReference,
-    related: ObjectReference,
-    event: Event,
-    at: Timestamp,
-}
-
-impl Backlog {
-    fn push(&mut self, event: Written) {
-        if self.events.len() == BACKLOG {
-            self.events.pop_front();
-            self.left_out += 1;
-        }
-        self.events.push_back(event);
-    }
-}
 
 impl EventSink {
     /// The Events of one Cascade, to be kept as long as it is followed.
@@ -199,6 +160,7 @@ mod tests {
     use rewitness_cascade::Severity;
     use rewitness_crds::Reason;
 
+    use super::backlog::{BACKLOG, Backlog};
     use super::*;
 
     fn event(note: &str) -> Event {

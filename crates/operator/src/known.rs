@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::course::{Grip, HeldParents};
 use super::parents::Parents;
-use super::warning;
+use super::warning::Record;
 
 /// How long a status is not written after a subscription began, so that a restart does not show for
 /// a moment that nothing is held.
@@ -50,7 +50,7 @@ pub(super) struct Known {
     pub(super) pending: Vec<Pending>,
     /// How many deletions are in the write that is under way.
     pub(super) in_writing: u64,
-    pub(super) warning: warning::Record,
+    pub(super) warning: Record,
     pub(super) ended: bool,
 }
 
@@ -122,7 +122,7 @@ impl Known {
             revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
             pending: Vec::new(),
             in_writing: 0,
-            warning: warning::Record::default(),
+            warning: Record::default(),
             ended: false,
         }
     }

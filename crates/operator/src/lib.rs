@@ -1,13 +1,12 @@
 //! The operator of Rewitness: the role that follows a cluster's Cascades, and writes their status.
 //!
-//! A role is a value: [`Operator::new`] takes a client and plain configuration, and
-//! [`Operator::run`] works until it is told to stop. It knows no arguments, no terminal, no
-//! environment and no signals, and never ends the process: that is for the program around it. How
-//! one Cascade deletes is not here either but in `rewitness-cascade`, and the queue that delivers
-//! parents is `rewitness-kubernetes`.
+//! A role is a value that a test can run: [`Operator::new`] takes a client and plain configuration, and
+//! [`Operator::run`] works until it is told to stop. It knows no arguments, no terminal, no environment and
+//! no signals, and it never ends the process. How one Cascade deletes is decided in `rewitness-cascade`; the
+//! queue that delivers parents is in `rewitness-kubernetes`.
 //!
 //! In reading order: `role` puts the parts together; `definition` is Cascade's own definition and the
-//! uninstall mark on it; `controller` watches the Cascades and takes each in; `course` decides what is
+//! uninstall mark on it; `controller` follows the Cascades and takes each in; `course` decides what is
 //! to be done about one; `rules` does it, with `release` for what is let go; `followed` is one of them
 //! and `known` what is known of it, `records` what its deletions are counted by, `status_writer` the
 //! one writer of its status; [`events`] tells of its deletions, [`counts`] is how many dependents there
@@ -23,6 +22,7 @@ mod followed;
 mod known;
 mod own_finalizer;
 mod parents;
+mod recheck;
 mod records;
 mod release;
 mod role;

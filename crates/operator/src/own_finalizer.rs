@@ -4,10 +4,10 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION};
+use rewitness_kubernetes::call::in_time;
 use serde_json::{Value, json};
 
 use super::course::{HeldParents, is_held};
-use rewitness_kubernetes::call::in_time;
 
 /// How often a change is tried while others change the Cascade too; our own status writes do.
 const ATTEMPTS: usize = 8;

@@ -10,6 +10,7 @@ use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, finalizer};
 use rewitness_kubernetes::KubernetesQueue;
+use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::finalizer::Holds;
 use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Queue, Timestamp, Uid};
 use tokio::sync::{mpsc, watch};
@@ -27,7 +28,6 @@ use super::records::StatusRecords;
 use super::release::Release;
 use super::status_writer::StatusWriter;
 use super::warning::Wish;
-use rewitness_kubernetes::call::in_time;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);

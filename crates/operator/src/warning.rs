@@ -27,16 +27,12 @@ use super::followed::Followed;
 use super::own_finalizer::{may_warn, remember_policy};
 use super::rules::Rules;
 pub(super) use failure::Failure;
-use objects::Subject;
+use objects::{BINDINGS, POLICIES, Subject};
 use place::Place;
 pub(super) use record::Record;
 pub(super) use wish::Wish;
 
 const GROUP: &str = "admissionregistration.k8s.io";
-
-const POLICIES: &str = "validatingadmissionpolicies";
-
-const BINDINGS: &str = "validatingadmissionpolicybindings";
 
 /// How long it may take, which is how long it may keep a Cascade from being taken in again.
 const WITHIN: Duration = Duration::from_secs(10);

@@ -6,6 +6,10 @@
 //! after each change, again after each error, and, when it is being deleted, until the consumer has
 //! dealt with it.
 //!
+//! This crate is the one that a Rust developer depends on. It has no code of its own: it re-exports the
+//! contract, and by feature the queues and the Cascade. It is not the program `rewitness`, which is the
+//! crate `rewitness-cli`.
+//!
 //! # Guarantees
 //!
 //! **At least once, in order per resource, never exactly once.** The numbered promises are in the

@@ -1,13 +1,13 @@
-//! What Rewitness answers about a cluster: [`why`] a resource is still there, the [`plan`] of what a
-//! deletion would take along, and the [`check`] whether all is well.
+//! The answers of Rewitness about a cluster: [`why`] a resource is still there, the [`plan`] of what a
+//! deletion takes along, and the [`check`] of an installation.
 //!
-//! Each answer is made in three steps: load facts with the caller's own rights, decide what they mean
-//! (a pure function), and put that into a document, which is serialised for programs and drawn as
-//! text for people. Nothing is written to the cluster.
+//! Each answer is made in three steps. Load facts, with the caller's own rights; decide what they mean, by a
+//! pure function; put that into a document, which is serialised for programs and drawn as text for people.
+//! Nothing is written to the cluster.
 //!
-//! This crate knows no arguments, no environment and no signals, and not the operator: it says
-//! whether one runs by what it has written. How a cluster is reached, and how commands are typed that go
-//! to the same one, is a [`Link`] that the program hands it.
+//! This crate knows no arguments, no environment and no signals. It does not know the operator either: it
+//! sees by the status and the field manager whether one runs. The program hands it a [`Link`]: the client,
+//! the name of the server, and how commands are typed that go to the same cluster.
 
 pub mod check;
 mod document;

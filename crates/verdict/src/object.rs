@@ -3,10 +3,10 @@
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta};
 use rewitness_kubernetes::ResolvedKind;
+use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::call::segment;
 
 use crate::link::Link;
-use rewitness_kubernetes::call::in_time;
 
 /// The objects of a kind; in the namespace, if there is one.
 pub fn api(link: &Link, kind: &ResolvedKind, namespace: Option<&str>) -> Api<DynamicObject> {

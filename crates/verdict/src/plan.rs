@@ -3,7 +3,7 @@
 //! `subject` is the Cascade, from the cluster or from a file; `document` what is known of it, for
 //! programs, in the `words` that they know; `text` the same for people. Nothing is written.
 
-use rewitness_cascade::{Cascades, Config, Preview, Refused};
+use rewitness_cascade::{Cascades, Config, Preview};
 
 use crate::link::Link;
 use crate::parent::Parents;
@@ -49,14 +49,4 @@ pub async fn of(
         }
     }
     Ok(plan)
-}
-
-/// What keeps a rule from doing anything, as it is written.
-fn stated(rule: &rewitness_cascade::Rule, spec: &rewitness_crds::CascadeSpec) -> Vec<Refused> {
-    let stated = [
-        (rule.mode() != rewitness_crds::cascade::Mode::Enforce).then_some(Refused::NotEnforced),
-        spec.paused.then_some(Refused::Paused),
-        spec.hold_deletions.then_some(Refused::DeletionsHeld),
-    ];
-    stated.into_iter().flatten().collect()
 }

@@ -8,11 +8,11 @@ use kube::Api;
 use kube::api::ListParams;
 use rewitness_cascade::{Rule, WAY_OUT, is_served};
 use rewitness_crds::{ApiVersion, Cascade, cascade};
+use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::call::segment;
 
 use crate::error::wrong_use;
 use crate::link::Link;
-use rewitness_kubernetes::call::in_time;
 
 /// Before the name of a Cascade, as kubectl takes it.
 const PREFIXES: [&str; 4] = ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/"];

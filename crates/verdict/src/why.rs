@@ -3,8 +3,6 @@
 //! Load, decide, draw: `load` reads with the caller's own rights, `decide` makes a [`Verdict`] of what
 //! was read, [`draw()`] shows it. Nothing is written.
 
-use rewitness_messaging::ResourceId;
-
 use crate::link::Link;
 
 mod change;
@@ -27,7 +25,7 @@ pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
 pub use draw::{Canvas, draw};
 pub(crate) use draw::{Picture, Style};
 pub(crate) use facts::{Read, Types, Unread};
-pub(crate) use load::{api_resource, is_not_found, read};
+pub(crate) use load::{is_not_found, read};
 pub(crate) use target::preferred;
 pub(crate) use verdict::Step;
 pub use verdict::{Resource, State, Verdict};
@@ -45,9 +43,4 @@ pub async fn ask(link: &Link, what: &[String], namespace: Option<&str>) -> anyho
     let typist = Typist::new(link.typed.clone(), target.types.clone());
     let facts = Loader::new(link, &target).facts().await;
     Ok(decide::decide(&facts, &typist))
-}
-
-/// An object by its name, before it is read.
-fn unread(kind: rewitness_messaging::Kind, namespace: Option<&str>, name: &str) -> ResourceId {
-    ResourceId { kind, namespace: namespace.map(Into::into), name: name.into(), uid: "".into() }
 }

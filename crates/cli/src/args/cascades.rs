@@ -2,20 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
-use super::help;
 use rewitness_verdict::Namespace;
 
-/// How an answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum VerdictFormat {
-    /// For people.
-    #[default]
-    Text,
-    Json,
-    Yaml,
-}
+use super::formats::VerdictFormat;
+use super::help;
 
 /// Say what the deletion of parents would take along by a Cascade.
 ///

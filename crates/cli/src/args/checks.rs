@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Color, VerdictFormat, help};
+use super::formats::{Color, VerdictFormat};
+use super::help;
 
 /// Check that all is well with Rewitness in a cluster, and say the way out where it is not.
 ///

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
@@ -10,12 +11,13 @@ use kube::core::ObjectList;
 use kube::{Api, ResourceExt as _};
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_verdict::{Link, object, sources};
 
-use super::PATIENCE;
 use super::typed::Typed;
 use crate::connect;
-use rewitness_verdict::Link;
-use rewitness_verdict::sources;
+
+/// How long somebody who types waits for a cluster.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many objects are read: nobody chooses among more.
 const MOST: u32 = 500;
@@ -134,7 +136,7 @@ async fn objects(
 ) -> anyhow::Result<Vec<Value>> {
     let namespace = typed.namespace.as_deref().unwrap_or(&link.namespace);
     let namespace = Some(namespace).filter(|_| kind.namespaced && !typed.all_namespaces);
-    let api = rewitness_verdict::object::api(link, kind, namespace);
+    let api = object::api(link, kind, namespace);
     let listed = api.list_metadata(&some()).await?;
     Ok(named(names(&listed).into_iter().map(|name| format!("{prefix}{name}"))))
 }

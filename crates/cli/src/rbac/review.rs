@@ -6,16 +6,15 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use kube::Api;
 use kube::api::PostParams;
 use rewitness_cascade::{Right, may};
+use rewitness_kubernetes::call::in_time;
+use rewitness_verdict::text::counted;
+use rewitness_verdict::{API_VERSION, Link};
 use serde::Serialize;
 
 use crate::answer;
 use crate::args::RbacArgs;
 use crate::exit::Status;
 use crate::screen::Screen;
-use rewitness_kubernetes::call::in_time;
-use rewitness_verdict::API_VERSION;
-use rewitness_verdict::Link;
-use rewitness_verdict::text::counted;
 
 /// Reviews under way at a time.
 const AT_A_TIME: usize = 8;

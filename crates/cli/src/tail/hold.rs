@@ -7,6 +7,8 @@ use rewitness_crds::Command;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Holds, Survey, is_protected_namespace, protected};
 use rewitness_messaging::Selector;
+use rewitness_verdict::Link;
+use rewitness_verdict::text::{counted, thousands};
 
 use crate::args::TailArgs;
 use crate::exit::{describe, wrong_use};
@@ -14,8 +16,6 @@ use crate::hold_name::HoldName;
 use crate::rights;
 use crate::scope::{Namespaces, Scope};
 use crate::screen::Screen;
-use rewitness_verdict::Link;
-use rewitness_verdict::text::{counted, thousands};
 
 /// How long the count at the end may take; nobody waits at an exit for long.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState};
+use rewitness_verdict::text::{counted, thousands};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::time::duration;
 use super::trouble::{Probe, Troubles};
 use crate::screen::Screen;
-use rewitness_verdict::text::{counted, thousands};
 
 /// The progress is looked at no more often than this: it changes with every delivery.
 const LOOK: Duration = Duration::from_millis(10);

@@ -2,13 +2,12 @@
 
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Mode;
+use rewitness_verdict::{Link, sources};
 
 use super::HoldRef;
 use crate::args::UnholdArgs;
 use crate::exit::wrong_use;
 use crate::screen::Screen;
-use rewitness_verdict::Link;
-use rewitness_verdict::sources;
 
 /// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
 pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use rewitness_crds::cascade;
+use rewitness_verdict::sources::cascade_name;
 
 use crate::hold_name::{HoldName, InvalidHoldName};
-use rewitness_verdict::sources::cascade_name;
 
 /// A hold that can be given up by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]

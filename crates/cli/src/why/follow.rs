@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rewitness_messaging::Timestamp;
+use rewitness_verdict::why::{State, Verdict};
 use tokio::time::sleep;
 
 use super::Session;
@@ -10,7 +11,6 @@ use crate::answer;
 use crate::args::VerdictFormat;
 use crate::exit::{Status, describe};
 use crate::screen::Screen;
-use rewitness_verdict::why::{State, Verdict};
 
 /// How often it is asked.
 const PACE: Duration = Duration::from_secs(2);

@@ -3,7 +3,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Stage};
+use super::dependents::Stage;
+use super::limits::Limits;
 
 /// The types of a Cascade's conditions.
 pub mod condition {

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use rewitness_messaging::{Backoff, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use super::{Shared, Written};
+use super::backlog::{Shared, Written};
 
 /// Who says so, as `kubectl describe` shows it.
 const REPORTER: &str = "rewitness.dev/operator";

@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 use super::wish::{Parents, Tone};
 
+pub(super) const POLICIES: &str = "validatingadmissionpolicies";
+
+pub(super) const BINDINGS: &str = "validatingadmissionpolicybindings";
+
 /// Whose label it is that says who made an object.
 pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 

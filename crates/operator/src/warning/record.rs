@@ -4,16 +4,14 @@ use std::mem::discriminant;
 use std::time::Duration;
 
 use rewitness_cascade::Warning;
-use rewitness_crds::Command;
+use rewitness_crds::{Command, FIELD_MANAGER, Reason};
 use rewitness_messaging::Backoff;
 use tokio::time::Instant;
 
-use super::super::controller::CHECK;
 use super::failure::Failure;
-use super::objects::MANAGED_BY;
+use super::objects::{BINDINGS, MANAGED_BY, POLICIES};
 use super::wish::Wish;
-use super::{BINDINGS, POLICIES};
-use rewitness_crds::{FIELD_MANAGER, Reason};
+use crate::recheck::CHECK;
 
 /// The pauses after failures.
 const BACKOFF: Backoff = Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(60) };

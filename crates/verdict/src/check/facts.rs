@@ -10,6 +10,9 @@ use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
 use crate::why::{Read, Types};
 
+/// The version of Cascade that this program reads and writes.
+pub(crate) const VERSION: &str = "v1alpha1";
+
 /// All that was read for one report.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {

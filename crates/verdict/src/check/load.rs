@@ -11,13 +11,12 @@ use kube::api::{ListParams, PostParams};
 use rewitness_cascade::{Right, may, own_rights};
 use rewitness_crds::{CASCADES, Cascade};
 use rewitness_kubernetes::Resolver;
+use rewitness_kubernetes::call::in_time;
 use rewitness_messaging::Timestamp;
 
-use super::decide::VERSION;
-use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, Version};
+use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, VERSION, Version};
 use crate::link::Link;
 use crate::why::{Read, Unread, is_not_found, preferred, read};
-use rewitness_kubernetes::call::in_time;
 
 mod survey;
 

@@ -1,12 +1,12 @@
 //! The Cascade that is asked about: as it is in the cluster, or as it would be applied.
 
 use rewitness_cascade::{HourWindow, Refused, Rule, RuleNeeds, is_served};
-use rewitness_crds::{Cascade, Reason};
+use rewitness_crds::cascade::Mode;
+use rewitness_crds::{Cascade, CascadeSpec, Reason};
 use rewitness_kubernetes::call::chain;
 use rewitness_messaging::Timestamp;
 
 use super::document::{Detail, Limits, Plan, Totals};
-use super::stated;
 use crate::document::API_VERSION;
 use crate::error::wrong_use;
 use crate::link::Link;
@@ -87,4 +87,14 @@ impl Subject {
             typed: link.typed.clone(),
         }
     }
+}
+
+/// What keeps a rule from doing anything, as it is written.
+fn stated(rule: &Rule, spec: &CascadeSpec) -> Vec<Refused> {
+    let stated = [
+        (rule.mode() != Mode::Enforce).then_some(Refused::NotEnforced),
+        spec.paused.then_some(Refused::Paused),
+        spec.hold_deletions.then_some(Refused::DeletionsHeld),
+    ];
+    stated.into_iter().flatten().collect()
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
-use crate::text::{counted, thousands};
 use rewitness_crds::Reason;
+
+use crate::text::{counted, thousands};
+
+use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
 
 /// How many dependents of a kind are named, and how many parents are listed, unless all are.
 const NAMED: usize = 10;

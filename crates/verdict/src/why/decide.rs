@@ -2,28 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use rewitness_messaging::{ResourceId, Timestamp};
-
 use rewitness_crds::Reason;
 
 use super::commands::Typist;
-use super::facts::{Event, Facts, Read, Subject};
-use super::verdict::{Finding, Resource, State, Step, Verdict, Weight};
-use crate::text::{age, counted};
+use super::facts::{Event, Facts, Subject};
+use super::verdict::{Finding, Resource, State, Verdict, Weight};
+use crate::text::age;
 
 mod absent;
 mod belonging;
 mod cascade;
 mod content;
 mod finalizers;
+mod judge;
 mod left;
 mod live;
 mod namespace;
 
 pub(crate) use cascade::{ASK_WHO_PAUSED, NO_RULE, last_sign};
-
-/// How long something may take, before whoever keeps it up is said to block.
-pub(crate) const PATIENCE_SECONDS: i64 = 60;
+use judge::Judge;
+pub(crate) use judge::PATIENCE_SECONDS;
 
 /// How many events are told.
 const EVENTS: usize = 3;
@@ -31,13 +29,6 @@ const EVENTS: usize = 3;
 /// What is made of the facts.
 pub(crate) fn decide(facts: &Facts, typist: &Typist) -> Verdict {
     Judge { facts, typist }.verdict()
-}
-
-/// The facts, and how commands are typed.
-#[derive(Clone, Copy)]
-pub(super) struct Judge<'a> {
-    pub(super) facts: &'a Facts,
-    pub(super) typist: &'a Typist,
 }
 
 impl Judge<'_> {
@@ -87,16 +78,6 @@ impl Judge<'_> {
         Verdict::new(resource, State::Terminating, since, summary, findings)
     }
 
-    /// How long ago, as people say it.
-    pub(super) fn age(&self, since: Option<Timestamp>) -> String {
-        since.map_or_else(|| "an unknown time".to_owned(), |since| age(since, self.facts.now))
-    }
-
-    /// Whether something is so for longer than it should take.
-    pub(super) fn is_late(&self, since: Option<Timestamp>) -> bool {
-        since.is_some_and(|since| self.facts.now.as_second() - since.as_second() > PATIENCE_SECONDS)
-    }
-
     /// That which Cascades there are could not be read; not where a Cascade's finalizer said so.
     fn unread_cascades(&self, findings: &[Finding]) -> Option<Finding> {
         let unread = self.facts.cascades.as_ref().err()?;
@@ -128,37 +109,6 @@ impl Judge<'_> {
                 vec![Finding::new(Weight::Unknown, Reason::EventsUnread, message)]
             }
         }
-    }
-
-    /// A read that failed, where something else is told beside it.
-    pub(super) fn unread<T>(read: &Read<T>, what: &str) -> Option<Finding> {
-        let unread = read.as_ref().err()?;
-        Some(Finding::new(Weight::Unknown, Reason::Unread, format!("{what} is unknown: {unread}")))
-    }
-
-    /// The last resort for a finalizer of somebody else.
-    pub(super) fn take_off(
-        &self,
-        id: &ResourceId,
-        finalizers: &[String],
-        finalizer: &str,
-        caution: &str,
-    ) -> Step {
-        let command = self.typist.take_off(id, finalizers, finalizer);
-        Step::last_resort(command, format!("takes {finalizer} off by hand"), caution)
-    }
-}
-
-/// `3 clusters.example.com`.
-pub(super) fn of_kind(count: u64, kind: &str) -> String {
-    counted(count, kind, kind)
-}
-
-/// `team-a/web`.
-pub(super) fn qualified(id: &ResourceId) -> String {
-    match &id.namespace {
-        Some(namespace) => format!("{namespace}/{}", id.name),
-        None => id.name.to_string(),
     }
 }
 

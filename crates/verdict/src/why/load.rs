@@ -5,26 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams};
-use rewitness_cascade::{Cascades, Cause, Config, HourWindow, Preview, Rule};
+use kube::api::ListParams;
+use rewitness_cascade::{Cause, HourWindow, Preview, Rule};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade as names;
-use rewitness_kubernetes::ResolvedKind;
-use rewitness_kubernetes::call::segment;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::facts::{
     Belonging, Content, DefinitionFacts, Facts, Holding, NamespaceFacts, Read, Subject, Unread,
 };
-use super::target::Target;
-use crate::link::Link;
 
 mod belonging;
 mod content;
+mod loader;
 mod read;
 mod status;
 mod subject;
 
+pub(crate) use loader::Loader;
 pub(crate) use read::{is_not_found, read};
 
 /// How many previews are made at a time.
@@ -36,18 +34,7 @@ const DEPTH: usize = 3;
 /// How many parents are looked at besides the subject.
 const DEEPER: usize = 12;
 
-/// Reads for one verdict.
-pub(super) struct Loader<'a> {
-    link: &'a Link,
-    target: &'a Target,
-    previews: Cascades,
-}
-
-impl<'a> Loader<'a> {
-    pub(super) fn new(link: &'a Link, target: &'a Target) -> Self {
-        Self { link, target, previews: Cascades::new(link.client.clone(), Config::default()) }
-    }
-
+impl Loader<'_> {
     /// Everything that there is to know.
     pub(super) async fn facts(&self) -> Facts {
         let asked = self.target.asked.clone();
@@ -92,21 +79,6 @@ impl<'a> Loader<'a> {
             return Err(Unread { what: format!("get {}", asked.kind), reason: self.target.unknown.clone() });
         };
         self.get(kind, asked.namespace.as_deref(), &asked.name).await
-    }
-
-    /// An object's metadata; `None` if there is none of that name.
-    async fn get(&self, kind: &ResolvedKind, namespace: Option<&str>, name: &str) -> Read<Option<Subject>> {
-        let api = self.api(kind, namespace);
-        let what = format!("get {kind}{}", place(namespace));
-        match read(&what, api.get_metadata(&segment(name))).await {
-            Ok(object) => Ok(Some(subject::of(&object.metadata, &kind.kind))),
-            Err(unread) if is_not_found(&unread) => Ok(None),
-            Err(unread) => Err(unread),
-        }
-    }
-
-    fn api(&self, kind: &ResolvedKind, namespace: Option<&str>) -> Api<DynamicObject> {
-        crate::object::api(self.link, kind, namespace.filter(|_| kind.namespaced))
     }
 
     /// Every Cascade; none if the server does not serve them.
@@ -254,23 +226,4 @@ fn waited_for(holdings: &[Holding]) -> Vec<Subject> {
 
 fn is(subject: &Subject, group: &str, kind: &str) -> bool {
     *subject.id.kind.group == *group && *subject.id.kind.kind == *kind
-}
-
-/// A kind as kube's `Api` wants it.
-pub(crate) fn api_resource(kind: &ResolvedKind) -> ApiResource {
-    let group = &*kind.kind.group;
-    let api_version =
-        if group.is_empty() { kind.version.clone() } else { format!("{group}/{}", kind.version) };
-    ApiResource {
-        group: group.to_owned(),
-        version: kind.version.clone(),
-        api_version,
-        kind: kind.kind.kind.to_string(),
-        plural: kind.plural.clone(),
-    }
-}
-
-/// ` in team-a`.
-fn place(namespace: Option<&str>) -> String {
-    namespace.map_or_else(String::new, |namespace| format!(" in {namespace}"))
 }

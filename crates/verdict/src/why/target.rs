@@ -4,7 +4,6 @@ use rewitness_kubernetes::{Error, ResolvedKind, Resolver};
 use rewitness_messaging::{Kind, ResourceId};
 
 use super::facts::Types;
-use super::unread;
 use crate::error::wrong_use;
 use crate::link::Link;
 
@@ -83,6 +82,11 @@ fn typed(what: &[String]) -> anyhow::Result<(&str, &str)> {
         }
         _ => Err(wrong_use(format!("`{}` names no resource\n{usage}", what.join(" ")))),
     }
+}
+
+/// An object by its name, before it is read.
+fn unread(kind: Kind, namespace: Option<&str>, name: &str) -> ResourceId {
+    ResourceId { kind, namespace: namespace.map(Into::into), name: name.into(), uid: "".into() }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Timestamp};
 use serde::Serialize;
 
 use crate::document::API_VERSION;
-use rewitness_crds::Reason;
 
 /// How many next steps are told; whoever has done them asks again.
 const STEPS: usize = 8;

@@ -2,12 +2,12 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
-use rewitness_crds::{ApiVersion, Cascade, Command};
+use rewitness_crds::{Cascade, Command};
 use rewitness_messaging::Kind;
 
-use super::deletions::parent;
+use super::judge::{Judge, NAMED, some, unknown};
 use super::operator::{is_seen, name};
-use super::{Judge, NAMED, some, unknown};
+use super::parents::{kind, parent, parent_kind};
 use crate::check::report::{Check, Group, Result};
 use crate::text::counted;
 use crate::why::{ASK_WHO_PAUSED, Step};
@@ -230,14 +230,4 @@ fn of<'a>(status: &'a CascadeStatus, kind: &str) -> Option<&'a Condition> {
 
 fn said(condition: &Condition) -> String {
     format!("{}: {}", condition.reason, condition.message)
-}
-
-fn kind(api_version: &str, kind: &str) -> Kind {
-    let group = api_version.parse().map(|version: ApiVersion| version.group).unwrap_or_default();
-    Kind::new(group, kind)
-}
-
-/// Whose deletion a Cascade is about.
-pub(super) fn parent_kind(cascade: &Cascade) -> Kind {
-    kind(&cascade.spec.parent.api_version, &cascade.spec.parent.kind)
 }

@@ -3,7 +3,8 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 
-use super::{Judge, VERSION, some, unknown};
+use super::judge::{Judge, some, unknown};
+use crate::check::facts::VERSION;
 use crate::check::report::{Check, Group, Result};
 use crate::check::schema::{Difference, compare};
 use crate::why::Step;

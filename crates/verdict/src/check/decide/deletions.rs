@@ -4,9 +4,9 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{HeldParent, finalizer};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::cascades::parent_kind;
+use super::judge::{Judge, NAMED};
 use super::operator::name;
-use super::{Judge, NAMED};
+use super::parents::{parent, parent_kind};
 use crate::check::facts::{Carried, Phase};
 use crate::check::report::{Check, Result};
 use crate::text::counted;
@@ -90,13 +90,4 @@ impl Judge<'_> {
 /// The parents that the status names.
 fn told(cascade: &Cascade) -> impl Iterator<Item = &HeldParent> {
     cascade.status.iter().flat_map(|status| &status.held_parents)
-}
-
-pub(super) fn parent(cascade: &Cascade, held: &HeldParent) -> ResourceId {
-    ResourceId {
-        kind: parent_kind(cascade),
-        namespace: held.namespace.as_deref().map(Into::into),
-        name: (&*held.name).into(),
-        uid: Uid::new(&held.uid),
-    }
 }

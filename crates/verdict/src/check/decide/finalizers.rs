@@ -3,9 +3,9 @@
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, is_finalizer};
 
-use super::cascades::parent_kind;
+use super::judge::{Judge, some, unknown};
 use super::operator::name;
-use super::{Judge, some};
+use super::parents::parent_kind;
 use crate::check::facts::{Carried, Place, Survey};
 use crate::check::report::{Check, Group, Result};
 use crate::text::{counted, thousands};
@@ -31,7 +31,7 @@ impl Judge<'_> {
     pub(super) fn finalizers(&self, survey: &Survey) -> Group {
         let title = "Finalizers of ours";
         if let Err(unread) = &self.facts.served {
-            let check = super::unknown("finalizers", "where finalizers of ours are", unread);
+            let check = unknown("finalizers", "where finalizers of ours are", unread);
             return Group { id: "finalizers", title, checks: vec![check] };
         }
         let (of_cascades, holds): (Vec<&Carried>, Vec<&Carried>) =

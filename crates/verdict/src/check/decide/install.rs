@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use rewitness_crds::CASCADES;
 
 use super::definition::difference;
-use super::{Judge, some, unknown};
+use super::judge::{Judge, some, unknown};
 use crate::check::facts::{Asked, Purpose};
 use crate::check::report::{Check, Group, Result};
 use crate::text::counted;

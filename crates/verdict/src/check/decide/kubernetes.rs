@@ -1,6 +1,6 @@
 //! The API server: who it is, who the caller is to it, and whether it serves what Rewitness uses.
 
-use super::{Judge, some, unknown};
+use super::judge::{Judge, some, unknown};
 use crate::check::facts::Served;
 use crate::check::report::{Check, Group, KUBERNETES, Result};
 use crate::why::Step;

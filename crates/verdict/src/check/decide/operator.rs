@@ -3,7 +3,7 @@
 use rewitness_crds::Cascade;
 use rewitness_messaging::Timestamp;
 
-use super::{Judge, some, unknown};
+use super::judge::{Judge, some, unknown};
 use crate::check::report::{Check, Group, Result};
 use crate::text::counted;
 use crate::why::{Step, last_sign};

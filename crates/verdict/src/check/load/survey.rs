@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 use rewitness_crds::HOLD_PREFIX;
@@ -19,7 +18,8 @@ use tokio::time::Instant;
 
 use crate::check::facts::{Carried, Leaving, Place, Survey};
 use crate::link::Link;
-use crate::why::{Unread, api_resource, is_not_found, read};
+use crate::object;
+use crate::why::{Unread, is_not_found, read};
 
 /// How many kinds are listed at a time.
 const AT_A_TIME: usize = 8;
@@ -63,7 +63,7 @@ fn may_be_held(kind: &ResolvedKind) -> bool {
 }
 
 async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Seen {
-    let api: Api<DynamicObject> = Api::all_with(link.client.clone(), &api_resource(kind));
+    let api = object::api(link, kind, None);
     let mut seen =
         Seen { plural: kind.to_string(), objects: 0, carried: BTreeMap::new(), is_cut: false, failed: None };
     let what = format!("list {kind}");

@@ -4,7 +4,7 @@ use rewitness_crds::ApiVersion;
 use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Uid};
 
-use super::Judge;
+use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::Unread;
 use crate::why::verdict::{Finding, Resource, State, Step, Verdict, Weight};

@@ -3,7 +3,7 @@
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Holds, Mode};
 
-use super::Judge;
+use super::judge::Judge;
 use crate::why::facts::{Belonging, Subject};
 use crate::why::verdict::{Finding, Resource, Step, Weight};
 

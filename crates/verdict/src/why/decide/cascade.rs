@@ -3,15 +3,15 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rewitness_cascade::{Cause, Preview, PreviewStage, Refused, Rule};
 use rewitness_crds::Cascade;
+use rewitness_crds::FIELD_MANAGER;
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_annotation};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::Judge;
+use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
-use rewitness_crds::FIELD_MANAGER;
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";

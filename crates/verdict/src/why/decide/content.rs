@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rewitness_crds::Reason;
 
-use super::{Judge, of_kind, qualified};
+use super::judge::{Judge, of_kind, qualified};
 use crate::why::facts::{Content, KindContent, Subject, Unread};
 use crate::why::known;
 use crate::why::verdict::{Finding, Step, Weight};

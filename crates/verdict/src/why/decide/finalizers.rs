@@ -3,7 +3,7 @@
 use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
 use rewitness_crds::{HOLD_PREFIX as PREFIX, Reason};
 
-use super::Judge;
+use super::judge::Judge;
 use crate::why::facts::Subject;
 use crate::why::known;
 use crate::why::verdict::{Finding, Step, Weight};

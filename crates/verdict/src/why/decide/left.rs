@@ -9,7 +9,7 @@ use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::{leaves_some_out, told_of};
-use super::{Judge, of_kind, qualified};
+use super::judge::{Judge, of_kind, qualified};
 use crate::text::counted;
 use crate::why::known;
 use crate::why::verdict::{Finding, Step, Weight};

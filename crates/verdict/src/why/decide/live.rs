@@ -4,7 +4,7 @@ use rewitness_cascade::Protection;
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::Mode;
 
-use super::Judge;
+use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};

@@ -2,7 +2,7 @@
 
 use rewitness_crds::Reason;
 
-use super::Judge;
+use super::judge::Judge;
 use crate::why::facts::{Condition, NamespaceFacts};
 use crate::why::verdict::{Finding, Step, Weight};
 

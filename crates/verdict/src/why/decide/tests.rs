@@ -9,7 +9,7 @@ use rewitness_cascade::{
 use rewitness_crds::Cascade;
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Propagation, finalizer};
-use rewitness_messaging::{Kind, Uid};
+use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 use serde_json::{Value, json};
 
 use super::*;

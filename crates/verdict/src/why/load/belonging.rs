@@ -8,8 +8,9 @@ use rewitness_crds::cascade::Holds;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Uid;
 
+use super::loader::Loader;
 use super::read::read;
-use super::{Loader, subject};
+use super::subject;
 use crate::why::facts::{Belonging, Read, Subject, Unread};
 
 /// How many are read at a time.

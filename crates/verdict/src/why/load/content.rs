@@ -8,8 +8,9 @@ use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Uid;
 use tokio::time::{Instant, timeout_at};
 
+use super::loader::{Loader, place};
 use super::read::{is_not_found, read};
-use super::{Loader, place, subject};
+use super::subject;
 use crate::why::facts::{Content, KindContent, Read, Subject, Unread};
 
 /// How many kinds are listed at a time.

@@ -1,0 +1,62 @@
+//! Who decides: the facts, and what every part of the decision says in the same way.
+
+use rewitness_crds::Reason;
+use rewitness_messaging::{ResourceId, Timestamp};
+
+use crate::text::{age, counted};
+use crate::why::commands::Typist;
+use crate::why::facts::{Facts, Read};
+use crate::why::verdict::{Finding, Step, Weight};
+
+/// How long something may take, before whoever keeps it up is said to block.
+pub(crate) const PATIENCE_SECONDS: i64 = 60;
+
+/// The facts, and how commands are typed.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) typist: &'a Typist,
+}
+
+impl Judge<'_> {
+    /// How long ago, as people say it.
+    pub(super) fn age(&self, since: Option<Timestamp>) -> String {
+        since.map_or_else(|| "an unknown time".to_owned(), |since| age(since, self.facts.now))
+    }
+
+    /// Whether something is so for longer than it should take.
+    pub(super) fn is_late(&self, since: Option<Timestamp>) -> bool {
+        since.is_some_and(|since| self.facts.now.as_second() - since.as_second() > PATIENCE_SECONDS)
+    }
+
+    /// A read that failed, where something else is told beside it.
+    pub(super) fn unread<T>(read: &Read<T>, what: &str) -> Option<Finding> {
+        let unread = read.as_ref().err()?;
+        Some(Finding::new(Weight::Unknown, Reason::Unread, format!("{what} is unknown: {unread}")))
+    }
+
+    /// The last resort for a finalizer of somebody else.
+    pub(super) fn take_off(
+        &self,
+        id: &ResourceId,
+        finalizers: &[String],
+        finalizer: &str,
+        caution: &str,
+    ) -> Step {
+        let command = self.typist.take_off(id, finalizers, finalizer);
+        Step::last_resort(command, format!("takes {finalizer} off by hand"), caution)
+    }
+}
+
+/// `3 clusters.example.com`.
+pub(super) fn of_kind(count: u64, kind: &str) -> String {
+    counted(count, kind, kind)
+}
+
+/// `team-a/web`.
+pub(super) fn qualified(id: &ResourceId) -> String {
+    match &id.namespace {
+        Some(namespace) => format!("{namespace}/{}", id.name),
+        None => id.name.to_string(),
+    }
+}
