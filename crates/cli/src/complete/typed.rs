@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use rewitness_verdict::Namespace;
 
 use crate::args::{Cli, GlobalArgs};
 
@@ -11,7 +12,7 @@ use crate::args::{Cli, GlobalArgs};
 pub(super) struct Typed {
     /// Which cluster.
     pub(super) global: GlobalArgs,
-    pub(super) namespace: Option<String>,
+    pub(super) namespace: Option<Namespace>,
     pub(super) all_namespaces: bool,
     /// Whether a file is read instead of the cluster's Cascades.
     pub(super) from_file: bool,
@@ -25,20 +26,19 @@ impl Typed {
         let read = Cli::command().ignore_errors(true).try_get_matches_from(line);
         let Ok(matches) = read else { return Self::default() };
         let command = matches.subcommand().map_or(&matches, |(_, command)| command);
-        let last = |id: &str| text(command, id).or_else(|| text(&matches, id));
         let flag = |id: &str| [command, &matches].iter().any(|one| is_set(one, id));
         Self {
             global: GlobalArgs::from_arg_matches(command).unwrap_or_default(),
-            namespace: last("namespace"),
+            namespace: first(command, "namespace").or_else(|| first(&matches, "namespace")),
             all_namespaces: flag("all_namespaces"),
             from_file: command.try_contains_id("file").unwrap_or_default(),
-            subject: ["what", "cascade"].iter().find_map(|id| text(command, id)),
+            subject: ["what", "cascade"].iter().find_map(|id| first(command, id)),
         }
     }
 }
 
-fn text(matches: &ArgMatches, id: &str) -> Option<String> {
-    matches.try_get_many::<String>(id).ok().flatten()?.next().cloned()
+fn first<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Option<T> {
+    matches.try_get_many(id).ok().flatten()?.next().cloned()
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {
