@@ -68,6 +68,9 @@ pub const REASONS: &[Reason] = &[
     Reason::WouldWait,
 ];
 
+/// How a deletion is reported that goes on.
+pub(crate) const GOES_ON: [Reason; 2] = [Reason::Deleting, Reason::DependentsRemain];
+
 /// Why a Cascade is not ready, where only the operator can say so.
 pub(crate) const QUOTED: [Reason; 3] = [Reason::InvalidSpec, Reason::KindNotServed, Reason::NotSynced];
 

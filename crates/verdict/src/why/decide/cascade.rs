@@ -12,7 +12,7 @@ use super::judge::Judge;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Step, Weight};
-use crate::why::words::QUOTED;
+use crate::why::words::{GOES_ON, QUOTED};
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
@@ -363,8 +363,7 @@ fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> 
     let may_not = status.is_some_and(|status| status.conditions.iter().any(is_false));
     let is_refused = told.is_some_and(|told| {
         let mut waits = told.waits_for.iter();
-        let goes_on =
-            [Reason::Deleting, Reason::DependentsRemain].iter().any(|reason| told.reason == *reason);
+        let goes_on = GOES_ON.iter().any(|reason| told.reason == *reason);
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
