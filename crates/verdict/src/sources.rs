@@ -1,7 +1,11 @@
 //! Where Cascades come from that a command is about: the cluster, or files.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::Api;
@@ -13,6 +17,12 @@ use rewitness_kubernetes::call::segment;
 
 use crate::error::wrong_use;
 use crate::link::Link;
+
+/// What a file may have at most: etcd takes no object over 1.5 MiB, and a file may have many.
+const SIZE: u64 = 64 << 20;
+
+/// How long what is no regular file may take to be read.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Before the name of a Cascade, as kubectl takes it.
 const PREFIXES: [&str; 4] = ["cascade/", "cascades/", "casc/", "cascades.rewitness.dev/"];
@@ -80,17 +90,35 @@ pub fn rule(cascade: &Cascade) -> anyhow::Result<Rule> {
 pub fn read(file: &Path) -> anyhow::Result<Vec<Cascade>> {
     let place = || format!("cannot read {}", file.display());
     let text = match file.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text).map(|_| text)
-        }
-        _ => std::fs::read_to_string(file),
+        Some("-") => bounded(io::stdin()),
+        _ if file.is_file() => File::open(file).map_err(anyhow::Error::from).and_then(bounded),
+        _ => special(file),
     };
     let cascades = parse(&text.with_context(place)?).with_context(place)?;
     match cascades.is_empty() {
         true => Err(wrong_use(format!("there is no Cascade in {}", file.display()))),
         false => Ok(cascades),
     }
+}
+
+/// A pipe or a device, which may say nothing for ever, or end never.
+fn special(file: &Path) -> anyhow::Result<String> {
+    let (file, (done, read)) = (file.to_owned(), mpsc::channel());
+    // It may be stuck in the opening of a pipe that nobody writes to. It ends with the process.
+    thread::spawn(move || {
+        let text = File::open(&file).map_err(anyhow::Error::from).and_then(bounded);
+        let _ = done.send(text);
+    });
+    let waited =
+        |_| anyhow::anyhow!("it is no regular file, and did not end within {} s", PATIENCE.as_secs());
+    read.recv_timeout(PATIENCE).map_err(waited)?
+}
+
+fn bounded(from: impl Read) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(SIZE + 1).read_to_end(&mut bytes)?;
+    anyhow::ensure!(bytes.len() as u64 <= SIZE, "it has more than {} MiB", SIZE >> 20);
+    Ok(String::from_utf8(bytes)?)
 }
 
 fn parse(text: &str) -> anyhow::Result<Vec<Cascade>> {
@@ -143,6 +171,15 @@ spec:
             let found = parse(text).unwrap();
             assert_eq!(found.len(), count, "{text}");
             assert!(found.iter().all(|one| one.metadata.name.as_deref() == Some("project")));
+        }
+    }
+
+    #[test]
+    fn a_file_without_end_and_a_folder_are_errors() {
+        for (file, expected) in [("/dev/zero", "it has more than 64 MiB"), ("/", "directory")] {
+            let error = format!("{:#}", read(Path::new(file)).unwrap_err());
+            assert!(error.contains(&format!("cannot read {file}")), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 

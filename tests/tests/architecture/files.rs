@@ -141,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// A path from the root of the crate, if it begins by `crate`, `self` or `super`.
-    fn in_from_root(&self, path: &[String]) -> Option<Names> {
+    fn rooted(&self, path: &[String]) -> Option<Names> {
         let mut module = self.module.clone();
         let mut rest = path;
         match path.first().map(String::as_str)? {
@@ -158,7 +158,7 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, path: &[String]) {
-        if let Some(path) = self.in_from_root(path) {
+        if let Some(path) = self.rooted(path) {
             self.module().named.insert(path);
         }
     }
@@ -191,7 +191,7 @@ impl Reader<'_> {
             }
         };
         self.name(&path);
-        let target = self.in_from_root(&path).unwrap_or_else(|| {
+        let target = self.rooted(&path).unwrap_or_else(|| {
             // By a module of this one's own, or else of another crate.
             let inner = [&*self.module, &path].concat();
             if self.has_inner(&path[0]) { inner } else { vec![FOREIGN.to_owned()] }

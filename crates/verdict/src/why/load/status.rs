@@ -11,8 +11,12 @@ use rewitness_messaging::{Kind, ResourceId};
 use super::read::read;
 use crate::why::facts::{ApiServiceFacts, Condition, Content, DefinitionFacts, Event, NamespaceFacts, Read};
 
-/// How many Events of an object are read.
-const EVENTS: u32 = 100;
+/// How many Events of an object are kept.
+const EVENTS: usize = 100;
+
+/// How many are read at a time, and how often.
+const PAGE: u32 = 500;
+const PAGES: u32 = 20;
 
 pub(super) async fn namespace(client: &Client, name: &str) -> Read<NamespaceFacts> {
     let api: Api<Namespace> = Api::all(client.clone());
@@ -66,15 +70,24 @@ pub(super) async fn unavailable(client: &Client) -> Read<Vec<ApiServiceFacts>> {
 }
 
 /// What was said of an object, the newest first. Events of what lives in no namespace are in
-/// `default`.
+/// `default`. The server lists them by their names, which say nothing of their age: all are read, up to
+/// 10,000.
 pub(super) async fn events(client: &Client, id: &ResourceId) -> Read<Vec<Event>> {
     let namespace = id.namespace.as_deref().unwrap_or("default");
     let api: Api<CoreEvent> = Api::namespaced(client.clone(), namespace);
-    let of_object = ListParams::default().fields(&format!("involvedObject.uid={}", id.uid)).limit(EVENTS);
+    let mut of_object = ListParams::default().fields(&format!("involvedObject.uid={}", id.uid)).limit(PAGE);
     let what = format!("list events in {namespace}");
-    let mut events: Vec<Event> =
-        read(&what, api.list(&of_object)).await?.items.into_iter().map(event).collect();
-    events.sort_by_key(|event| std::cmp::Reverse(event.at));
+    let mut events: Vec<Event> = Vec::new();
+    for _ in 0..PAGES {
+        let page = read(&what, api.list(&of_object)).await?;
+        events.extend(page.items.into_iter().map(event));
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        events.truncate(EVENTS);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => of_object = of_object.continue_token(&token),
+            None => break,
+        }
+    }
     Ok(events)
 }
 
@@ -91,5 +104,47 @@ fn event(event: CoreEvent) -> Event {
         message: event.message.unwrap_or_default(),
         related: event.related.and_then(|related| related.uid),
         at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn said(second: usize) -> Value {
+        json!({
+            "metadata": { "name": format!("e{second}"), "namespace": "team" }, "involvedObject": {},
+            "reason": format!("R{second}"), "lastTimestamp": format!("2026-01-02T03:{:02}:{:02}Z", second / 60, second % 60),
+        })
+    }
+
+    /// Two pages; the newest Event is the last of the second.
+    async fn server(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        let (token, seconds) = match request.uri().query().unwrap_or_default().contains("continue=") {
+            false => ("more", 0..150),
+            true => ("", 150..170),
+        };
+        let items: Vec<Value> = seconds.map(said).collect();
+        let list = json!({ "kind": "EventList", "apiVersion": "v1", "metadata": { "continue": token }, "items": items });
+        Ok(Response::new(Body::from(list.to_string().into_bytes())))
+    }
+
+    #[tokio::test]
+    async fn of_many_events_the_newest_are_kept() {
+        let client = Client::new(tower::service_fn(server), "default");
+        let id = ResourceId {
+            kind: Kind::new("", "ConfigMap"),
+            namespace: Some("team".into()),
+            name: "web".into(),
+            uid: "u1".into(),
+        };
+        let found = events(&client, &id).await.unwrap();
+        assert_eq!((found.len(), &*found[0].reason, &*found[99].reason), (100, "R169", "R70"));
     }
 }
