@@ -11,7 +11,7 @@ use crate::planted::{Bug, planted};
 /// Reads the log of one test's objects when the test ends, and fails the test for what the operator must not
 /// have done to them: delete without naming uid and version, delete a collection, or replace an object.
 ///
-/// Every [`Lab`] has one, so that no test can forget it.
+/// Every [`Lab`](crate::lab::Lab) has one, so that no test can forget it.
 pub struct Audit {
     group: String,
 }
