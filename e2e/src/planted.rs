@@ -27,8 +27,10 @@ pub enum Bug {
     WholeCollections,
     /// B8: deletes name the uid alone.
     NoVersion,
-    /// B2, B13: patches do not test what they are made for.
+    /// B2: patches do not test what they are made for.
     NoTests,
+    /// B13: our finalizer is taken off by the place that it had.
+    ByPlace,
     /// B1: the parent is taken from the list that the operator began with, and written to whatever its uid.
     ParentFromCache,
     /// B3: any version of a list will do.
@@ -277,6 +279,20 @@ impl Planted {
             Bug::NoTests => {
                 if let Some(patch) = asked.body.as_array_mut() {
                     patch.retain(|operation| operation["op"] != "test");
+                }
+            }
+            Bug::ByPlace => {
+                let finalizers = |op: &str| {
+                    let of = |one: &&Value| one["op"] == op && one["path"] == "/metadata/finalizers";
+                    let operation = asked.body.as_array()?.iter().find(of)?;
+                    operation["value"].as_array().cloned()
+                };
+                let place = finalizers("test")
+                    .zip(finalizers("add"))
+                    .and_then(|(before, after)| before.iter().position(|one| !after.contains(one)));
+                if let Some(place) = place {
+                    let path = format!("/metadata/finalizers/{place}");
+                    asked.body = json!([{ "op": "remove", "path": path }]);
                 }
             }
             Bug::ParentFromCache if asked.is_about_a_parent() => {

@@ -26,16 +26,14 @@ fn reads() -> Match {
     Match::any().method("GET").when(|call| call.path.ends_with("/projects/web"))
 }
 
-/// The patches that take our finalizer off: what they leave has none of ours.
+/// The patches that take our finalizer off: JSON patches that do not put it on.
 fn releases() -> Match {
     Match::any().method("PATCH").when(|call| {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let written = body
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|operation| operation["op"] == "add" && operation["path"] == "/metadata/finalizers");
-        written.is_some_and(|written| !written["value"].to_string().contains("cascade.rewitness.dev/"))
+        let puts_on = |operation: &Value| {
+            operation["op"] == "add" && operation["value"].to_string().contains("cascade.rewitness.dev/")
+        };
+        body.as_array().is_some_and(|patch| !patch.iter().any(puts_on))
             && call.path.ends_with("/projects/web")
     })
 }
