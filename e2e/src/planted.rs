@@ -211,7 +211,9 @@ impl Heard {
     }
 
     fn nothing_listed(&mut self) {
-        (self.status, self.body) = (StatusCode::OK, json!({ "metadata": {}, "items": [] }));
+        let version = self.body["metadata"]["resourceVersion"].as_str().unwrap_or("1");
+        let list = json!({ "metadata": { "resourceVersion": version }, "items": [] });
+        (self.status, self.body) = (StatusCode::OK, list);
     }
 
     fn finalizers(&mut self) -> &mut Value {
