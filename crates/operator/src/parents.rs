@@ -81,4 +81,14 @@ impl<C: Consumer> Consumer for Counted<C> {
         }
         outcome
     }
+
+    /// Whose own answer released a parent is not told that it has gone.
+    fn released(&self, parent: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
+        let is_off = released.is_ok();
+        let outcome = self.consumer.released(parent, released);
+        if is_off {
+            self.parents.there().remove(&parent.uid);
+        }
+        outcome
+    }
 }
