@@ -67,7 +67,7 @@ async fn the_printed_command_lets_everything_go() -> Result<()> {
 
     let command = ended.stderr.last().map(|line| line.trim().to_owned()).unwrap_or_default();
     let words: Vec<&str> = command.split_whitespace().collect();
-    assert_eq!(words[..3], ["rewitness", "unhold", "demo"], "{command}");
+    assert!(words.starts_with(&["rewitness", "unhold"]) && words.contains(&"demo"), "{command}");
     let ended = world.run(&words[1..]).await?;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(world.finalizers("web").await?, Some(vec![]));
