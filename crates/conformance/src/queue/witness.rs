@@ -22,7 +22,7 @@ pub use self::reply::{Gate, Reply};
 /// that its record spans restarts.
 ///
 /// ```
-/// use rewitness_conformance::{Reply, Witness};
+/// use rewitness_conformance::queue::{Reply, Witness};
 /// use rewitness_messaging::Consumer;
 ///
 /// let flaky = Witness::new("flaky").answering(|_, nth| if nth == 1 { Reply::Fail } else { Reply::Done });
