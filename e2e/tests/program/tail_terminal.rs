@@ -63,7 +63,7 @@ async fn who_holds_is_asked_first() -> Result<()> {
         tail.shows("1 resource will be marked with the finalizer hold.rewitness.dev/demo").await?;
         tail.shows("Continue? [y/N] ").await?;
         tail.types(answer)?;
-        tail.shows(if marks == 0 { "nothing was marked" } else { "rewitness unhold demo" }).await?;
+        tail.shows(if marks == 0 { "nothing was marked" } else { "rewitness unhold --context" }).await?;
         assert_eq!(tail.end().await?, Some(status), "{answer:?}");
         assert_eq!(
             world.finalizers("web").await?.map(|finalizers| finalizers.len()),
