@@ -9,8 +9,8 @@ use rewitness_messaging::schedule::{Adopted, Adoption, Answer, SourceChange, Sou
 use rewitness_messaging::{Failure, ResourceId, Source, Stopped, Version};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+use super::config::{Config, now};
 use super::intake::{Intake, observation};
-use super::{Config, now};
 use crate::{Store, StoreError};
 
 /// How long a mark waits for a store that cannot be reached.

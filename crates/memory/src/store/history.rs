@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use rewitness_messaging::{Source, Version};
 
+use super::change::{Change, Cursor, Trouble};
 use super::object::Object;
-use super::reading::{Change, Cursor, Trouble};
 
 /// How many writes can be watched in retrospect. A watcher that is further behind lists anew, as
 /// with a compacted etcd; a test that wants this sooner calls [`Store::expire`](crate::Store::expire).

@@ -1,61 +1,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rewitness_messaging::{ResourceId, Source, Version};
 use tokio::sync::watch;
 
+use super::change::{Change, Cursor, Trouble};
 use super::object::Object;
-use super::{Store, StoreError};
-
-/// From where a watch goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(super) incarnation: u64,
-    pub(super) version: Version,
-}
-
-/// What a watch shows.
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// It is there, and like this.
-    Put(Arc<Object>),
-    /// It is there no more; this is how it was.
-    Removed(Arc<Object>),
-}
-
-/// Why a call of a queue did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Too much to do; call again after this.
-    Busy(Duration),
-    /// The connection broke, or there is none to be had.
-    Unreachable,
-    /// What the caller goes on from is forgotten: list anew.
-    Expired,
-    /// What the caller goes on from is in a future that was undone: list anew.
-    RolledBack,
-}
-
-impl Trouble {
-    /// For a person to act on.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::Busy(_) => "the store is overloaded",
-            Self::Unreachable => "the store cannot be reached",
-            Self::Expired => "the history that was asked for is forgotten",
-            Self::RolledBack => "the store was restored to an older state",
-        }
-    }
-
-    /// What the store asked to wait.
-    pub(crate) fn retry_after(self) -> Option<Duration> {
-        match self {
-            Self::Busy(after) => Some(after),
-            _ => None,
-        }
-    }
-}
+use super::records::{Store, StoreError};
 
 /// A list, as it was at one moment, that is read by pages.
 pub(crate) struct Listing {
@@ -87,7 +38,7 @@ impl Store {
         Ok(Listing {
             store: self.clone(),
             changed,
-            connection: records.faults.connection(),
+            connection: records.faults.connection,
             rest,
             pages_read: 0,
             cursor,
@@ -98,7 +49,7 @@ impl Store {
         let changed = self.0.changed.subscribe();
         let mut records = self.records();
         records.faults.meet()?;
-        let connection = records.faults.connection();
+        let connection = records.faults.connection;
         Ok(Watch { store: self.clone(), changed, connection, source: source.clone(), cursor: from })
     }
 
@@ -139,12 +90,12 @@ impl Listing {
     fn check_connection(&mut self) -> Result<bool, Trouble> {
         self.changed.mark_unchanged();
         let records = self.store.records();
-        if records.faults.connection() != self.connection {
+        if records.faults.connection != self.connection {
             return Err(Trouble::Unreachable);
         }
         // The next page of a list that is older than the history cannot be had.
         records.history.check(self.cursor)?;
-        Ok(records.faults.lists_stall())
+        Ok(records.faults.lists_stall)
     }
 }
 
@@ -169,7 +120,7 @@ impl Watch {
 
     fn changes(&mut self) -> Result<Vec<Change>, Trouble> {
         let records = self.store.records();
-        if records.faults.connection() != self.connection {
+        if records.faults.connection != self.connection {
             return Err(Trouble::Unreachable);
         }
         let changes = records.history.since(self.cursor, &self.source)?;
