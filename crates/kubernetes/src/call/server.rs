@@ -8,12 +8,9 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::error::LONGEST_ANSWER;
 use super::{ApiError, Endpoint, PageSize, goes_on};
 use crate::wire::{Metadata, decode_metadata, decode_metadata_page};
-
-/// No answer is longer: an object has at most 1.5 MiB in etcd, of which JSON can make six times as much,
-/// and pages are asked for by fewer objects if need be.
-pub(super) const LONGEST_ANSWER: usize = 16 << 20;
 
 /// What is read of an answer that is no success. A `Status` has a few hundred bytes.
 const LONGEST_REFUSAL: usize = 64 << 10;

@@ -2,7 +2,8 @@ use crate::call::ApiError;
 use bytes::Bytes;
 use rewitness_messaging::schedule::Adoption;
 
-use super::{ATTEMPTS, Finalizers, Seen};
+use super::access::{ATTEMPTS, Finalizers};
+use super::patch::Seen;
 use crate::Error;
 
 /// What became of an adoption.

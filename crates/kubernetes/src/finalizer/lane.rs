@@ -8,7 +8,7 @@ use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};
 use tokio::time::Instant;
 
-use super::Finalizers;
+use super::access::Finalizers;
 use super::adopt::Adopting;
 use crate::Error;
 use crate::tasks::Tasks;

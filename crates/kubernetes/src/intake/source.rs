@@ -15,7 +15,7 @@ use rewitness_messaging::Source;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::Context;
+use super::context::Context;
 use super::feed::Feed;
 use super::lines::Lines;
 use super::observer::{Observer, Seen};

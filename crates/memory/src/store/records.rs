@@ -284,7 +284,11 @@ impl Store {
         }))
     }
 
-    pub(super) fn change(&self, resource: &ResourceId, write: impl FnOnce(&mut Object)) -> Result<Object, StoreError> {
+    pub(super) fn change(
+        &self,
+        resource: &ResourceId,
+        write: impl FnOnce(&mut Object),
+    ) -> Result<Object, StoreError> {
         let (records, current) = self.current(resource)?;
         let mut object = (*current).clone();
         write(&mut object);
