@@ -212,3 +212,27 @@ pub struct Source {
     /// Which; evaluated by the system of record.
     pub selector: Selector,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_that_makes_no_sense_is_refused_with_the_reason() {
+        let valid = || Subscription::new("reader", [Kind::new("example.com", "Widget")]);
+        let named = |names: &[&str]| valid().in_namespaces(names.iter().copied());
+        for (subscription, reason) in [
+            (Subscription { name: "".into(), ..valid() }, "its name is empty"),
+            (Subscription { kinds: Vec::new(), ..valid() }, "it names no kind"),
+            (valid().with_concurrency(0), "its concurrency is 0"),
+            (named(&[]), "it is limited to no namespace at all"),
+            (named(&[""]), "it is limited to a namespace without a name"),
+            (named(&["team-a", ""]), "it is limited to a namespace without a name"),
+            (valid().holding(Hold::new("")), "the name of its hold is empty"),
+        ] {
+            let name = subscription.name.clone();
+            assert_eq!(subscription.check(), Err(Error::InvalidSubscription { name, reason }));
+        }
+        assert_eq!(named(&["team-a"]).check(), Ok(()));
+    }
+}
