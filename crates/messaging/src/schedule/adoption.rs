@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::intake::Origin;
-use super::table::Index;
-use super::{Due, Observation, Schedule, SourceId};
+use super::table::{Index, Observation};
+use super::terms::SourceId;
 use crate::{Backoff, ResourceId, Uid, Version};
 
 /// One write that is due: holds to put on and to take off.
@@ -30,10 +29,10 @@ pub struct Adoption {
 /// Names one adoption. Used once.
 #[derive(Debug)]
 pub struct AdoptionTicket {
-    run: u32,
-    source: SourceId,
-    index: Index,
-    uid: Uid,
+    pub(super) run: u32,
+    pub(super) source: SourceId,
+    pub(super) index: Index,
+    pub(super) uid: Uid,
 }
 
 impl AdoptionTicket {
@@ -65,9 +64,9 @@ pub(super) struct Adoptions {
     /// Sources take turns, so that one that fails does not starve the others (Q5).
     sources: BTreeMap<SourceId, Lane>,
     last: Option<SourceId>,
-    failures: HashMap<(SourceId, Index), u32>,
-    waiting: HashSet<(SourceId, Index)>,
-    bucket: Bucket,
+    pub(super) failures: HashMap<(SourceId, Index), u32>,
+    pub(super) waiting: HashSet<(SourceId, Index)>,
+    pub(super) bucket: Bucket,
 }
 
 /// What is due of one source.
@@ -112,7 +111,7 @@ impl Adoptions {
     }
 
     /// The next resource: new ones of any source before old ones, and of those the next source's.
-    fn pop(&mut self, now: Instant) -> Option<(SourceId, Index)> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(SourceId, Index)> {
         self.sources.retain(|_, lane| !lane.is_empty() || lane.failures > 0);
         let due: Vec<SourceId> =
             self.sources.iter().filter(|(_, lane)| !lane.rests(now)).map(|(id, _)| *id).collect();
@@ -131,13 +130,13 @@ impl Adoptions {
         None
     }
 
-    fn succeeded(&mut self, source: SourceId) {
+    pub(super) fn succeeded(&mut self, source: SourceId) {
         if let Some(lane) = self.sources.get_mut(&source) {
             (lane.failures, lane.rests_until) = (0, None);
         }
     }
 
-    fn failed(&mut self, source: SourceId, now: Instant) {
+    pub(super) fn failed(&mut self, source: SourceId, now: Instant) {
         let lane = self.sources.entry(source).or_default();
         lane.failures = lane.failures.saturating_add(1);
         if lane.failures >= TROUBLE {
@@ -171,7 +170,7 @@ impl Adoptions {
 }
 
 /// A token bucket: so many per second, and as many in one burst.
-struct Bucket {
+pub(super) struct Bucket {
     per_second: f64,
     tokens: f64,
     filled: Option<Instant>,
@@ -195,113 +194,12 @@ impl Bucket {
             + Duration::from_micros(u64::from(missing > 0.0))
     }
 
-    fn is_ready(&self, now: Instant) -> bool {
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.level(now) >= 1.0
     }
 
-    fn take(&mut self, now: Instant) {
+    pub(super) fn take(&mut self, now: Instant) {
         self.tokens = self.level(now) - 1.0;
         self.filled = Some(now);
-    }
-}
-
-impl Schedule {
-    /// The next write that is due at `now`, if the token bucket allows one.
-    pub fn next_adoption(&mut self, now: Instant) -> Option<Adoption> {
-        if self.draining {
-            return None;
-        }
-        self.pop_timers(now);
-        while self.adoptions.bucket.is_ready(now) {
-            let (source, index) = self.adoptions.pop(now)?;
-            let Some(watched) = self.watched.get_mut(&source) else { continue };
-            if !watched.table.is_active(index) || !watched.table.is_adoption_queued(index) {
-                continue;
-            }
-            watched.table.set_adoption_queued(index, false);
-            let (mut add, mut remove) = (Vec::new(), Vec::new());
-            for (subscriber, at) in &watched.attached {
-                if let Some(subscriber) = self.subscribers.get(subscriber) {
-                    add.extend(subscriber.hold_to_add(*at, index));
-                    remove.extend(subscriber.hold_to_remove(*at, index));
-                }
-            }
-            if add.is_empty() && remove.is_empty() {
-                continue;
-            }
-            watched.table.set_adopting(index, true);
-            self.adoptions.bucket.take(now);
-            let resource = watched.table.id(index, &watched.source.kind);
-            let version = watched.table.version(index);
-            let ticket = AdoptionTicket { run: self.run, source, index, uid: resource.uid.clone() };
-            return Some(Adoption { ticket, resource, version, add, remove });
-        }
-        None
-    }
-
-    /// Takes in what became of an adoption.
-    pub fn adopted(&mut self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
-        let AdoptionTicket { run, source, index, uid } = ticket;
-        let Some(watched) = self.watched.get_mut(&source) else { return };
-        // The place may have passed to another resource meanwhile.
-        let is_same = watched.table.find(&uid) == Some(index);
-        if run != self.run || !is_same || !watched.table.is_active(index) {
-            return;
-        }
-        watched.table.set_adopting(index, false);
-        match result {
-            Adopted::Observed(seen) => {
-                watched.holds_failing = None;
-                self.adoptions.succeeded(source);
-                self.adoptions.forget(source, index);
-                self.take_in(source, Origin::OwnWrite, &seen);
-                self.adopt_what_is_left(source, index);
-            }
-            Adopted::Gone => self.adoptions.forget(source, index),
-            Adopted::Changed => self.retry_adoption(source, index, Duration::from_millis(500), now),
-            Adopted::Failed { after, reason } => {
-                watched.holds_failing = Some(reason);
-                self.adoptions.failed(source, now);
-                let failures = self.adoptions.failures.entry((source, index)).or_default();
-                *failures = failures.saturating_add(1);
-                let interval = Backoff::default().interval(*failures);
-                let wait = after.unwrap_or_else(|| self.jitter.full_jitter(interval));
-                self.retry_adoption(source, index, wait, now);
-            }
-        }
-    }
-
-    /// What was observed during a write may want another.
-    fn adopt_what_is_left(&mut self, source: SourceId, index: Index) {
-        let Some(watched) = self.watched.get_mut(&source) else { return };
-        let is_left = watched.attached.iter().any(|(subscriber, at)| {
-            self.subscribers.get(subscriber).is_some_and(|subscriber| {
-                subscriber.hold_to_add(*at, index).is_some()
-                    || subscriber.hold_to_remove(*at, index).is_some()
-            })
-        });
-        let table = &mut watched.table;
-        if is_left && table.is_active(index) && !table.is_adoption_queued(index) {
-            table.set_adoption_queued(index, true);
-            self.adoptions.push(source, index, false);
-        }
-    }
-
-    fn retry_adoption(&mut self, source: SourceId, index: Index, wait: Duration, now: Instant) {
-        if self.adoptions.waiting.insert((source, index)) {
-            // No clock reaches the end of some waits that a server may ask for.
-            let until = now.checked_add(wait).unwrap_or(now + Duration::from_secs(300));
-            self.timers.set(until, Due::Adoption(source, index));
-        }
-    }
-
-    pub(super) fn requeue_adoption(&mut self, source: SourceId, index: Index) {
-        let waited = self.adoptions.waiting.remove(&(source, index));
-        let Some(watched) = self.watched.get_mut(&source) else { return };
-        let table = &mut watched.table;
-        if waited && table.is_active(index) && !table.is_adopting(index) && !table.is_adoption_queued(index) {
-            table.set_adoption_queued(index, true);
-            self.adoptions.push(source, index, false);
-        }
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::attachment::{Active, InFlight, News, Phase, Wait};
 use super::backoff::Jitter;
 use super::cell::{HELD, MATCHED, RELEASED, REPLAY, WAS_HELD};
+use super::state::Schedule;
 use super::subscriber::state;
-use super::{Answer, Due, MARKER, Place, Schedule, SourceId, SubscriberId, Ticket};
+use super::terms::{Answer, Due, MARKER, Place, SourceId, SubscriberId, Ticket};
 use crate::{Backoff, Cause, Retry, State, WakeKey};
 
 /// What is next for a resource whose delivery was answered.

@@ -1,8 +1,9 @@
 //! The beginning and the end of a run.
 
+use super::state::Schedule;
 use super::table::Index;
+use super::terms::SourceChange;
 use super::wakes::Wakes;
-use super::{Schedule, SourceChange};
 
 impl Schedule {
     /// A run begins (Q1): every list is to be made anew, and everything is to be delivered again.
