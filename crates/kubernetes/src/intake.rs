@@ -56,7 +56,7 @@ impl Sources {
         Self { dispatcher, context, tasks: Tasks::default(), open: HashMap::new() }
     }
 
-    /// Opens, lists anew and closes what the dispatcher says.
+    /// Opens, lists again and closes what the dispatcher says.
     pub(crate) fn follow_changes(&mut self) {
         for change in self.dispatcher.source_changes() {
             match change {

@@ -6,7 +6,7 @@ mod object;
 mod reading;
 mod records;
 
-pub(crate) use self::change::{Change, Cursor, Trouble};
+pub(crate) use self::change::{CallError, Change, Cursor};
 pub use self::inject::Snapshot;
 pub use self::object::{Draft, Object};
 pub use self::records::{Store, StoreError};

@@ -129,8 +129,8 @@ impl Admission {
             Err(failure) => Err(failure),
         };
         let is_off = released.is_ok();
-        let told = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
-        match std::panic::catch_unwind(told).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        let notified = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
+        match std::panic::catch_unwind(notified).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             _ if is_off => Ok(Answer::Done { released: true }),
             Ok(Outcome::RequeueAfter { after, wake }) => Ok(Answer::RequeueAfter { after, wake }),
             Ok(Outcome::Done | Outcome::DoneAt(_)) => Ok(Answer::Done { released: false }),

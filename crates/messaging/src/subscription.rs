@@ -161,14 +161,14 @@ pub enum Scope {
     Namespaces(BTreeSet<Arc<str>>),
 }
 
-/// A mark that a subscription owns on resources; the system of record keeps a marked resource
-/// until the mark is taken off. On Kubernetes: a finalizer.
+/// What a subscription puts on resources so that the system of record keeps them until it is
+/// removed. On Kubernetes: a finalizer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hold {
-    /// The mark's name; on Kubernetes a finalizer's, as `hold.rewitness.dev/cleaner`.
+    /// Its name; on Kubernetes a finalizer's, as `hold.rewitness.dev/cleaner`.
     pub name: Arc<str>,
-    /// Whether live resources are delivered only once the mark is on them. A consumer that acts
-    /// on live resources needs it; one that acts on deletions alone does not wait for marks.
+    /// Whether live resources are delivered only once the hold is on them. A consumer that acts
+    /// on live resources needs it; one that acts on deletions alone does not wait for holds.
     pub gates_live: bool,
 }
 

@@ -13,7 +13,7 @@ use super::{ApiError, Endpoint, PageSize, goes_on};
 use crate::wire::{Metadata, decode_metadata, decode_metadata_page};
 
 /// What is read of an answer that is no success. A `Status` has a few hundred bytes.
-const LONGEST_REFUSAL: usize = 64 << 10;
+const LONGEST_STATUS: usize = 64 << 10;
 
 /// How many objects a page of a list has at most.
 const PAGE: u32 = 500;
@@ -135,7 +135,7 @@ impl Server {
             return Ok(answer.into_body());
         }
         let retry_after = retry_after(answer.headers());
-        let body = collect(answer.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
+        let body = collect(answer.into_body(), LONGEST_STATUS).await.unwrap_or_default();
         Err(ApiError::from_answer(status, retry_after, &body))
     }
 }

@@ -53,7 +53,7 @@ impl Finalizers {
         self.server.bytes(request).await
     }
 
-    /// The path of a kind; looked for anew if the former one is not there any more.
+    /// The path of a kind; looked for again if the former one is not there any more.
     pub(super) async fn endpoint(
         &self,
         resource: &ResourceId,

@@ -13,7 +13,7 @@ use super::config::{Config, now};
 use super::intake::{Intake, observation};
 use crate::{Store, StoreError};
 
-/// How long a mark waits for a store that cannot be reached.
+/// How long a write of holds waits for a store that cannot be reached.
 const UNREACHABLE: Duration = Duration::from_millis(250);
 
 /// One run of a queue, and the owner of its tasks: an intake per source, a task per delivery.
@@ -120,14 +120,12 @@ impl<'a> Run<'a> {
         {
             // A hold is taken off for what the labels said at this version, and at no other.
             let at = (!remove.is_empty()).then_some(version);
-            let marked = self.store.mark(&resource, &add, &remove, at);
+            let marked = self.store.write_holds(&resource, &add, &remove, at);
             let adopted = match &marked {
                 Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
                 Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => Adopted::Changed,
                 Ok(Err(_)) => Adopted::Gone,
-                Err(trouble) => {
-                    Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
-                }
+                Err(error) => Adopted::Failed { after: error.retry_after(), reason: error.reason().into() },
             };
             self.dispatcher.adopted(ticket, adopted, now());
         }
@@ -153,11 +151,11 @@ async fn release(
     at: Option<Version>,
 ) -> Result<bool, Failure> {
     loop {
-        match store.mark(&resource, &[], std::slice::from_ref(&hold), at) {
+        match store.write_holds(&resource, &[], std::slice::from_ref(&hold), at) {
             Ok(Err(StoreError::Changed { .. })) => return Ok(false),
             // Off, or the resource is there no more.
             Ok(_) => return Ok(true),
-            Err(trouble) => tokio::time::sleep(trouble.retry_after().unwrap_or(UNREACHABLE)).await,
+            Err(error) => tokio::time::sleep(error.retry_after().unwrap_or(UNREACHABLE)).await,
         }
     }
 }

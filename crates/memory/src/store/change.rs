@@ -23,18 +23,18 @@ pub(crate) enum Change {
 
 /// Why a call of a queue did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum CallError {
     /// Too much to do; call again after this.
     Busy(Duration),
     /// The connection broke, or there is none to be had.
     Unreachable,
-    /// What the caller goes on from is forgotten: list anew.
+    /// What the caller goes on from is forgotten: list again.
     Expired,
-    /// What the caller goes on from is in a future that was undone: list anew.
+    /// What the caller goes on from is in a future that was undone: list again.
     RolledBack,
 }
 
-impl Trouble {
+impl CallError {
     /// For a person to act on.
     pub(crate) fn reason(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::change::Trouble;
+use super::change::CallError;
 
 /// What [`Store::overload`](crate::Store::overload) tells callers to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -17,13 +17,13 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Whether a call succeeds.
-    pub(super) fn meet(&mut self) -> Result<(), Trouble> {
+    pub(super) fn meet(&mut self) -> Result<(), CallError> {
         if self.down {
-            return Err(Trouble::Unreachable);
+            return Err(CallError::Unreachable);
         }
         if self.busy > 0 {
             self.busy -= 1;
-            return Err(Trouble::Busy(RETRY_AFTER));
+            return Err(CallError::Busy(RETRY_AFTER));
         }
         Ok(())
     }

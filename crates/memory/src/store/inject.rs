@@ -64,7 +64,7 @@ impl Store {
         self.fault(|faults| faults.down = false);
     }
 
-    /// Forgets the history: who watches or pages from before must list anew.
+    /// Forgets the history: who watches or pages from before must list again.
     pub fn expire(&self) {
         {
             let mut records = self.records();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use rewitness_messaging::{ResourceId, Source, Version};
 use tokio::sync::watch;
 
-use super::change::{Change, Cursor, Trouble};
+use super::change::{CallError, Change, Cursor};
 use super::object::Object;
 use super::records::{Store, StoreError};
 
@@ -29,7 +29,7 @@ pub(crate) struct Watch {
 
 /// The calls of a queue. Unlike the public ones these meet the faults.
 impl Store {
-    pub(crate) fn begin_list(&self, source: &Source) -> Result<Listing, Trouble> {
+    pub(crate) fn begin_list(&self, source: &Source) -> Result<Listing, CallError> {
         let changed = self.0.changed.subscribe();
         let mut records = self.records();
         records.faults.meet()?;
@@ -45,7 +45,7 @@ impl Store {
         })
     }
 
-    pub(crate) fn begin_watch(&self, source: &Source, from: Cursor) -> Result<Watch, Trouble> {
+    pub(crate) fn begin_watch(&self, source: &Source, from: Cursor) -> Result<Watch, CallError> {
         let changed = self.0.changed.subscribe();
         let mut records = self.records();
         records.faults.meet()?;
@@ -53,14 +53,14 @@ impl Store {
         Ok(Watch { store: self.clone(), changed, connection, source: source.clone(), cursor: from })
     }
 
-    /// Marks a resource, by uid, and only at this version if one is given.
-    pub(crate) fn mark(
+    /// Adds and removes holds of a resource, by uid, and only at this version if one is given.
+    pub(crate) fn write_holds(
         &self,
         resource: &ResourceId,
         add: &[Arc<str>],
         remove: &[Arc<str>],
         at: Option<Version>,
-    ) -> Result<Result<Object, StoreError>, Trouble> {
+    ) -> Result<Result<Object, StoreError>, CallError> {
         self.records().faults.meet()?;
         Ok(self.change_holds(resource, add, remove, at))
     }
@@ -68,7 +68,7 @@ impl Store {
 
 impl Listing {
     /// The next page of at most `size`, or `None` at the end.
-    pub(crate) async fn page(&mut self, size: usize) -> Result<Option<Vec<Arc<Object>>>, Trouble> {
+    pub(crate) async fn page(&mut self, size: usize) -> Result<Option<Vec<Arc<Object>>>, CallError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -87,11 +87,11 @@ impl Listing {
     }
 
     /// Whether the next page is being held up.
-    fn check_connection(&mut self) -> Result<bool, Trouble> {
+    fn check_connection(&mut self) -> Result<bool, CallError> {
         self.changed.mark_unchanged();
         let records = self.store.records();
         if records.faults.connection != self.connection {
-            return Err(Trouble::Unreachable);
+            return Err(CallError::Unreachable);
         }
         // The next page of a list that is older than the history cannot be had.
         records.history.check(self.cursor)?;
@@ -101,7 +101,7 @@ impl Listing {
 
 impl Watch {
     /// What happened since the last call, at least one change; waits until there is one.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Change>, Trouble> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Change>, CallError> {
         loop {
             self.changed.mark_unchanged();
             let changes = self.changes()?;
@@ -118,10 +118,10 @@ impl Watch {
         self.cursor
     }
 
-    fn changes(&mut self) -> Result<Vec<Change>, Trouble> {
+    fn changes(&mut self) -> Result<Vec<Change>, CallError> {
         let records = self.store.records();
         if records.faults.connection != self.connection {
-            return Err(Trouble::Unreachable);
+            return Err(CallError::Unreachable);
         }
         let changes = records.history.since(self.cursor, &self.source)?;
         self.cursor.version = records.version;

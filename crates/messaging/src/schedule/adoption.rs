@@ -81,8 +81,8 @@ struct Lane {
     rests_until: Option<Instant>,
 }
 
-/// From so many failures in a row on, a source rests between its tries.
-const TROUBLE: u32 = 5;
+/// From so many failures in a row on, a source rests between its attempts.
+const FAILURES_BEFORE_REST: u32 = 5;
 
 impl Lane {
     fn is_empty(&self) -> bool {
@@ -139,9 +139,9 @@ impl Adoptions {
     pub(super) fn failed(&mut self, source: SourceId, now: Instant) {
         let lane = self.sources.entry(source).or_default();
         lane.failures = lane.failures.saturating_add(1);
-        if lane.failures >= TROUBLE {
+        if lane.failures >= FAILURES_BEFORE_REST {
             let rest = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) };
-            lane.rests_until = now.checked_add(rest.interval(lane.failures - TROUBLE + 1));
+            lane.rests_until = now.checked_add(rest.interval(lane.failures - FAILURES_BEFORE_REST + 1));
         }
     }
 

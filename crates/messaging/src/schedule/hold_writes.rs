@@ -58,8 +58,8 @@ impl Schedule {
                 watched.holds_failing = None;
                 self.adoptions.succeeded(source);
                 self.adoptions.forget(source, index);
-                self.take_in(source, Origin::OwnWrite, &seen);
-                self.adopt_what_is_left(source, index);
+                self.apply_observation(source, Origin::OwnWrite, &seen);
+                self.queue_rest_of_hold_writes(source, index);
             }
             Adopted::Gone => self.adoptions.forget(source, index),
             Adopted::Changed => self.retry_adoption(source, index, Duration::from_millis(500), now),
@@ -76,7 +76,7 @@ impl Schedule {
     }
 
     /// What was observed during a write may want another.
-    fn adopt_what_is_left(&mut self, source: SourceId, index: Index) {
+    fn queue_rest_of_hold_writes(&mut self, source: SourceId, index: Index) {
         let Some(watched) = self.watched.get_mut(&source) else { return };
         let is_left = watched.attached.iter().any(|(subscriber, at)| {
             self.subscribers.get(subscriber).is_some_and(|subscriber| {

@@ -1,4 +1,4 @@
-//! What lists and watches show, taken in.
+//! What lists and watches show, applied to what is known.
 
 use std::sync::Arc;
 
@@ -36,10 +36,10 @@ impl Schedule {
             Via::List => Origin::List,
             Via::Watch => Origin::Watch,
         };
-        self.take_in(id, origin, seen);
+        self.apply_observation(id, origin, seen);
     }
 
-    pub(super) fn take_in(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
+    pub(super) fn apply_observation(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
         let Some(watched) = self.watched.get_mut(&id) else { return };
         let table = &mut watched.table;
         let observed = match origin {

@@ -6,7 +6,7 @@ use super::terms::SourceChange;
 use super::wakes::Wakes;
 
 impl Schedule {
-    /// A run begins (Q1): every list is to be made anew, and everything is to be delivered again.
+    /// A run begins (Q1): every list is to be made again, and everything is to be delivered again.
     /// What was in flight is forgotten. Every source there is counts as just opened.
     pub fn start(&mut self) -> Vec<SourceChange> {
         self.run += 1;
