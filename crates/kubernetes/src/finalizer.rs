@@ -13,18 +13,18 @@
 //! got onto a resource in time is known only from an answer or a watch that shows it there.
 
 mod access;
-mod adopt;
+mod hold_writer;
 mod holds;
-mod lane;
 mod marking;
 mod name;
 mod patch;
 mod protect;
 mod release;
+mod write_holds;
 
 pub(crate) use access::Finalizers;
+pub(crate) use hold_writer::HoldWriter;
 pub use holds::{Held, Holds, Survey};
-pub(crate) use lane::AdoptionLane;
 pub(crate) use marking::Marking;
 pub use name::check_name;
 pub use protect::{is_protected_namespace, protected};

@@ -20,7 +20,6 @@
 //! A settled resource costs 56 bytes and its name's, 4-8 bytes of index, and 2 bytes for each
 //! subscription that watches it. What is in flight, waiting or failing costs about 100 bytes more.
 
-mod adoption;
 mod answer;
 mod attachment;
 mod backoff;
@@ -38,8 +37,9 @@ mod table;
 mod terms;
 mod timers;
 mod wakes;
+mod write_holds;
 
-pub use adoption::{Adopted, Adoption, AdoptionTicket};
+pub use hold_writes::{HoldWrite, HoldWriteResult, HoldWriteTicket};
 pub use sighting::Via;
 pub use state::{Schedule, ScheduleConfig};
 pub use table::Observation;

@@ -18,7 +18,7 @@ const LONGEST_STATUS: usize = 64 << 10;
 /// How many objects a page of a list has at most.
 const PAGE: u32 = 500;
 
-/// How often a list is begun anew because its continue token has expired.
+/// How often a list is begun again because its continue token has expired.
 const EXPIRIES: u32 = 3;
 
 /// The API server. Every call ends in time, and none is repeated behind the caller's back.
@@ -61,7 +61,7 @@ impl Server {
 
     /// Lists objects, in a namespace or everywhere: consistently, by pages, metadata only. Each object
     /// is added to what there is, so that no more is kept of it than is of use; one that cannot be read
-    /// is added as an error. Where the list has to be begun anew, since it has taken longer than its
+    /// is added as an error. Where the list has to be begun again, since it has taken longer than its
     /// continue token lives, everything is.
     ///
     /// # Errors

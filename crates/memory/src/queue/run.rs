@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewitness_messaging::dispatcher::{Admission, Dispatcher};
-use rewitness_messaging::schedule::{Adopted, Adoption, Answer, SourceChange, SourceId};
+use rewitness_messaging::schedule::{Answer, HoldWrite, HoldWriteResult, SourceChange, SourceId};
 use rewitness_messaging::{Failure, ResourceId, Source, Stopped, Version};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
@@ -45,7 +45,7 @@ impl<'a> Run<'a> {
             let notified = self.dispatcher.notified();
             self.change_sources();
             self.admit();
-            self.adopt();
+            self.write_holds();
             let timer = self.dispatcher.next_timer(now());
             tokio::select! {
                 biased;
@@ -114,20 +114,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn adopt(&self) {
-        while let Some(Adoption { ticket, resource, version, add, remove }) =
-            self.dispatcher.next_adoption(now())
+    fn write_holds(&self) {
+        while let Some(HoldWrite { ticket, resource, version, add, remove }) =
+            self.dispatcher.next_hold_write(now())
         {
             // A hold is taken off for what the labels said at this version, and at no other.
             let at = (!remove.is_empty()).then_some(version);
             let marked = self.store.write_holds(&resource, &add, &remove, at);
-            let adopted = match &marked {
-                Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
-                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => Adopted::Changed,
-                Ok(Err(_)) => Adopted::Gone,
-                Err(error) => Adopted::Failed { after: error.retry_after(), reason: error.reason().into() },
+            let result = match &marked {
+                Ok(Ok(object)) if object.is_readable() => HoldWriteResult::Observed(observation(object)),
+                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => {
+                    HoldWriteResult::Changed
+                }
+                Ok(Err(_)) => HoldWriteResult::Gone,
+                Err(error) => {
+                    HoldWriteResult::Failed { after: error.retry_after(), reason: error.reason().into() }
+                }
             };
-            self.dispatcher.adopted(ticket, adopted, now());
+            self.dispatcher.hold_written(ticket, result, now());
         }
     }
 }

@@ -79,9 +79,9 @@ impl Schedule {
                 self.wakes.forget(&key, place);
             }
         }
-        if holds_are_due && !table.is_adopting(index) && !table.is_adoption_queued(index) {
-            table.set_adoption_queued(index, true);
-            self.adoptions.push(id, index, origin != Origin::List);
+        if holds_are_due && !table.is_hold_write_in_flight(index) && !table.is_hold_write_queued(index) {
+            table.set_hold_write_queued(index, true);
+            self.hold_writes.push(id, index, origin != Origin::List);
         }
     }
 
@@ -134,7 +134,7 @@ impl Schedule {
                 self.wakes.forget(&key, place);
             }
         }
-        self.adoptions.forget(id, index);
+        self.hold_writes.forget(id, index);
         self.forget_if_unowed(id, index);
     }
 
@@ -220,10 +220,10 @@ mod tests {
         schedule.subscribe(wants("two")).unwrap();
         schedule.list_started(id);
         schedule.observe(id, Via::List, &web(4, "other"));
-        assert!(schedule.next_adoption(now).is_none(), "it is known to match");
+        assert!(schedule.next_hold_write(now).is_none(), "it is known to match");
 
         schedule.observe(id, Via::Watch, &web(6, "other"));
-        let relief = schedule.next_adoption(now).unwrap();
+        let relief = schedule.next_hold_write(now).unwrap();
         assert_eq!((relief.remove.len(), relief.version), (2, Version(6)));
     }
 }

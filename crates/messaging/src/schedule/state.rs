@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::adoption::Adoptions;
 use super::attachment::{Attachment, Wait};
 use super::backoff::Jitter;
+use super::hold_writes::HoldWrites;
 use super::subscriber::Subscriber;
 use super::table::{Index, Table};
 use super::terms::{Admitted, Due, MARKER, Place, SourceChange, SourceId, SubscriberId, Ticket};
@@ -17,8 +17,8 @@ use crate::{Error, Pause, Progress, Source, SourceProgress, SourceState, Subscri
 /// How a [`Schedule`] behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleConfig {
-    /// How many resources are adopted per second: each costs a write to the system of record.
-    pub adoptions_per_second: u32,
+    /// How many holds are written per second: each costs a write to the system of record.
+    pub hold_writes_per_second: u32,
     /// Whether resources of this namespace are never held.
     pub exempt_from_holds: fn(Option<&str>) -> bool,
     /// Where the jitter starts.
@@ -26,9 +26,9 @@ pub struct ScheduleConfig {
 }
 
 impl Default for ScheduleConfig {
-    /// 50 adoptions per second, nothing exempt.
+    /// 50 hold writes per second, nothing exempt.
     fn default() -> Self {
-        Self { adoptions_per_second: 50, exempt_from_holds: |_| false, seed: 0 }
+        Self { hold_writes_per_second: 50, exempt_from_holds: |_| false, seed: 0 }
     }
 }
 
@@ -44,7 +44,7 @@ pub struct Schedule {
     pub(super) timers: Timers<Due>,
     pub(super) wakes: Wakes,
     pub(super) jitter: Jitter,
-    pub(super) adoptions: Adoptions,
+    pub(super) hold_writes: HoldWrites,
     pub(super) pause: Pause,
     pub(super) draining: bool,
     pub(super) run: u32,
@@ -89,7 +89,7 @@ impl Schedule {
             timers: Timers::default(),
             wakes: Wakes::default(),
             jitter: Jitter::new(config.seed),
-            adoptions: Adoptions::new(config.adoptions_per_second),
+            hold_writes: HoldWrites::new(config.hold_writes_per_second),
             pause: Pause::default(),
             draining: false,
             run: 0,
@@ -182,7 +182,7 @@ impl Schedule {
             if watched.attached.is_empty() {
                 self.by_source.remove(&watched.source);
                 self.watched.remove(&attachment.source);
-                self.adoptions.forget_source(attachment.source);
+                self.hold_writes.forget_source(attachment.source);
                 changes.push(SourceChange::Close { id: attachment.source });
             } else {
                 let asking = watched.attached.iter().filter_map(|(id, _)| self.subscribers.get(id));
@@ -230,14 +230,14 @@ impl Schedule {
     pub(super) fn pop_timers(&mut self, now: Instant) {
         while let Some((deadline, due)) = self.timers.pop_due(now) {
             match due {
-                Due::Adoption(source, index) => self.requeue_adoption(source, index),
+                Due::HoldWrite(source, index) => self.requeue_hold_write(source, index),
                 Due::Delivery(place) => self.end_wait(place, |wait| wait.until == Some(deadline)),
             }
         }
         if self.timers.is_crowded() {
             let subscribers = &self.subscribers;
             self.timers.sweep(|deadline, due| match due {
-                Due::Adoption(..) | Due::Delivery(Place { index: MARKER, .. }) => true,
+                Due::HoldWrite(..) | Due::Delivery(Place { index: MARKER, .. }) => true,
                 Due::Delivery(place) => subscribers
                     .get(&place.subscriber)
                     .and_then(|subscriber| subscriber.wait(*place))
@@ -289,7 +289,7 @@ impl Schedule {
         if self.draining {
             return None;
         }
-        [self.timers.next(), self.adoptions.next_timer(now)].into_iter().flatten().min()
+        [self.timers.next(), self.hold_writes.next_timer(now)].into_iter().flatten().min()
     }
 
     /// How far the replay of a subscription is. Of one that has ended: nothing.

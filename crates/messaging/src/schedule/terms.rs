@@ -109,5 +109,5 @@ pub(super) const MARKER: Index = Index::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     Delivery(Place),
-    Adoption(SourceId, Index),
+    HoldWrite(SourceId, Index),
 }
