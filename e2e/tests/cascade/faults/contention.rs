@@ -171,8 +171,8 @@ pub(crate) async fn fault_b16_a_delete_whose_answer_was_lost_does_not_hit_what_c
 
 /// C3a: the authority for a delete is the parent. Retry-After lasts longer than a look at it may be old.
 #[tokio::test]
-pub(crate) async fn c3a_a_parent_recreated_while_deletes_wait_for_the_server_takes_nothing_with_it() -> Result<()>
-{
+pub(crate) async fn c3a_a_parent_recreated_while_deletes_wait_for_the_server_takes_nothing_with_it()
+-> Result<()> {
     let scene = Scene::new().await?;
     let names: Vec<String> = (0..20).map(|index| format!("c{index}")).collect();
     for name in &names {
