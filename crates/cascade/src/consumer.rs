@@ -174,7 +174,7 @@ impl<R: Records> CascadeConsumer<R> {
             rounds.empty = 0;
         }
         let done = match next {
-            Next::Leave(_) => Ok(self.left(delivered)),
+            Next::Leave => Ok(self.left(delivered)),
             Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
             Next::Refuse(refused) => Ok(self.refused(&rule, &parent, refused)),
             Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),

@@ -42,7 +42,7 @@ pub(crate) struct Situation<'a> {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, for as long as a round takes")]
 pub(crate) enum Next {
     /// There is nothing to do for it any more.
-    Leave(Leave),
+    Leave,
     /// The read was older than the delivery; nothing is decided by it.
     Lagging,
     /// Nothing may be done.
@@ -55,17 +55,6 @@ pub(crate) enum Next {
     LookAgain,
     /// The finalizer goes, once these still are what they were.
     Release(Vec<Member>),
-}
-
-/// Why nothing is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// The parent has gone.
-    Gone,
-    /// Its name is another object's now.
-    Recreated,
-    /// Our finalizer is not on it, so nothing may be done in its name.
-    NotHeld,
 }
 
 /// Where a deletion stands.
@@ -191,15 +180,16 @@ pub(crate) fn protected_kinds(revision: &Revision, protection: &Protection) -> i
 
 /// Decides what is next for one parent.
 pub(crate) fn plan(situation: &Situation<'_>) -> Next {
-    let parent = match situation.parent {
-        None => return Next::Leave(Leave::Gone),
-        Some(parent) if parent.id.uid != situation.delivered.uid => return Next::Leave(Leave::Recreated),
-        Some(parent) if parent.deleting.is_none() => return Next::Lagging,
-        Some(parent) if !parent.is_held_by(&situation.rule.finalizer) => {
-            return Next::Leave(Leave::NotHeld);
-        }
-        Some(parent) => parent,
-    };
+    // It may have gone, and its name may be another's.
+    let live = situation.parent.filter(|parent| parent.id.uid == situation.delivered.uid);
+    let Some(parent) = live else { return Next::Leave };
+    if parent.deleting.is_none() {
+        return Next::Lagging;
+    }
+    // Without our finalizer nothing may be done in its name (C1).
+    if !parent.is_held_by(&situation.rule.finalizer) {
+        return Next::Leave;
+    }
     if let Some(refused) = refused_by_rule(situation.rule, situation.revision, situation.protection) {
         return Next::Refuse(refused);
     }

@@ -102,7 +102,9 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     let rule = made.as_ref().ok();
     let course = match Course::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
         Course::Follow(grip, parents) => {
-            look_up(rules, &followed, rule).await;
+            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
+                check(rules, &followed, rule).await;
+            }
             let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
             if is_in_scope { Course::Follow(grip, parents) } else { Course::Suspend }
         }
@@ -156,13 +158,6 @@ fn may_hold(seen: &Cascade, followed: &Followed, applied: &Result<(), Error>) ->
     }
 }
 
-/// Looks up whether a rule can be followed, if that is due.
-async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
-    if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
-        check(rules, followed, rule).await;
-    }
-}
-
 /// Notes what became of an attempt. What a person alone can mend is no error.
 fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Result<(), Error> {
     let withheld: Option<Withheld> = match &applied {
@@ -177,8 +172,8 @@ fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Res
         _ => None,
     };
     let is_final = withheld.is_some();
-    followed.withhold(withheld);
-    followed.trouble(applied.as_ref().err().filter(|_| !is_final).map(Error::describe));
+    let trouble = applied.as_ref().err().filter(|_| !is_final).map(Error::describe);
+    followed.attempted(withheld, trouble);
     if is_final { Ok(()) } else { applied }
 }
 

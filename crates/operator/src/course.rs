@@ -1,9 +1,11 @@
 //! What is to be done about a Cascade: decided by values alone.
 
+use std::collections::BTreeSet;
+
 use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
-use rewitness_messaging::{Scope, Subscription};
+use rewitness_messaging::{ResourceId, Scope, Subscription};
 use serde::{Deserialize, Serialize};
 
 /// What is done to the parents of a rule.
@@ -80,6 +82,32 @@ impl HeldParents {
             Some(text) => Some(serde_json::from_str(text).unwrap_or_default()),
             None => is_held(cascade).then(Self::default),
         }
+    }
+
+    /// Whether a parent lives where these do.
+    pub(crate) fn covers(&self, parent: &ResourceId) -> bool {
+        let (Some(names), Some(own)) = (&self.namespaces, &parent.namespace) else { return true };
+        names.iter().any(|name| **name == **own)
+    }
+
+    /// These, and those of the same labels where the others live.
+    pub(crate) fn and_where(&self, others: &Self) -> Self {
+        let namespaces = match (&self.namespaces, &others.namespaces) {
+            (Some(names), Some(more)) => {
+                let all: BTreeSet<&String> = names.iter().chain(more).collect();
+                Some(all.into_iter().cloned().collect())
+            }
+            _ => None,
+        };
+        Self { namespaces, selector: self.selector.clone() }
+    }
+
+    /// As the scope of a subscription.
+    pub(crate) fn scope(&self) -> Scope {
+        let names = self.namespaces.as_ref();
+        names.map_or(Scope::All, |names| {
+            Scope::Namespaces(names.iter().map(|name| (&**name).into()).collect())
+        })
     }
 
     pub(crate) fn to_text(&self) -> String {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use rewitness_cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
+use rewitness_cascade::{Cause, InvalidRule, Records, Refused, Report, Rule, RuleCheck, Standing};
 use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_kubernetes::KubernetesQueue;
-use rewitness_messaging::{Queue, ResourceId, Timestamp, WakeKey};
+use rewitness_messaging::{Failure, Queue, ResourceId, Timestamp, WakeKey};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use super::counts::{Counts, Shrunk};
 use super::course::Grip;
 use super::events::CascadeEvents;
 use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
-use super::warning::{Failure, Wish};
+use super::warning::{self, Wish};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -131,12 +132,9 @@ impl Followed {
         self.state().revisions.iter().any(|revision| revision.hash == rule.revision())
     }
 
-    pub(crate) fn withhold(&self, withheld: Option<Withheld>) {
-        self.change(|state| state.withheld = withheld);
-    }
-
-    pub(crate) fn trouble(&self, trouble: Option<String>) {
-        self.change(|state| state.trouble = trouble);
+    /// Takes in what became of an attempt: why the rule is not followed at all, or why the attempt failed.
+    pub(crate) fn attempted(&self, withheld: Option<Withheld>, trouble: Option<String>) {
+        self.change(|state| (state.withheld, state.trouble) = (withheld, trouble));
     }
 
     pub(crate) fn following(&self) -> Option<Following> {
@@ -197,7 +195,7 @@ impl Followed {
     }
 
     /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
-    pub(super) fn end_warning(&self, result: Result<(), Failure>) -> Option<String> {
+    pub(super) fn end_warning(&self, result: Result<(), warning::Failure>) -> Option<String> {
         self.change(|state| state.warning.end(result, &warning_policy(&self.name), Instant::now()))
     }
 
@@ -255,27 +253,10 @@ impl Followed {
         is_in_error || (is_checked && is_done && state.is_at_rest() && self.is_counted(&state))
     }
 
-    /// Takes in where a deletion stands, and tells of it.
-    pub(crate) fn report(&self, report: Report) {
-        let is_refused = matches!(&report.standing, Standing::Waiting { waits, .. }
-            if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
-        self.change(|state| state.ledger.report(report.clone()));
-        self.events.report(&report);
-        if is_refused {
-            self.suspect();
-        }
-    }
-
     /// A parent is no longer held, without its deletion having been finished.
     pub(crate) fn left(&self, parent: ResourceId) {
         let (at, standing) = (Timestamp::now(), Standing::Left);
         self.report(Report { parent, since: None, at, standing, confirmation: None, revision: None });
-    }
-
-    pub(crate) fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
-        let state = self.state();
-        let pending: u64 = state.pending.iter().map(|pending| pending.count).sum();
-        state.ledger.hour().room(limit, now).saturating_sub(pending + state.in_writing)
     }
 
     /// Completes once what is known now, with these deletions counted, is in the status.
@@ -396,5 +377,34 @@ impl Followed {
         }
         let result = result.map(drop);
         pending.into_iter().for_each(|one| one.answer(result.clone()));
+    }
+}
+
+/// Records that outlast the process: a deletion begins only once the status has counted it.
+///
+/// # Assumptions
+///
+/// The runtime has one thread, and nothing is awaited between [`hour_room`](Records::hour_room) and
+/// [`begin`](Records::begin), so that no two parents take the same room.
+impl Records for Followed {
+    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
+        let state = self.state();
+        let pending: u64 = state.pending.iter().map(|pending| pending.count).sum();
+        state.ledger.hour().room(limit, now).saturating_sub(pending + state.in_writing)
+    }
+
+    async fn begin(&self, _: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {
+        debug_assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread, "one thread");
+        self.written(count, now).await.map_err(Failure::backoff)
+    }
+
+    fn report(&self, report: Report) {
+        let is_refused = matches!(&report.standing, Standing::Waiting { waits, .. }
+            if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
+        self.change(|state| state.ledger.report(report.clone()));
+        self.events.report(&report);
+        if is_refused {
+            self.suspect();
+        }
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Following {
     pub(crate) rule: RuleHandle,
     /// Which parents it is about.
     pub(crate) parents: HeldParents,
+    /// Where else it finishes deletions: what it was about before.
+    pub(crate) former_parents: Option<HeldParents>,
     /// What is done to them.
     pub(crate) grip: Grip,
     pub(crate) counted: Arc<Parents>,
@@ -82,8 +84,9 @@ pub(crate) struct Former {
 
 impl From<&Following> for Former {
     fn from(following: &Following) -> Self {
-        let Following { rule, parents, grip, counted, .. } = following;
-        let held = (*grip != Grip::Plan).then(|| parents.clone());
+        let Following { rule, parents, former_parents, grip, counted, .. } = following;
+        let all = former_parents.as_ref().map_or_else(|| parents.clone(), |former| parents.and_where(former));
+        let held = (*grip != Grip::Plan).then_some(all);
         Self { rule: rule.clone(), held, counted: counted.clone() }
     }
 }

@@ -24,8 +24,7 @@ use super::followed::Followed;
 use super::known::{Following, Former};
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
-use super::records::StatusRecords;
-use super::release::Release;
+use super::release::{Release, Released};
 use super::status_writer::StatusWriter;
 use super::warning::Wish;
 
@@ -184,7 +183,16 @@ impl Rules {
             recorded.map_err(|reason| Error::Record { reason })?;
         }
         let following = followed.following();
-        if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
+        let is_same = |one: &Following| one.grip == grip && one.parents == parents;
+        let same = following.filter(is_same);
+        let is_over = match same.as_ref().and_then(|same| same.former_parents.as_ref()) {
+            Some(former) => {
+                let kind = rule.parent_kind();
+                !self.release(kind, followed, former, Some(&parents)).await?.leaves_deletions
+            }
+            None => false,
+        };
+        if let Some(same) = same.filter(|_| !is_over) {
             // First, so that nothing begins by the new rule with the rights for the former one.
             same.rule.set_missing_rights(followed.missing());
             let is_other = same.rule.is_superseded();
@@ -197,6 +205,7 @@ impl Rules {
         }
         let former = self.stop(followed).await?.and_then(|former| former.held);
         let remembered = former.or_else(|| HeldParents::remembered(cascade));
+        let mut former_parents = None;
         match (grip, remembered) {
             (Grip::Plan, Some(former)) => {
                 self.release(rule.parent_kind(), followed, &former, None).await?;
@@ -205,18 +214,22 @@ impl Rules {
             (Grip::Plan, None) | (Grip::Keep, None) => {}
             (Grip::Hold | Grip::Keep, former) => {
                 if let Some(former) = former.filter(|former| *former != parents) {
-                    self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
+                    let released =
+                        self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
+                    former_parents = released.leaves_deletions.then_some(former);
                 }
+                let held = former_parents.as_ref().map(|former| parents.and_where(former));
+                let held = held.as_ref().unwrap_or(&parents);
                 // It took many calls to come here.
                 self.refuse_when_uninstalling()?;
-                let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
+                let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, held).await;
                 if !put.map_err(|source| Error::Hold { source })? {
                     return Err(Error::NotThere);
                 }
                 self.refuse_when_uninstalling()?;
             }
         }
-        self.subscribe(rule, followed, grip, parents)
+        self.subscribe(rule, followed, grip, parents, former_parents)
     }
 
     /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
@@ -252,7 +265,7 @@ impl Rules {
         followed: &Followed,
         among: &HeldParents,
         but: Option<&HeldParents>,
-    ) -> Result<(), Error> {
+    ) -> Result<Released, Error> {
         let release = Release {
             client: &self.client,
             holds: &self.holds,
@@ -262,8 +275,8 @@ impl Rules {
             but,
         };
         let released = release.run(|parent| followed.left(parent)).await?;
-        tracing::info!(cascade = %followed.name, parents = released, "let go");
-        Ok(())
+        tracing::info!(cascade = %followed.name, parents = released.count, "released");
+        Ok(released)
     }
 
     async fn let_go(&self, followed: &Followed) -> Result<(), Error> {
@@ -279,8 +292,12 @@ impl Rules {
         followed: &Arc<Followed>,
         grip: Grip,
         parents: HeldParents,
+        former_parents: Option<HeldParents>,
     ) -> Result<(), Error> {
         let mut subscription = rule.subscription().with_gone();
+        if let Some(former) = &former_parents {
+            subscription = subscription.formerly_in(former.scope());
+        }
         if grip != Grip::Hold {
             subscription.hold = None;
         }
@@ -291,7 +308,7 @@ impl Rules {
                 self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
             }
             Grip::Keep | Grip::Hold => {
-                let consumer = self.cascades.consumer(handle.clone(), StatusRecords(followed.clone()));
+                let consumer = self.cascades.consumer(handle.clone(), followed.clone());
                 self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
             }
         };
@@ -310,6 +327,7 @@ impl Rules {
             handle: Arc::new(queue),
             rule: handle,
             parents,
+            former_parents,
             grip,
             counted,
             since: Instant::now(),

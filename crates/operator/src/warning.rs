@@ -16,8 +16,7 @@ use std::time::Duration;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use kube::api::{ApiResource, GroupVersionKind};
-use kube::discovery::{Scope, pinned_kind};
+use kube::api::ApiResource;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::warning_policy;
@@ -81,12 +80,12 @@ impl Rules {
                 reason: rewitness_kubernetes::call::chain(&error),
             });
         };
-        let kind = GroupVersionKind::gvk(&parents.kind.group, &parents.version, &parents.kind.kind);
-        let (served, capabilities) = pinned_kind(&self.client, &kind).await.map_err(|error| {
-            Failure::new(format!("look up {}: {}", parents.kind, rewitness_kubernetes::call::chain(&error)))
-        })?;
-        let namespaced = capabilities.scope == Scope::Namespaced;
-        let subject = Subject { cascade: name, uid, parents, plural: &served.plural, namespaced };
+        let failed = |why: String| Failure::new(format!("look up {}: {why}", parents.kind));
+        let found = self.cascades.served(&parents.kind, &parents.version).await;
+        let served = found.map_err(|error| failed(error.to_string()))?;
+        let served = served.ok_or_else(|| failed("the server does not serve it".to_owned()))?;
+        let (plural, namespaced) = (&*served.plural, served.namespaced);
+        let subject = Subject { cascade: name, uid, parents, plural, namespaced };
         if !remember_policy(api, name, uid, Some(&warning_policy(name))).await? {
             return Err(Failure::new("the Cascade has gone"));
         }

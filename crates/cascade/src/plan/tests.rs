@@ -136,17 +136,17 @@ fn terminating(uid: &str) -> Dependent {
 fn c1_nothing_is_done_for_a_parent_without_our_finalizer() {
     let mut world = World::new(&[&[dependent("a")]]);
     world.parent().finalizers = vec!["cascade.rewitness.dev/other".to_owned()];
-    assert_eq!(world.next(), Next::Leave(Leave::NotHeld));
+    assert_eq!(world.next(), Next::Leave);
 }
 
 #[test]
 fn c2_nothing_is_done_unless_the_live_parent_is_the_delivered_one_and_deleting() {
     let mut world = World::new(&[&[dependent("a")]]);
     world.parent = None;
-    assert_eq!(world.next(), Next::Leave(Leave::Gone));
+    assert_eq!(world.next(), Next::Leave);
     world.parent =
         Some(LiveParent { id: ResourceId { uid: "new".into(), ..world.delivered.clone() }, ..parent("p") });
-    assert_eq!(world.next(), Next::Leave(Leave::Recreated));
+    assert_eq!(world.next(), Next::Leave);
     world.parent = Some(LiveParent { deleting: None, ..parent("p") });
     assert_eq!(world.next(), Next::Lagging);
 }

@@ -104,9 +104,9 @@ Output of --once, a line per Cascade:
   cascade/project ready=True reason=Enforced parents=3 held=0 blocked=0
 
 Leaving:
-  Deleting a Cascade, narrowing its parents or setting it to Plan takes our finalizers off, also
-  from deletions under way. Before the operator itself is uninstalled, ask it to let go of
-  everything, and wait until it says so:
+  Deleting a Cascade or setting it to Plan removes its finalizer from all parents, also from
+  deletions under way. Narrowing its parents removes it from live parents only. Before you
+  uninstall the operator, ask it to release everything, and wait until it says so:
     kubectl annotate crd cascades.rewitness.dev rewitness.dev/uninstall=$(date -u +%FT%TZ)
     kubectl get crd cascades.rewitness.dev -o yaml | grep rewitness.dev/released
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::events::v1::Event as KubernetesEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
+use rewitness_crds::is_dns_subdomain;
 use rewitness_messaging::{Backoff, Timestamp};
 use tokio::time::{sleep, timeout};
 
@@ -183,14 +184,7 @@ fn as_kubernetes(written: &Written, named_at: Timestamp) -> KubernetesEvent {
 /// An object's name as the beginning of an Event's, which has to be a DNS subdomain of at most 253
 /// characters. Objects may have names that are none.
 fn name_prefix(name: &str) -> String {
-    let is_part = |part: &str| {
-        let edge =
-            |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        edge(part.bytes().next())
-            && edge(part.bytes().last())
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    match name.len() <= 230 && name.split('.').all(is_part) {
+    match name.len() <= 230 && is_dns_subdomain(name) {
         true => name.to_owned(),
         false => "rewitness".to_owned(),
     }

@@ -53,7 +53,7 @@ impl Cluster {
                 return true;
             };
             match next {
-                Next::Leave(_) => {
+                Next::Leave => {
                     self.graph.forget(&delivered.uid, &rule.finalizer);
                     return true;
                 }
