@@ -43,9 +43,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{MemoryRecords, Rule};
     use crate::api::KindRef;
     use crate::testing::parent;
+    use crate::{MemoryRecords, Rule};
 
     #[tokio::test]
     async fn c9_what_the_parents_of_an_ended_subscription_waited_for_is_forgotten() {

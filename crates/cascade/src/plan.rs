@@ -48,7 +48,7 @@ pub(crate) enum Next {
     /// Nothing may be done.
     Refuse(Refused),
     /// Nothing can be done but wait.
-    Wait(Standing),
+    Wait(Remainder),
     /// These are deleted.
     Delete(Deletion),
     /// Nothing was found; a second look is due.
@@ -57,9 +57,9 @@ pub(crate) enum Next {
     Release(Vec<Member>),
 }
 
-/// Where a deletion stands.
+/// What is left of a deletion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Remainder {
     pub(crate) stage: Option<Arc<str>>,
     pub(crate) waits: Vec<Wait>,
     /// What the parent waits for, all of it. `None` if that is not known.
@@ -72,7 +72,7 @@ pub(crate) struct Deletion {
     /// To be recorded before anything is deleted, and whether the deletion begins by it.
     pub(crate) record: Option<(ParentRecord, bool)>,
     pub(crate) targets: Vec<Target>,
-    pub(crate) standing: Standing,
+    pub(crate) remainder: Remainder,
 }
 
 /// One object to be deleted.
@@ -274,18 +274,18 @@ impl<'a> Round<'a> {
         let stage = &self.stages[index];
         let unlisted_anywhere = self.stages.iter().any(|stage| !stage.unlisted.is_empty());
         let due: Vec<Left<'a>> = stage.left.iter().filter(|left| self.is_due(left)).copied().collect();
-        let standing = Standing {
+        let remainder = Remainder {
             stage: Some(self.situation.revision.stages[index].name.as_str().into()),
             waits: self.waits(index),
             blocks: stage.unlisted.is_empty().then_some(waits),
         };
         if due.is_empty() {
-            return Next::Wait(standing);
+            return Next::Wait(remainder);
         }
         if self.record.is_none() {
             // Nothing begins of which it is not known how much it is, or that could not be ended.
             if unlisted_anywhere {
-                return Next::Wait(standing);
+                return Next::Wait(remainder);
             }
             if !self.situation.missing_rights.is_empty() {
                 return Next::Refuse(Refused::MissingRights(self.situation.missing_rights.to_vec()));
@@ -302,7 +302,7 @@ impl<'a> Round<'a> {
             place: left.place,
             propagation: left.declared.propagation,
         };
-        Next::Delete(Deletion { record, targets: due.iter().map(target).collect(), standing })
+        Next::Delete(Deletion { record, targets: due.iter().map(target).collect(), remainder })
     }
 
     /// Whether a dependent is to be deleted, once its stage has come.

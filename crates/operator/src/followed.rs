@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use rewitness_cascade::{Cause, InvalidRule, Records, Refused, Report, Rule, RuleCheck, Standing};
+use rewitness_cascade::{Cause, DeletionState, InvalidRule, Records, Refused, Report, Rule, RuleCheck};
 use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_kubernetes::KubernetesQueue;
@@ -15,10 +15,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::counts::{Counts, Shrunk};
-use super::course::Grip;
+use super::decision::Enforcement;
 use super::events::CascadeEvents;
 use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
-use super::warning::{self, Wish};
+use super::warning::{self, DesiredWarning};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -168,7 +168,8 @@ impl Followed {
     /// Whether anything may be held in its name, as far as this process knows.
     pub(crate) fn holds(&self) -> bool {
         let state = self.state();
-        let follows = state.following.as_ref().is_some_and(|following| following.grip != Grip::Plan);
+        let follows =
+            state.following.as_ref().is_some_and(|following| following.enforcement != Enforcement::Plan);
         follows || state.former.as_ref().is_some_and(|former| former.held.is_some())
     }
 
@@ -190,8 +191,8 @@ impl Followed {
     }
 
     /// Whether something is to be done now about the warning; then the end is to be told.
-    pub(super) fn begin_warning(&self, wish: &Wish, is_remembered: bool) -> bool {
-        self.change(|state| state.warning.begin(state.generation, wish, is_remembered, Instant::now()))
+    pub(super) fn begin_warning(&self, desired: &DesiredWarning, is_remembered: bool) -> bool {
+        self.change(|state| state.warning.begin(state.generation, desired, is_remembered, Instant::now()))
     }
 
     /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
@@ -255,8 +256,8 @@ impl Followed {
 
     /// A parent is no longer held, without its deletion having been finished.
     pub(crate) fn left(&self, parent: ResourceId) {
-        let (at, standing) = (Timestamp::now(), Standing::Left);
-        self.report(Report { parent, since: None, at, standing, confirmation: None, revision: None });
+        let (at, state) = (Timestamp::now(), DeletionState::Left);
+        self.report(Report { parent, since: None, at, state, confirmation: None, revision: None });
     }
 
     /// Completes once what is known now, with these deletions counted, is in the status.
@@ -313,7 +314,7 @@ impl Followed {
 
     /// What the rule would delete, if it plans and that is known.
     fn planned(&self, now: Timestamp) -> Option<Planned> {
-        let following = self.following().filter(|following| following.grip == Grip::Plan)?;
+        let following = self.following().filter(|following| following.enforcement == Enforcement::Plan)?;
         // Some parents alone would make numbers that stay in the status for half a minute.
         if !following.handle.progress().replayed {
             return None;
@@ -345,7 +346,7 @@ impl Followed {
 
     /// Whether all is counted that the status of a rule which plans is to show, or never will be.
     fn is_counted(&self, state: &Known) -> bool {
-        let plans = state.following.as_ref().filter(|following| following.grip == Grip::Plan);
+        let plans = state.following.as_ref().filter(|following| following.enforcement == Enforcement::Plan);
         let (Some(following), Some(counts)) = (plans, &self.counts) else { return true };
         let is_hindered = matches!(&state.check, Some(Ok(check)) if !check.missing.is_empty() || !check.not_served.is_empty());
         is_hindered || counts.is_known(&following.rule.current())
@@ -399,7 +400,7 @@ impl Records for Followed {
     }
 
     fn report(&self, report: Report) {
-        let is_refused = matches!(&report.standing, Standing::Waiting { waits, .. }
+        let is_refused = matches!(&report.state, DeletionState::Waiting { waits, .. }
             if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
         self.change(|state| state.ledger.report(report.clone()));
         self.events.report(&report);

@@ -9,7 +9,7 @@ use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
 
-use super::course::HeldParents;
+use super::decision::HeldParents;
 use super::error::Error;
 
 /// Patches under way at a time.

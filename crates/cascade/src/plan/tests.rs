@@ -111,7 +111,9 @@ impl World {
 
     fn causes(&self) -> Vec<&'static str> {
         match self.next() {
-            Next::Wait(standing) => standing.waits.iter().map(|wait| wait.cause.reason().as_str()).collect(),
+            Next::Wait(remainder) => {
+                remainder.waits.iter().map(|wait| wait.cause.reason().as_str()).collect()
+            }
             next => panic!("{next:?}"),
         }
     }

@@ -28,18 +28,18 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Durati
 pub struct EventWriter {
     client: Client,
     shared: Arc<Shared>,
-    /// What is being written, also if that was interrupted. It keeps its name, so that a try whose
+    /// What is being written, also if that was interrupted. It keeps its name, so that an attempt whose
     /// answer was lost is not made twice.
     current: Option<KubernetesEvent>,
     /// The causes of failures that were logged, by their status; 0 is no answer.
-    said: HashSet<u16>,
+    logged: HashSet<u16>,
     /// When the last Event was named; names are times, and are used once.
     last: Timestamp,
 }
 
 impl EventWriter {
     pub(super) fn new(client: Client, shared: Arc<Shared>) -> Self {
-        Self { client, shared, current: None, said: HashSet::new(), last: Timestamp::UNIX_EPOCH }
+        Self { client, shared, current: None, logged: HashSet::new(), last: Timestamp::UNIX_EPOCH }
     }
 
     /// Writes until it is told to stop, and then what is left, for a short time.
@@ -88,9 +88,9 @@ impl EventWriter {
         for attempt in 1..=ATTEMPTS {
             match self.create(event).await {
                 Outcome::Written => return,
-                Outcome::Refused(failure) => return self.say(failure),
+                Outcome::Refused(failure) => return self.log(failure),
                 Outcome::Later(failure) => {
-                    self.say(failure);
+                    self.log(failure);
                     sleep(BACKOFF.interval(attempt)).await;
                 }
             }
@@ -107,9 +107,9 @@ impl EventWriter {
         }
     }
 
-    fn say(&mut self, failure: Failure) {
+    fn log(&mut self, failure: Failure) {
         let Failure { code, message } = failure;
-        if !self.said.insert(code) {
+        if !self.logged.insert(code) {
             return tracing::debug!(code, message, "an Event was not written");
         }
         match code {
@@ -127,7 +127,7 @@ impl EventWriter {
     }
 }
 
-/// What became of one try.
+/// What became of one attempt.
 enum Outcome {
     /// It is written, or of no use to anybody.
     Written,
@@ -147,7 +147,7 @@ impl Outcome {
             return Self::Later(Failure { code: 0, message: error.to_string() });
         };
         let mut causes = status.details.iter().flat_map(|details| &details.causes);
-        // An earlier try arrived; or the namespace has gone or is going, where nobody reads Events.
+        // An earlier attempt arrived; or the namespace has gone or is going, where nobody reads Events.
         if matches!(status.code, 409 | 404) || causes.any(|cause| cause.reason == "NamespaceTerminating") {
             return Self::Written;
         }
