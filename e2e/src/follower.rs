@@ -82,7 +82,7 @@ impl Operator {
         config.call_timeout = SOON;
         config.look_again_after = Duration::from_secs(1);
         let quick = rewitness_kubernetes::Config {
-            adoptions_per_second: 1000,
+            hold_writes_per_second: 1000,
             grace: Duration::ZERO,
             call_timeout: SOON,
             backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },

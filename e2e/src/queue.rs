@@ -24,7 +24,7 @@ pub const SOON: Duration = crate::SOON;
 pub fn quick() -> Config {
     Config {
         grace: Duration::from_secs(5),
-        adoptions_per_second: 500,
+        hold_writes_per_second: 500,
         page_size: 50,
         call_timeout: Duration::from_secs(5),
         backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },

@@ -159,9 +159,6 @@ fn there_is_one_tls_stack() {
     assert!(needed.contains("rustls"));
 }
 
-/// Crates whose files are still in circles, to be mended; whoever has mended one takes it off.
-const NOT_YET: [&str; 3] = ["messaging", "kubernetes", "memory"];
-
 /// A circle of files, a line for each with the path by which it names the next.
 fn told(circle: &[&str], edges: &BTreeMap<&str, BTreeMap<&str, String>>) -> String {
     let to = circle.iter().cycle().skip(1);
@@ -180,11 +177,7 @@ fn no_files_of_a_crate_depend_on_each_other_in_a_circle() {
         let modules = files::Modules::read(&folder.join("src"));
         let edges = modules.edges();
         let circles = modules.circles();
-        match NOT_YET.contains(&&*name) {
-            true if circles.is_empty() => wrong.push(format!("{name} has no circle: take it off NOT_YET\n")),
-            true => {}
-            false => wrong.extend(circles.iter().map(|circle| format!("{name}:\n{}", told(circle, &edges)))),
-        }
+        wrong.extend(circles.iter().map(|circle| format!("{name}:\n{}", told(circle, &edges))));
     }
     assert!(wrong.is_empty(), "files in a circle\n{}", wrong.concat());
 }

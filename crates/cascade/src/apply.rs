@@ -8,6 +8,7 @@ use rewitness_messaging::ResourceId;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::authority::Authority;
 use super::dependent::{Dependent, LiveParent};
 use super::limiter::Limiter;
 use super::load::{Loader, as_parent};
@@ -59,18 +60,16 @@ enum Fate {
 }
 
 impl Applier {
-    /// Deletes targets in parallel, each by a call that names its uid and version, as long as
-    /// `goes_on` says so.
+    /// Deletes targets in parallel, each by a call that names its uid and version, as long as the
+    /// authority holds.
     pub(crate) async fn delete(
         &self,
         revision: &Revision,
-        parent: &ResourceId,
+        authority: &Authority<'_>,
         targets: Vec<Target>,
-        goes_on: impl Fn() -> bool,
     ) -> FanOut {
-        let goes_on = &goes_on;
         let deletes = targets.into_iter().map(|target| async move {
-            let fate = self.delete_one(revision, parent, &target, goes_on).await;
+            let fate = self.delete_one(revision, authority, &target).await;
             (target, fate)
         });
         let mut fates = stream::iter(deletes).buffer_unordered(self.concurrency);
@@ -89,9 +88,8 @@ impl Applier {
     async fn delete_one(
         &self,
         revision: &Revision,
-        parent: &ResourceId,
+        authority: &Authority<'_>,
         target: &Target,
-        goes_on: &impl Fn() -> bool,
     ) -> Result<Fate, ApiError> {
         let declared = &revision.stages[target.place.0].dependents[target.place.1];
         let id = &target.dependent.id;
@@ -100,13 +98,13 @@ impl Applier {
             Err(Error::Discover { refusal, .. }) => return Err(refusal),
             Err(_) => return Err(ApiError::NoPath),
         };
-        let Ok(Some(wanted)) = lookup(declared, parent, Scope::of(endpoint.namespaced)) else {
+        let Ok(Some(wanted)) = lookup(declared, authority.parent, Scope::of(endpoint.namespaced)) else {
             return Ok(Fate::Relabelled);
         };
         let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
         loop {
             let pass = self.limiter.enter().await;
-            if !goes_on() {
+            if !authority.holds().await {
                 return Ok(Fate::Stopped);
             }
             let request = endpoint.delete(

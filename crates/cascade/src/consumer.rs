@@ -12,6 +12,7 @@ use rewitness_messaging::{
 use rounds::{Rounds, Step, doubled};
 use waiting::{Asked, WaitingParents};
 
+use super::authority::{Authority, Moment, authorises};
 use super::dependent::{Listing, LiveParent};
 use super::handle::RuleHandle;
 use super::parent_record::ParentRecord;
@@ -178,7 +179,11 @@ impl<R: Records> CascadeConsumer<R> {
             Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
             Next::Refuse(refused) => Ok(self.refused(&rule, &parent, refused)),
             Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
-            Next::Delete(deletion) => self.delete(&rule, &revision, &parent, deletion, rounds, now).await,
+            Next::Delete(deletion) => {
+                let loader = &self.shared.loader;
+                let authority = Authority::new(loader, &self.rule, &rule, &parent.id, loaded.read);
+                self.delete(authority, &revision, &parent, deletion, rounds, now).await
+            }
             Next::LookAgain => {
                 rounds.empty += 1;
                 Ok(Step::Again)
@@ -197,11 +202,12 @@ impl<R: Records> CascadeConsumer<R> {
     async fn load(&self, rule: &Rule, revision: &Revision, delivered: &ResourceId) -> Result<Loaded, Error> {
         let loader = &self.shared.loader;
         let listings = loader.listings(revision, delivered, rule.within.as_deref()).await;
+        let read = Moment::now();
         let parent = loader.parent(&rule.parent, delivered).await?;
         let begun = parent.as_ref().is_some_and(|parent| ParentRecord::of(parent, &rule.name).is_some());
         // It matters only for what has not begun.
         let kind_removed = !begun && loader.is_being_removed(&rule.parent, delivered).await?;
-        Ok(Loaded { listings, parent, kind_removed })
+        Ok(Loaded { listings, read, parent, kind_removed })
     }
 
     fn plan(
@@ -234,7 +240,7 @@ impl<R: Records> CascadeConsumer<R> {
     /// Records what is about to be deleted, deletes it, and records what was.
     async fn delete(
         &self,
-        rule: &Rule,
+        mut authority: Authority<'_>,
         revision: &Revision,
         parent: &LiveParent,
         deletion: Deletion,
@@ -242,6 +248,7 @@ impl<R: Records> CascadeConsumer<R> {
         now: Timestamp,
     ) -> Result<Step, Error> {
         let Deletion { record, targets, standing } = deletion;
+        let rule = authority.rule;
         let (applier, id, of) = (&self.shared.applier, parent.id.clone(), targets.len());
         let mut recorded = ParentRecord::of(parent, &rule.name);
         if let Some((record, begins)) = record {
@@ -251,13 +258,12 @@ impl<R: Records> CascadeConsumer<R> {
             }
             // To be counted may have taken seconds, in which somebody may have let the parent go.
             // What the patch answers is read after that (C1, C2).
+            let read = Moment::now();
             let live = applier.record(rule, parent, &record).await?;
-            let may_go = |live: &LiveParent| {
-                live.id.uid == id.uid && live.deleting.is_some() && live.is_held_by(&rule.finalizer)
-            };
-            if !live.as_ref().is_some_and(may_go) {
+            if !live.as_ref().is_some_and(|live| authorises(live, &id, rule)) {
                 return Ok(Step::Again);
             }
+            authority.renew(read);
             // Should it have been denied before.
             self.waiting.forget(&id.uid);
             recorded = Some(record);
@@ -268,7 +274,7 @@ impl<R: Records> CascadeConsumer<R> {
             self.report(parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
         }
         self.note(rule, parent, &standing);
-        let fan_out = applier.delete(revision, &id, targets, || self.rule.deletes()).await;
+        let fan_out = applier.delete(revision, &authority, targets).await;
         if let Some(mut record) = recorded.filter(|_| !fan_out.deleted.is_empty()) {
             for (stage, count) in &fan_out.deleted {
                 *record.deleted.entry(revision.stages[*stage].name.clone()).or_default() += count;
@@ -408,6 +414,8 @@ fn denial(failure: &Failure) -> Option<&ApiError> {
 /// What was read for one round.
 struct Loaded {
     listings: Vec<Listing>,
+    /// When the parent was asked for.
+    read: Moment,
     parent: Option<LiveParent>,
     kind_removed: bool,
 }

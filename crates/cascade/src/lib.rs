@@ -42,6 +42,7 @@
 
 mod api;
 mod apply;
+mod authority;
 mod cascades;
 mod check;
 mod consumer;

@@ -15,10 +15,10 @@ use rewitness_messaging::Backoff;
 pub struct Config {
     /// How long deliveries that run may go on after `stop`; then they are cut off (Q10).
     pub grace: Duration,
-    /// How many resources are adopted a second: marked with the finalizers that are missing.
-    pub adoptions_per_second: u32,
-    /// How many adoptions are under way at a time.
-    pub concurrent_adoptions: usize,
+    /// How many holds are written a second: marked with the finalizers that are missing.
+    pub hold_writes_per_second: u32,
+    /// How many hold writes are under way at a time.
+    pub concurrent_hold_writes: usize,
     /// How many objects a page of a list has. 500 is what `kubectl` takes; larger pages cost
     /// memory on both sides and gain nothing.
     pub page_size: u32,
@@ -46,8 +46,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(30),
-            adoptions_per_second: 50,
-            concurrent_adoptions: 8,
+            hold_writes_per_second: 50,
+            concurrent_hold_writes: 8,
             page_size: 500,
             concurrent_lists: 4,
             call_timeout: Duration::from_secs(30),

@@ -3,10 +3,10 @@
 mod cache;
 mod documents;
 mod near;
+mod resolved_kind;
 mod resolver;
 
 pub use cache::Discovery;
-pub use resolver::{ResolvedKind, Resolver};
-
-/// What a queue does with a kind.
-pub(crate) const NEEDED: &[&str] = &["list", "watch"];
+pub(crate) use resolved_kind::NEEDED;
+pub use resolved_kind::ResolvedKind;
+pub use resolver::Resolver;

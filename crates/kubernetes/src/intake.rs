@@ -5,6 +5,7 @@
 //! [`observer`], of which the queue is one.
 
 mod backoff;
+mod context;
 mod feed;
 mod lines;
 mod observer;
@@ -14,36 +15,18 @@ mod source;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::call::Server;
 use rewitness_messaging::Source;
 use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{SourceChange, SourceId};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::Config;
-use crate::discovery::Discovery;
 use crate::tasks::Tasks;
+pub(crate) use context::Context;
 use observer::QueueSource;
 pub use observer::{Observer, Seen};
 use source::SourceTask;
 pub(crate) use source::random_seed;
-
-/// What all sources share.
-pub(crate) struct Context {
-    pub(crate) server: Server,
-    pub(crate) discovery: Arc<Discovery>,
-    pub(crate) config: Config,
-    /// Bounds how many lists are under way.
-    pub(crate) lists: Semaphore,
-}
-
-impl Context {
-    pub(crate) fn new(server: Server, discovery: Arc<Discovery>, config: Config) -> Self {
-        let lists = Semaphore::new(config.concurrent_lists.max(1));
-        Self { server, discovery, config, lists }
-    }
-}
 
 /// Lists and watches for an observer that is not the queue.
 pub(crate) async fn observe(
@@ -73,7 +56,7 @@ impl Sources {
         Self { dispatcher, context, tasks: Tasks::default(), open: HashMap::new() }
     }
 
-    /// Opens, lists anew and closes what the dispatcher says.
+    /// Opens, lists again and closes what the dispatcher says.
     pub(crate) fn follow_changes(&mut self) {
         for change in self.dispatcher.source_changes() {
             match change {

@@ -5,15 +5,15 @@ use rewitness_messaging::Stopped;
 use rewitness_messaging::dispatcher::Dispatcher;
 use tokio::time::{Instant, sleep_until};
 
-use crate::finalizer::{AdoptionLane, Finalizers};
+use crate::finalizer::{Finalizers, HoldWriter};
 use crate::intake::{Context, Sources};
 use crate::reconcile::Reconciles;
 
-/// How often a full adoption lane is looked at beside its own ends. What is due then is a timer
+/// How often a full hold write lane is looked at beside its own ends. What is due then is a timer
 /// that has notified already, and that waits for room.
 const FULL_LANE: Duration = Duration::from_millis(50);
 
-/// One run of the queue, which has begun: opens sources, begins adoptions and deliveries as the dispatcher says, until
+/// One run of the queue, which has begun: opens sources, begins hold writes and deliveries as the dispatcher says, until
 /// `stop` completes.
 ///
 /// It is one loop for all three, because whatever happens rings the dispatcher's one notify.
@@ -25,7 +25,7 @@ pub(crate) async fn run(
 ) -> Stopped {
     let grace = intake.config.grace;
     let mut lane =
-        AdoptionLane::new(dispatcher.clone(), finalizers.clone(), intake.config.concurrent_adoptions);
+        HoldWriter::new(dispatcher.clone(), finalizers.clone(), intake.config.concurrent_hold_writes);
     let mut sources = Sources::new(dispatcher.clone(), intake);
     let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers);
     let mut stop = std::pin::pin!(stop);

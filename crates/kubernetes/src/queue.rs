@@ -70,7 +70,7 @@ impl KubernetesQueue {
         let exempt_from_holds =
             if config.allow_protected { |_: Option<&str>| false } else { is_protected_namespace };
         let dispatcher = Dispatcher::new(ScheduleConfig {
-            adoptions_per_second: config.adoptions_per_second,
+            hold_writes_per_second: config.hold_writes_per_second,
             exempt_from_holds,
             seed: random_seed(),
         });

@@ -1,45 +1,19 @@
+mod config;
 mod intake;
 mod run;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rewitness_messaging::dispatcher::Dispatcher;
-use rewitness_messaging::schedule::ScheduleConfig;
 use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Stopped, Subscription, Uid, WakeKey,
 };
-use tokio::time::Instant;
 
+pub use self::config::Config;
 use self::run::Run;
 use crate::Store;
-
-/// How a [`MemoryQueue`] behaves where the contract leaves a choice.
-///
-/// ```
-/// use std::time::Duration;
-/// use rewitness_memory::Config;
-///
-/// let impatient = Config { grace: Duration::from_secs(1), ..Config::default() };
-/// ```
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// How long deliveries in flight may go on after a stop (Q10).
-    pub grace: Duration,
-    /// How many resources a page of a list has at most.
-    pub page_size: usize,
-    /// The pace of holds, and the seed of the jitter.
-    pub dispatcher: ScheduleConfig,
-}
-
-impl Default for Config {
-    /// 30 s of grace, pages of 500, and the dispatcher's own.
-    fn default() -> Self {
-        Self { grace: Duration::from_secs(30), page_size: 500, dispatcher: ScheduleConfig::default() }
-    }
-}
 
 /// The reference [`Queue`], on a [`Store`].
 ///
@@ -126,9 +100,4 @@ impl fmt::Debug for MemoryQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryQueue").field("config", &self.0.config).finish_non_exhaustive()
     }
-}
-
-/// The dispatcher's clock is tokio's, so that paused time is paused for both.
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
 }

@@ -17,7 +17,7 @@ pub struct Delivery {
     pub state: State,
     /// Why it is delivered now.
     pub cause: Cause,
-    /// The how many-th try this is, from 1; a success or a change of the resource resets it.
+    /// The number of the attempt, from 1; a success or a change of the resource resets it.
     pub attempt: u32,
     /// The version at which the source last showed the resource.
     pub version: Version,
@@ -46,7 +46,7 @@ pub enum Cause {
     Replay,
     /// It changed.
     Change,
-    /// The try before failed.
+    /// The attempt before failed.
     Retry,
     /// The consumer had asked to see it again.
     Requeue,

@@ -13,7 +13,7 @@
 //!     while let Some(admission) = dispatcher.admit(Instant::now()) {
 //!         // … run `admission.deliver(…)` in a task of its own, then `dispatcher.answer(…)`
 //!     }
-//!     // … adopt what `dispatcher.next_adoption(…)` says, open what `dispatcher.source_changes()` says,
+//!     // … write the holds that `dispatcher.next_hold_write(…)` says, open what `dispatcher.source_changes()` says,
 //!     // and wait for `notified`, for `dispatcher.next_timer(…)` or for the end
 //!     notified.await;
 //! }
@@ -33,8 +33,8 @@ use futures::future::BoxFuture;
 
 use crate::queue::Control;
 use crate::schedule::{
-    Admitted, Adopted, Adoption, AdoptionTicket, Answer, Observation, Schedule, ScheduleConfig, SourceChange,
-    SourceId, SubscriberId, Ticket, Via, Work,
+    Admitted, Answer, HoldWrite, HoldWriteResult, HoldWriteTicket, Observation, Schedule, ScheduleConfig,
+    SourceChange, SourceId, SubscriberId, Ticket, Via, Work,
 };
 use crate::{
     Consumer, DynConsumer, Error, Failure, Handle, Hold, HoldState, Outcome, Pause, Progress, ResourceId,
@@ -47,7 +47,7 @@ pub struct Dispatcher(Arc<Shared>);
 
 struct Shared {
     state: Mutex<DispatcherState>,
-    /// Notified when there may be something to admit, to adopt or to open.
+    /// Notified when there may be something to admit, to write or to open.
     work: Event,
 }
 
@@ -129,8 +129,8 @@ impl Admission {
             Err(failure) => Err(failure),
         };
         let is_off = released.is_ok();
-        let told = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
-        match std::panic::catch_unwind(told).unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        let notified = AssertUnwindSafe(|| self.consumer.released_dyn(resource, released));
+        match std::panic::catch_unwind(notified).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             _ if is_off => Ok(Answer::Done { released: true }),
             Ok(Outcome::RequeueAfter { after, wake }) => Ok(Answer::RequeueAfter { after, wake }),
             Ok(Outcome::Done | Outcome::DoneAt(_)) => Ok(Answer::Done { released: false }),
@@ -329,14 +329,14 @@ impl Dispatcher {
         self.notify(progress.into_iter().collect());
     }
 
-    /// [`Schedule::next_adoption`].
-    pub fn next_adoption(&self, now: Instant) -> Option<Adoption> {
-        self.state().schedule.next_adoption(now)
+    /// [`Schedule::next_hold_write`].
+    pub fn next_hold_write(&self, now: Instant) -> Option<HoldWrite> {
+        self.state().schedule.next_hold_write(now)
     }
 
-    /// [`Schedule::adopted`].
-    pub fn adopted(&self, ticket: AdoptionTicket, result: Adopted<'_>, now: Instant) {
-        self.change_source(ticket.source(), |schedule| schedule.adopted(ticket, result, now));
+    /// [`Schedule::hold_written`].
+    pub fn hold_written(&self, ticket: HoldWriteTicket, result: HoldWriteResult<'_>, now: Instant) {
+        self.change_source(ticket.source(), |schedule| schedule.hold_written(ticket, result, now));
     }
 
     /// [`Schedule::next_timer`].
@@ -344,7 +344,7 @@ impl Dispatcher {
         self.state().schedule.next_timer(now)
     }
 
-    /// Completes when, since this call, there may be something to admit, to adopt or to open.
+    /// Completes when, since this call, there may be something to admit, to write or to open.
     pub fn notified(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.work.listen()
     }

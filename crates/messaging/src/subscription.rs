@@ -161,14 +161,14 @@ pub enum Scope {
     Namespaces(BTreeSet<Arc<str>>),
 }
 
-/// A mark that a subscription owns on resources; the system of record keeps a marked resource
-/// until the mark is taken off. On Kubernetes: a finalizer.
+/// What a subscription puts on resources so that the system of record keeps them until it is
+/// removed. On Kubernetes: a finalizer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hold {
-    /// The mark's name; on Kubernetes a finalizer's, as `hold.rewitness.dev/cleaner`.
+    /// Its name; on Kubernetes a finalizer's, as `hold.rewitness.dev/cleaner`.
     pub name: Arc<str>,
-    /// Whether live resources are delivered only once the mark is on them. A consumer that acts
-    /// on live resources needs it; one that acts on deletions alone does not wait for marks.
+    /// Whether live resources are delivered only once the hold is on them. A consumer that acts
+    /// on live resources needs it; one that acts on deletions alone does not wait for holds.
     pub gates_live: bool,
 }
 
@@ -211,4 +211,28 @@ pub struct Source {
     pub namespace: Option<Arc<str>>,
     /// Which; evaluated by the system of record.
     pub selector: Selector,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_that_makes_no_sense_is_refused_with_the_reason() {
+        let valid = || Subscription::new("reader", [Kind::new("example.com", "Widget")]);
+        let named = |names: &[&str]| valid().in_namespaces(names.iter().copied());
+        for (subscription, reason) in [
+            (Subscription { name: "".into(), ..valid() }, "its name is empty"),
+            (Subscription { kinds: Vec::new(), ..valid() }, "it names no kind"),
+            (valid().with_concurrency(0), "its concurrency is 0"),
+            (named(&[]), "it is limited to no namespace at all"),
+            (named(&[""]), "it is limited to a namespace without a name"),
+            (named(&["team-a", ""]), "it is limited to a namespace without a name"),
+            (valid().holding(Hold::new("")), "the name of its hold is empty"),
+        ] {
+            let name = subscription.name.clone();
+            assert_eq!(subscription.check(), Err(Error::InvalidSubscription { name, reason }));
+        }
+        assert_eq!(named(&["team-a"]).check(), Ok(()));
+    }
 }

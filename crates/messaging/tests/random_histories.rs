@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use rewitness_messaging::schedule::{
-    Adopted, Answer, Observation, Schedule, ScheduleConfig, SourceChange, SourceId, SubscriberId, Ticket,
-    Via, Work,
+    Answer, HoldWriteResult, Observation, Schedule, ScheduleConfig, SourceChange, SourceId, SubscriberId,
+    Ticket, Via, Work,
 };
 use rewitness_messaging::{
     Delivery, Error, Hold, HoldState, Kind, Pause, Retry, Source, State, Subscription, Timestamp, Version,
@@ -191,7 +191,7 @@ impl History {
                 let feed = self.pick_feed();
                 self.list(feed);
             }
-            12 => self.adopt(),
+            12 => self.write_holds(),
             13 => self.now += Duration::from_millis(self.random.below(4000) as u64),
             14 => {
                 let pause = Pause { live: self.random.below(2) == 0, deletions: self.random.below(2) == 0 };
@@ -308,36 +308,32 @@ impl History {
         }
     }
 
-    fn adopt(&mut self) {
-        while let Some(adoption) = self.schedule.next_adoption(self.now) {
-            let uid = adoption.resource.uid.to_string();
+    fn write_holds(&mut self) {
+        while let Some(write) = self.schedule.next_hold_write(self.now) {
+            let uid = write.resource.uid.to_string();
             let trouble = match self.random.below(8) {
-                0 => Some(Adopted::Failed { after: None, reason: "a test".into() }),
-                1 => Some(Adopted::Changed),
+                0 => Some(HoldWriteResult::Failed { after: None, reason: "a test".into() }),
+                1 => Some(HoldWriteResult::Changed),
                 _ => None,
             };
             if let Some(trouble) = trouble {
-                self.schedule.adopted(adoption.ticket, trouble, self.now);
+                self.schedule.hold_written(write.ticket, trouble, self.now);
                 continue;
             }
             let Some(mut resource) = self.record.get(&uid).cloned() else {
-                self.schedule.adopted(adoption.ticket, Adopted::Gone, self.now);
+                self.schedule.hold_written(write.ticket, HoldWriteResult::Gone, self.now);
                 continue;
             };
             // A hold is taken off for what the labels said at this version, and at no other.
-            let moved_on = !adoption.remove.is_empty() && resource.version != adoption.version.0;
-            if moved_on || resource.deleting && !adoption.add.is_empty() {
-                self.schedule.adopted(adoption.ticket, Adopted::Changed, self.now);
+            let moved_on = !write.remove.is_empty() && resource.version != write.version.0;
+            if moved_on || resource.deleting && !write.add.is_empty() {
+                self.schedule.hold_written(write.ticket, HoldWriteResult::Changed, self.now);
                 continue;
             }
-            assert!(
-                adoption.remove.is_empty() || !resource.deleting,
-                "Q6: {uid} loses {:?}",
-                adoption.remove
-            );
+            assert!(write.remove.is_empty() || !resource.deleting, "Q6: {uid} loses {:?}", write.remove);
             let before = resource.clone();
-            resource.holds.extend(adoption.add.iter().map(|hold| hold.to_string()));
-            adoption.remove.iter().for_each(|hold| {
+            resource.holds.extend(write.add.iter().map(|hold| hold.to_string()));
+            write.remove.iter().for_each(|hold| {
                 resource.holds.remove(&**hold);
             });
             // The answer and the watches' events race, as they do.
@@ -348,10 +344,10 @@ impl History {
             late.iter().for_each(|id| self.feeds.get_mut(id).expect("it is open").watching = false);
             self.write(&uid, resource);
             let result = match self.record.get(&uid) {
-                Some(resource) => Adopted::Observed(resource.seen(&uid)),
-                None => Adopted::Gone,
+                Some(resource) => HoldWriteResult::Observed(resource.seen(&uid)),
+                None => HoldWriteResult::Gone,
             };
-            self.schedule.adopted(adoption.ticket, result, self.now);
+            self.schedule.hold_written(write.ticket, result, self.now);
             for id in late {
                 self.feeds.get_mut(&id).expect("it is open").watching = true;
                 self.show(id, &uid, Some(&before));
@@ -487,7 +483,7 @@ impl History {
             let broken: Vec<SourceId> =
                 self.feeds.iter().filter(|(_, feed)| !feed.watching).map(|(id, _)| *id).collect();
             broken.into_iter().for_each(|id| self.list(id));
-            self.adopt();
+            self.write_holds();
             self.admit();
             while !self.in_flight.is_empty() {
                 self.answer(0, Answer::Done { released: false });

@@ -224,8 +224,8 @@ pub(crate) async fn fault_b5_nothing_is_deleted_before_the_finalizer_was_observe
     // The finalizer is on its way; the parent is deleted before it arrives.
     lab.patch("Project", "web", json!({ "finalizers": [FOREIGN] })).await?;
     let gate = Gate::new();
-    let adoption = Match::any().method("PATCH").path("/projects/web").times(1);
-    let _held = proxy.rule(adoption, Fault::Hold(gate.clone()));
+    let write = Match::any().method("PATCH").path("/projects/web").times(1);
+    let _held = proxy.rule(write, Fault::Hold(gate.clone()));
     let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
     gate.reached().await?;
     lab.delete("Project", "web").await?;

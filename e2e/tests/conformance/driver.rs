@@ -193,7 +193,7 @@ impl Driver for KubernetesDriver {
     fn queue(&self, grace: Duration) -> KubernetesQueue {
         let config = Config {
             grace,
-            adoptions_per_second: 1000,
+            hold_writes_per_second: 1000,
             page_size: PAGE,
             concurrent_lists: 8,
             call_timeout: Duration::from_secs(5),

@@ -111,7 +111,7 @@ async fn fault_b13_a_deletion_before_our_patch_is_a_change_of_state() -> Result<
 }
 
 #[tokio::test]
-async fn fault_b16_an_adoption_whose_answer_is_lost_counts_once() -> Result<()> {
+async fn fault_b16_a_hold_write_whose_answer_is_lost_counts_once() -> Result<()> {
     let world = World::new(shared().await?).await?;
     world.create("a").await?;
     let proxy = FaultProxy::start(world.plane)?;

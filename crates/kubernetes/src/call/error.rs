@@ -5,6 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Deserialize;
 
+/// No answer is longer: an object has at most 1.5 MiB in etcd, of which JSON can make six times as much,
+/// and pages are asked for by fewer objects if need be.
+pub(super) const LONGEST_ANSWER: usize = 16 << 20;
+
 /// Why a call to the API server did not do what it asked for.
 ///
 /// ```
@@ -73,7 +77,7 @@ pub enum ApiError {
         reason: String,
     },
     /// The answer has more than 16 MiB, and was not read to its end.
-    #[error("the server's answer is longer than {} MiB", super::server::LONGEST_ANSWER >> 20)]
+    #[error("the server's answer is longer than {} MiB", LONGEST_ANSWER >> 20)]
     TooLarge,
     /// The answer is not what the protocol says.
     #[error("the server's answer cannot be read: {reason}")]

@@ -8,20 +8,17 @@ use kube::client::Body;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::error::LONGEST_ANSWER;
 use super::{ApiError, Endpoint, PageSize, goes_on};
 use crate::wire::{Metadata, decode_metadata, decode_metadata_page};
 
-/// No answer is longer: an object has at most 1.5 MiB in etcd, of which JSON can make six times as much,
-/// and pages are asked for by fewer objects if need be.
-pub(super) const LONGEST_ANSWER: usize = 16 << 20;
-
 /// What is read of an answer that is no success. A `Status` has a few hundred bytes.
-const LONGEST_REFUSAL: usize = 64 << 10;
+const LONGEST_STATUS: usize = 64 << 10;
 
 /// How many objects a page of a list has at most.
 const PAGE: u32 = 500;
 
-/// How often a list is begun anew because its continue token has expired.
+/// How often a list is begun again because its continue token has expired.
 const EXPIRIES: u32 = 3;
 
 /// The API server. Every call ends in time, and none is repeated behind the caller's back.
@@ -64,7 +61,7 @@ impl Server {
 
     /// Lists objects, in a namespace or everywhere: consistently, by pages, metadata only. Each object
     /// is added to what there is, so that no more is kept of it than is of use; one that cannot be read
-    /// is added as an error. Where the list has to be begun anew, since it has taken longer than its
+    /// is added as an error. Where the list has to be begun again, since it has taken longer than its
     /// continue token lives, everything is.
     ///
     /// # Errors
@@ -138,7 +135,7 @@ impl Server {
             return Ok(answer.into_body());
         }
         let retry_after = retry_after(answer.headers());
-        let body = collect(answer.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
+        let body = collect(answer.into_body(), LONGEST_STATUS).await.unwrap_or_default();
         Err(ApiError::from_answer(status, retry_after, &body))
     }
 }

@@ -7,7 +7,8 @@ use rewitness_messaging::Kind;
 use tokio::time::Instant;
 
 use super::documents::{self, PlainGroup, Served};
-use super::resolver::{ResolvedKind, Resolver};
+use super::resolved_kind::ResolvedKind;
+use super::resolver::Resolver;
 use crate::Error;
 use crate::call::{ApiError, Endpoint, Server, get, get_document, path, root};
 
@@ -50,6 +51,17 @@ pub struct Discovery {
 
 /// A kind, and the version by which somebody knows it.
 type Wanted = (Kind, Option<String>);
+
+impl Resolver {
+    /// Reads what the server serves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Discovery::all`].
+    pub async fn new(client: &kube::Client) -> Result<Self, Error> {
+        Discovery::new(Server::new(client.clone(), Duration::from_secs(30)), &[]).all().await
+    }
+}
 
 impl Discovery {
     /// Of this server. A kind with which one of these verbs cannot be done is as good as not served.

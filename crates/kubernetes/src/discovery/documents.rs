@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::resolver::ResolvedKind;
+use super::resolved_kind::ResolvedKind;
 use crate::call::ApiError;
 
 /// What is served, in the server's order of preference.

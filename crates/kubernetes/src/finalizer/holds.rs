@@ -4,8 +4,10 @@ use std::time::Duration;
 use crate::call::{ApiError, Metadata, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
-use super::release::From;
-use super::{Finalizers, Marking, is_protected_namespace};
+use super::access::Finalizers;
+use super::marking::Marking;
+use super::protect::is_protected_namespace;
+use super::release::{From, TakenOff};
 use crate::Error;
 use crate::discovery::{Discovery, NEEDED, ResolvedKind};
 
@@ -50,17 +52,6 @@ pub struct Held {
     pub resource: ResourceId,
     /// Whether it is being deleted, and so waits for its holds.
     pub deleting: bool,
-}
-
-/// What became of a finalizer that was to be taken off. In each case it is not there any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenOff {
-    /// It was there, and was taken off.
-    Now,
-    /// It was not there.
-    WasNotThere,
-    /// The resource has gone, or another has its name.
-    Gone,
 }
 
 impl Holds {

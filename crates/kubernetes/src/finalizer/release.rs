@@ -1,7 +1,7 @@
 use crate::call::ApiError;
 use rewitness_messaging::{ResourceId, Version};
 
-use super::{ATTEMPTS, Finalizers, TakenOff};
+use super::access::{ATTEMPTS, Finalizers};
 use crate::Error;
 
 /// From which resources a finalizer may be taken.
@@ -12,6 +12,17 @@ pub(super) enum From {
     Deleting { at: Option<Version> },
     /// From any: somebody gives up a hold.
     Any,
+}
+
+/// What became of a finalizer that was to be taken off. In each case it is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOff {
+    /// It was there, and was taken off.
+    Now,
+    /// It was not there.
+    WasNotThere,
+    /// The resource has gone, or another has its name.
+    Gone,
 }
 
 impl Finalizers {

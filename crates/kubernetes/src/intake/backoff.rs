@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_the_cap_and_begin_anew_after_health() {
+    fn waits_grow_to_the_cap_and_begin_again_after_health() {
         let interval = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(4) };
         let mut backoff = RetryBackoff::new(interval, 7);
         assert_eq!(backoff.soon(), Duration::ZERO);

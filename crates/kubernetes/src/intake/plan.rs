@@ -22,7 +22,7 @@ use rewitness_messaging::{Backoff, Version};
 
 use super::backoff::RetryBackoff;
 
-/// After so many failures in a row of one page, the list is begun anew: what the continue token
+/// After so many failures in a row of one page, the list is begun again: what the continue token
 /// stands for may be gone in a way that the server does not call expired.
 const PAGE_FAILURES: u32 = 8;
 
@@ -199,7 +199,7 @@ impl Plan {
             }
             Heard::Unseen => {
                 let wait = self.backoff.soon();
-                self.list_anew(wait);
+                self.list_again(wait);
             }
             // The silence was backoff enough; a server that is gone fails the check, which has its own.
             Heard::Silent => self.check_then_resume(Duration::ZERO),
@@ -207,7 +207,7 @@ impl Plan {
             Heard::Relist => {
                 if self.ask != Ask::Discover {
                     let wait = if self.failing { self.wait } else { Duration::ZERO };
-                    self.list_anew(wait);
+                    self.list_again(wait);
                 }
             }
         }
@@ -219,7 +219,7 @@ impl Plan {
         self.wait = wait;
     }
 
-    fn list_anew(&mut self, wait: Duration) {
+    fn list_again(&mut self, wait: Duration) {
         self.list = None;
         self.pages = 0;
         self.page_failures = 0;
@@ -272,7 +272,7 @@ impl Plan {
                 let Ask::List { continue_token: asked } = &self.ask else { return };
                 if let Err(refusal) = goes_on(self.pages, asked.as_deref(), token) {
                     let wait = self.backoff.next();
-                    self.list_anew(wait);
+                    self.list_again(wait);
                     return self.fails(Why::Refused { verb: "list", refusal }, effects);
                 }
                 self.recovered(effects);
@@ -297,7 +297,7 @@ impl Plan {
             effects.push(Effect::RolledBack);
             // Counted now; the list that follows may be as old as it likes.
             self.reached = Version::UNKNOWN;
-            return self.list_anew(Duration::ZERO);
+            return self.list_again(Duration::ZERO);
         }
         self.reached = self.reached.max(version);
         if let Ask::Check { resume } = &mut self.ask {
@@ -330,14 +330,14 @@ impl Plan {
             // Neither is a failure: the first is how versions end, the second is found out about.
             (Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. }, ApiError::Expired) => {
                 let wait = self.backoff.soon();
-                return self.list_anew(wait);
+                return self.list_again(wait);
             }
             (
                 Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. },
                 ApiError::NoPath | ApiError::NoObject,
             ) => {
                 let wait = self.backoff.soon();
-                self.list_anew(wait);
+                self.list_again(wait);
                 return self.then(Ask::Discover, wait);
             }
             (_, ApiError::Overloaded { after: Some(after) }) => self.wait = (*after).min(LONGEST_RETRY_AFTER),
@@ -347,13 +347,13 @@ impl Plan {
                 ApiError::Status { status: 400, .. },
             ) => {
                 let wait = self.backoff.next();
-                self.list_anew(wait);
+                self.list_again(wait);
             }
             (Ask::List { continue_token: Some(_) }, _) => {
                 let wait = self.backoff.next();
                 self.page_failures += 1;
                 match self.page_failures {
-                    PAGE_FAILURES.. => self.list_anew(wait),
+                    PAGE_FAILURES.. => self.list_again(wait),
                     _ => self.wait = wait,
                 }
             }

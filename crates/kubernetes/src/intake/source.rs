@@ -15,7 +15,7 @@ use rewitness_messaging::Source;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::Context;
+use super::context::Context;
 use super::feed::Feed;
 use super::lines::Lines;
 use super::observer::{Observer, Seen};
@@ -241,7 +241,7 @@ impl<O: Observer> SourceTask<O> {
                     // Before the end of the watch: what is resumed would not show them again.
                     let unseen = burst.unseen + usize::from(lines.is_overlong());
                     if unseen > 0 {
-                        tracing::warn!(kind = %self.source.kind, unseen, "events of the watch cannot be read; listing anew");
+                        tracing::warn!(kind = %self.source.kind, unseen, "events of the watch cannot be read; listing again");
                         let effects = plan.hear(Heard::Unseen);
                         return self.apply(effects);
                     }
@@ -278,7 +278,7 @@ impl<O: Observer> SourceTask<O> {
         for effect in effects {
             match effect {
                 Effect::RolledBack => {
-                    tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing anew");
+                    tracing::warn!(kind = %self.source.kind, "the server's version moved backwards; listing again");
                     self.feed.observer.see(Seen::RolledBack);
                 }
                 Effect::ListStarted => self.feed.list_started(),

@@ -7,7 +7,7 @@ use rewitness_messaging::dispatcher::Dispatcher;
 use rewitness_messaging::schedule::{Observation, SourceId, Via};
 use rewitness_messaging::{ResourceId, Source};
 
-use crate::store::{Change, Cursor, Trouble};
+use crate::store::{CallError, Change, Cursor};
 use crate::{Object, Store};
 
 /// The first and the longest wait for a store that cannot be reached.
@@ -44,38 +44,38 @@ impl Intake {
         Self { store, dispatcher, id, source, page_size, poisoned: HashSet::new(), wait: WAITS.0 }
     }
 
-    /// Never ends by itself: whatever the trouble, it goes on (Q12).
+    /// Never ends by itself: whatever fails, it goes on (Q12).
     pub(super) async fn follow(mut self) {
         let mut resume = None;
         loop {
-            let trouble = match &mut resume {
+            let error = match &mut resume {
                 None => match self.list().await {
                     Ok(cursor) => {
                         resume = Some(cursor);
                         continue;
                     }
-                    Err(trouble) => trouble,
+                    Err(error) => error,
                 },
                 Some(cursor) => self.watch(cursor).await,
             };
-            match trouble {
-                Trouble::Expired => resume = None,
-                Trouble::RolledBack => {
+            match error {
+                CallError::Expired => resume = None,
+                CallError::RolledBack => {
                     self.dispatcher.rolled_back(self.id);
                     resume = None;
                 }
-                Trouble::Busy(_) | Trouble::Unreachable => self.pause(trouble).await,
+                CallError::Busy(_) | CallError::Unreachable => self.pause(error).await,
             }
         }
     }
 
-    async fn pause(&mut self, trouble: Trouble) {
-        self.dispatcher.failing(self.id, trouble.reason());
-        tokio::time::sleep(trouble.retry_after().unwrap_or(self.wait)).await;
+    async fn pause(&mut self, error: CallError) {
+        self.dispatcher.failing(self.id, error.reason());
+        tokio::time::sleep(error.retry_after().unwrap_or(self.wait)).await;
         self.wait = (self.wait * 2).min(WAITS.1);
     }
 
-    async fn list(&mut self) -> Result<Cursor, Trouble> {
+    async fn list(&mut self) -> Result<Cursor, CallError> {
         let mut listing = self.store.begin_list(&self.source)?;
         self.dispatcher.list_started(self.id);
         self.poisoned.clear();
@@ -96,10 +96,10 @@ impl Intake {
         Ok(listing.cursor())
     }
 
-    async fn watch(&mut self, cursor: &mut Cursor) -> Trouble {
+    async fn watch(&mut self, cursor: &mut Cursor) -> CallError {
         let mut watch = match self.store.begin_watch(&self.source, *cursor) {
             Ok(watch) => watch,
-            Err(trouble) => return trouble,
+            Err(error) => return error,
         };
         self.dispatcher.recovered(self.id);
         loop {
@@ -109,7 +109,7 @@ impl Intake {
                     *cursor = watch.cursor();
                     self.wait = WAITS.0;
                 }
-                Err(trouble) => return trouble,
+                Err(error) => return error,
             }
         }
     }

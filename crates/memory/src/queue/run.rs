@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewitness_messaging::dispatcher::{Admission, Dispatcher};
-use rewitness_messaging::schedule::{Adopted, Adoption, Answer, SourceChange, SourceId};
+use rewitness_messaging::schedule::{Answer, HoldWrite, HoldWriteResult, SourceChange, SourceId};
 use rewitness_messaging::{Failure, ResourceId, Source, Stopped, Version};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+use super::config::{Config, now};
 use super::intake::{Intake, observation};
-use super::{Config, now};
 use crate::{Store, StoreError};
 
-/// How long a mark waits for a store that cannot be reached.
+/// How long a write of holds waits for a store that cannot be reached.
 const UNREACHABLE: Duration = Duration::from_millis(250);
 
 /// One run of a queue, and the owner of its tasks: an intake per source, a task per delivery.
@@ -45,7 +45,7 @@ impl<'a> Run<'a> {
             let notified = self.dispatcher.notified();
             self.change_sources();
             self.admit();
-            self.adopt();
+            self.write_holds();
             let timer = self.dispatcher.next_timer(now());
             tokio::select! {
                 biased;
@@ -114,22 +114,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn adopt(&self) {
-        while let Some(Adoption { ticket, resource, version, add, remove }) =
-            self.dispatcher.next_adoption(now())
+    fn write_holds(&self) {
+        while let Some(HoldWrite { ticket, resource, version, add, remove }) =
+            self.dispatcher.next_hold_write(now())
         {
             // A hold is taken off for what the labels said at this version, and at no other.
             let at = (!remove.is_empty()).then_some(version);
-            let marked = self.store.mark(&resource, &add, &remove, at);
-            let adopted = match &marked {
-                Ok(Ok(object)) if object.is_readable() => Adopted::Observed(observation(object)),
-                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => Adopted::Changed,
-                Ok(Err(_)) => Adopted::Gone,
-                Err(trouble) => {
-                    Adopted::Failed { after: trouble.retry_after(), reason: trouble.reason().into() }
+            let marked = self.store.write_holds(&resource, &add, &remove, at);
+            let result = match &marked {
+                Ok(Ok(object)) if object.is_readable() => HoldWriteResult::Observed(observation(object)),
+                Ok(Ok(_) | Err(StoreError::Deleting { .. } | StoreError::Changed { .. })) => {
+                    HoldWriteResult::Changed
+                }
+                Ok(Err(_)) => HoldWriteResult::Gone,
+                Err(error) => {
+                    HoldWriteResult::Failed { after: error.retry_after(), reason: error.reason().into() }
                 }
             };
-            self.dispatcher.adopted(ticket, adopted, now());
+            self.dispatcher.hold_written(ticket, result, now());
         }
     }
 }
@@ -153,11 +155,11 @@ async fn release(
     at: Option<Version>,
 ) -> Result<bool, Failure> {
     loop {
-        match store.mark(&resource, &[], std::slice::from_ref(&hold), at) {
+        match store.write_holds(&resource, &[], std::slice::from_ref(&hold), at) {
             Ok(Err(StoreError::Changed { .. })) => return Ok(false),
             // Off, or the resource is there no more.
             Ok(_) => return Ok(true),
-            Err(trouble) => tokio::time::sleep(trouble.retry_after().unwrap_or(UNREACHABLE)).await,
+            Err(error) => tokio::time::sleep(error.retry_after().unwrap_or(UNREACHABLE)).await,
         }
     }
 }

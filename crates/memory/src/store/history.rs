@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use rewitness_messaging::{Source, Version};
 
+use super::change::{CallError, Change, Cursor};
 use super::object::Object;
-use super::reading::{Change, Cursor, Trouble};
 
-/// How many writes can be watched in retrospect. A watcher that is further behind lists anew, as
+/// How many writes can be watched in retrospect. A watcher that is further behind lists again, as
 /// with a compacted etcd; a test that wants this sooner calls [`Store::expire`](crate::Store::expire).
 const KEPT: usize = 4096;
 
@@ -52,18 +52,18 @@ impl History {
     }
 
     /// Whether one can go on from there.
-    pub(super) fn check(&self, from: Cursor) -> Result<(), Trouble> {
+    pub(super) fn check(&self, from: Cursor) -> Result<(), CallError> {
         if from.incarnation != self.incarnation {
-            return Err(Trouble::RolledBack);
+            return Err(CallError::RolledBack);
         }
         if from.version < self.forgotten {
-            return Err(Trouble::Expired);
+            return Err(CallError::Expired);
         }
         Ok(())
     }
 
     /// What has happened in `source` since `from`, oldest first.
-    pub(super) fn since(&self, from: Cursor, source: &Source) -> Result<Vec<Change>, Trouble> {
+    pub(super) fn since(&self, from: Cursor, source: &Source) -> Result<Vec<Change>, CallError> {
         self.check(from)?;
         let first = self.events.partition_point(|event| event.version <= from.version);
         Ok(self.events.range(first..).filter_map(|event| event.seen_through(source)).collect())

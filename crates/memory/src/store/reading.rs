@@ -1,61 +1,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rewitness_messaging::{ResourceId, Source, Version};
 use tokio::sync::watch;
 
+use super::change::{CallError, Change, Cursor};
 use super::object::Object;
-use super::{Store, StoreError};
-
-/// From where a watch goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(super) incarnation: u64,
-    pub(super) version: Version,
-}
-
-/// What a watch shows.
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// It is there, and like this.
-    Put(Arc<Object>),
-    /// It is there no more; this is how it was.
-    Removed(Arc<Object>),
-}
-
-/// Why a call of a queue did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Too much to do; call again after this.
-    Busy(Duration),
-    /// The connection broke, or there is none to be had.
-    Unreachable,
-    /// What the caller goes on from is forgotten: list anew.
-    Expired,
-    /// What the caller goes on from is in a future that was undone: list anew.
-    RolledBack,
-}
-
-impl Trouble {
-    /// For a person to act on.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::Busy(_) => "the store is overloaded",
-            Self::Unreachable => "the store cannot be reached",
-            Self::Expired => "the history that was asked for is forgotten",
-            Self::RolledBack => "the store was restored to an older state",
-        }
-    }
-
-    /// What the store asked to wait.
-    pub(crate) fn retry_after(self) -> Option<Duration> {
-        match self {
-            Self::Busy(after) => Some(after),
-            _ => None,
-        }
-    }
-}
+use super::records::{Store, StoreError};
 
 /// A list, as it was at one moment, that is read by pages.
 pub(crate) struct Listing {
@@ -78,7 +29,7 @@ pub(crate) struct Watch {
 
 /// The calls of a queue. Unlike the public ones these meet the faults.
 impl Store {
-    pub(crate) fn begin_list(&self, source: &Source) -> Result<Listing, Trouble> {
+    pub(crate) fn begin_list(&self, source: &Source) -> Result<Listing, CallError> {
         let changed = self.0.changed.subscribe();
         let mut records = self.records();
         records.faults.meet()?;
@@ -87,29 +38,29 @@ impl Store {
         Ok(Listing {
             store: self.clone(),
             changed,
-            connection: records.faults.connection(),
+            connection: records.faults.connection,
             rest,
             pages_read: 0,
             cursor,
         })
     }
 
-    pub(crate) fn begin_watch(&self, source: &Source, from: Cursor) -> Result<Watch, Trouble> {
+    pub(crate) fn begin_watch(&self, source: &Source, from: Cursor) -> Result<Watch, CallError> {
         let changed = self.0.changed.subscribe();
         let mut records = self.records();
         records.faults.meet()?;
-        let connection = records.faults.connection();
+        let connection = records.faults.connection;
         Ok(Watch { store: self.clone(), changed, connection, source: source.clone(), cursor: from })
     }
 
-    /// Marks a resource, by uid, and only at this version if one is given.
-    pub(crate) fn mark(
+    /// Adds and removes holds of a resource, by uid, and only at this version if one is given.
+    pub(crate) fn write_holds(
         &self,
         resource: &ResourceId,
         add: &[Arc<str>],
         remove: &[Arc<str>],
         at: Option<Version>,
-    ) -> Result<Result<Object, StoreError>, Trouble> {
+    ) -> Result<Result<Object, StoreError>, CallError> {
         self.records().faults.meet()?;
         Ok(self.change_holds(resource, add, remove, at))
     }
@@ -117,7 +68,7 @@ impl Store {
 
 impl Listing {
     /// The next page of at most `size`, or `None` at the end.
-    pub(crate) async fn page(&mut self, size: usize) -> Result<Option<Vec<Arc<Object>>>, Trouble> {
+    pub(crate) async fn page(&mut self, size: usize) -> Result<Option<Vec<Arc<Object>>>, CallError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -136,21 +87,21 @@ impl Listing {
     }
 
     /// Whether the next page is being held up.
-    fn check_connection(&mut self) -> Result<bool, Trouble> {
+    fn check_connection(&mut self) -> Result<bool, CallError> {
         self.changed.mark_unchanged();
         let records = self.store.records();
-        if records.faults.connection() != self.connection {
-            return Err(Trouble::Unreachable);
+        if records.faults.connection != self.connection {
+            return Err(CallError::Unreachable);
         }
         // The next page of a list that is older than the history cannot be had.
         records.history.check(self.cursor)?;
-        Ok(records.faults.lists_stall())
+        Ok(records.faults.lists_stall)
     }
 }
 
 impl Watch {
     /// What happened since the last call, at least one change; waits until there is one.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Change>, Trouble> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Change>, CallError> {
         loop {
             self.changed.mark_unchanged();
             let changes = self.changes()?;
@@ -167,10 +118,10 @@ impl Watch {
         self.cursor
     }
 
-    fn changes(&mut self) -> Result<Vec<Change>, Trouble> {
+    fn changes(&mut self) -> Result<Vec<Change>, CallError> {
         let records = self.store.records();
-        if records.faults.connection() != self.connection {
-            return Err(Trouble::Unreachable);
+        if records.faults.connection != self.connection {
+            return Err(CallError::Unreachable);
         }
         let changes = records.history.since(self.cursor, &self.source)?;
         self.cursor.version = records.version;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::attachment::{Active, InFlight, News, Phase, Wait};
 use super::backoff::Jitter;
 use super::cell::{HELD, MATCHED, RELEASED, REPLAY, WAS_HELD};
+use super::state::Schedule;
 use super::subscriber::state;
-use super::{Answer, Due, MARKER, Place, Schedule, SourceId, SubscriberId, Ticket};
+use super::terms::{Answer, Due, MARKER, Place, SourceId, SubscriberId, Ticket};
 use crate::{Backoff, Cause, Retry, State, WakeKey};
 
 /// What is next for a resource whose delivery was answered.
@@ -127,9 +128,9 @@ impl Schedule {
             Next::Unmatched => {
                 // Its hold could not be taken off while its consumer was at work.
                 let relieve = subscriber.hold_to_remove(at, index).is_some();
-                if relieve && !table.is_adoption_queued(index) && !table.is_adopting(index) {
-                    table.set_adoption_queued(index, true);
-                    self.adoptions.push(source, index, true);
+                if relieve && !table.is_hold_write_queued(index) && !table.is_hold_write_in_flight(index) {
+                    table.set_hold_write_queued(index, true);
+                    self.hold_writes.push(source, index, true);
                 }
             }
             Next::Again(again) => return self.come_back(place, source, again, in_flight, now),

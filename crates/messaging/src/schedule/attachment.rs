@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::cell::{BUSY, COUNTED, Cell, WITNESSED};
 use super::table::Index;
-use super::{Place, SourceId};
+use super::terms::{Place, SourceId};
 use crate::{Cause, State, WakeKey};
 
 /// A subscription's part in one source.

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::attachment::{Active, Attachment, InFlight, Marker, News, Phase, Wait};
 use super::cell::*;
 use super::lanes::Lane;
+use super::state::Watched;
 use super::subscriber::{Subscriber, lane, state};
 use super::table::Index;
-use super::{MARKER, Place, SourceId, Watched, Work};
+use super::terms::{MARKER, Place, SourceId, Work};
 use crate::{Cause, Delivery, Envelope, HoldState, Listed, Pause, State, WakeKey};
 
 impl Subscriber {

@@ -1,28 +1,12 @@
-//! What lists and watches show, taken in.
+//! What lists and watches show, applied to what is known.
 
 use std::sync::Arc;
 
-use super::table::{Change, Index};
-use super::{Observation, Schedule, SourceId};
+use super::sighting::{Origin, Sighting, Via};
+use super::state::Schedule;
+use super::table::{Change, Index, Observation};
+use super::terms::SourceId;
 use crate::Uid;
-
-/// How an observation came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// In a list.
-    List,
-    /// As an event of a watch.
-    Watch,
-}
-
-/// What an observation means beside what it shows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    List,
-    Watch,
-    /// The answer to a write of our own that changed nothing but holds. That is no news.
-    OwnWrite,
-}
 
 impl Schedule {
     /// Whether one subscription has the kind of this source in other namespaces, too. Should the kind
@@ -52,10 +36,10 @@ impl Schedule {
             Via::List => Origin::List,
             Via::Watch => Origin::Watch,
         };
-        self.take_in(id, origin, seen);
+        self.apply_observation(id, origin, seen);
     }
 
-    pub(super) fn take_in(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
+    pub(super) fn apply_observation(&mut self, id: SourceId, origin: Origin, seen: &Observation<'_>) {
         let Some(watched) = self.watched.get_mut(&id) else { return };
         let table = &mut watched.table;
         let observed = match origin {
@@ -95,9 +79,9 @@ impl Schedule {
                 self.wakes.forget(&key, place);
             }
         }
-        if holds_are_due && !table.is_adopting(index) && !table.is_adoption_queued(index) {
-            table.set_adoption_queued(index, true);
-            self.adoptions.push(id, index, origin != Origin::List);
+        if holds_are_due && !table.is_hold_write_in_flight(index) && !table.is_hold_write_queued(index) {
+            table.set_hold_write_queued(index, true);
+            self.hold_writes.push(id, index, origin != Origin::List);
         }
     }
 
@@ -150,7 +134,7 @@ impl Schedule {
                 self.wakes.forget(&key, place);
             }
         }
-        self.adoptions.forget(id, index);
+        self.hold_writes.forget(id, index);
         self.forget_if_unowed(id, index);
     }
 
@@ -201,20 +185,6 @@ impl Schedule {
     }
 }
 
-/// One observation, as it is shown to every subscription that is attached.
-pub(super) struct Sighting<'a> {
-    pub(super) index: Index,
-    pub(super) seen: &'a Observation<'a>,
-    pub(super) change: &'a Change,
-    pub(super) origin: Origin,
-    pub(super) deleting: bool,
-    /// Whether it is older than what is known.
-    pub(super) outdated: bool,
-    /// Whether it comes from a backup, and may have been done with before.
-    pub(super) restored: bool,
-    pub(super) exempt: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -250,10 +220,10 @@ mod tests {
         schedule.subscribe(wants("two")).unwrap();
         schedule.list_started(id);
         schedule.observe(id, Via::List, &web(4, "other"));
-        assert!(schedule.next_adoption(now).is_none(), "it is known to match");
+        assert!(schedule.next_hold_write(now).is_none(), "it is known to match");
 
         schedule.observe(id, Via::Watch, &web(6, "other"));
-        let relief = schedule.next_adoption(now).unwrap();
+        let relief = schedule.next_hold_write(now).unwrap();
         assert_eq!((relief.remove.len(), relief.version), (2, Version(6)));
     }
 }

@@ -1,11 +1,12 @@
 //! The beginning and the end of a run.
 
+use super::state::Schedule;
 use super::table::Index;
+use super::terms::SourceChange;
 use super::wakes::Wakes;
-use super::{Schedule, SourceChange};
 
 impl Schedule {
-    /// A run begins (Q1): every list is to be made anew, and everything is to be delivered again.
+    /// A run begins (Q1): every list is to be made again, and everything is to be delivered again.
     /// What was in flight is forgotten. Every source there is counts as just opened.
     pub fn start(&mut self) -> Vec<SourceChange> {
         self.run += 1;
@@ -14,7 +15,7 @@ impl Schedule {
         self.draining = false;
         self.timers.clear();
         self.wakes = Wakes::default();
-        self.adoptions.clear();
+        self.hold_writes.clear();
         for watched in self.watched.values_mut() {
             watched.listed = false;
             watched.failing = None;
@@ -23,8 +24,8 @@ impl Schedule {
             watched.accept_older = true;
             let indexes: Vec<Index> = watched.table.indexes().collect();
             for index in indexes {
-                watched.table.set_adoption_queued(index, false);
-                watched.table.set_adopting(index, false);
+                watched.table.set_hold_write_queued(index, false);
+                watched.table.set_hold_write_in_flight(index, false);
             }
         }
         for subscriber in self.subscribers.values_mut() {
@@ -38,7 +39,7 @@ impl Schedule {
         open
     }
 
-    /// From now on nothing is admitted or adopted (Q10).
+    /// From now on nothing is admitted, and no hold is written (Q10).
     pub fn drain(&mut self) {
         self.draining = true;
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::attachment::{Attachment, Marker, News, Phase, Wait, Woken};
 use super::cell::*;
-use super::intake::{Origin, Sighting};
 use super::lanes::{Lane, Lanes};
+use super::sighting::{Origin, Sighting};
 use super::table::{Change, Index, Table};
-use super::{MARKER, Place, SourceId, SubscriberId};
+use super::terms::{MARKER, Place, SourceId, SubscriberId};
 use crate::{Cause, Hold, Progress, State, Subscription};
 
 pub(super) struct Subscriber {

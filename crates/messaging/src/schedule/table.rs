@@ -80,8 +80,8 @@ const NO_NAMESPACE: u32 = u32::MAX;
 const FREE: u8 = 1;
 const GONE: u8 = 1 << 1;
 const ODD_UID: u8 = 1 << 2;
-const ADOPTION_QUEUED: u8 = 1 << 3;
-const ADOPTING: u8 = 1 << 4;
+const HOLD_WRITE_QUEUED: u8 = 1 << 3;
+const HOLD_WRITE_IN_FLIGHT: u8 = 1 << 4;
 
 /// What an observation changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -377,20 +377,20 @@ impl Table {
         self.entries.get(index as usize).is_some_and(|entry| entry.flags & (FREE | GONE) == 0)
     }
 
-    pub(super) fn is_adoption_queued(&self, index: Index) -> bool {
-        self.flag(index, ADOPTION_QUEUED)
+    pub(super) fn is_hold_write_queued(&self, index: Index) -> bool {
+        self.flag(index, HOLD_WRITE_QUEUED)
     }
 
-    pub(super) fn set_adoption_queued(&mut self, index: Index, queued: bool) {
-        self.set_flag(index, ADOPTION_QUEUED, queued);
+    pub(super) fn set_hold_write_queued(&mut self, index: Index, queued: bool) {
+        self.set_flag(index, HOLD_WRITE_QUEUED, queued);
     }
 
-    pub(super) fn is_adopting(&self, index: Index) -> bool {
-        self.flag(index, ADOPTING)
+    pub(super) fn is_hold_write_in_flight(&self, index: Index) -> bool {
+        self.flag(index, HOLD_WRITE_IN_FLIGHT)
     }
 
-    pub(super) fn set_adopting(&mut self, index: Index, adopting: bool) {
-        self.set_flag(index, ADOPTING, adopting);
+    pub(super) fn set_hold_write_in_flight(&mut self, index: Index, in_flight: bool) {
+        self.set_flag(index, HOLD_WRITE_IN_FLIGHT, in_flight);
     }
 
     fn flag(&self, index: Index, flag: u8) -> bool {

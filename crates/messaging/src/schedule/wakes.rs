@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Place;
+use super::terms::Place;
 use crate::WakeKey;
 
 /// The requeued deliveries that wait for a key, and the keys that were woken of late.

@@ -168,3 +168,24 @@ pub(crate) async fn fault_b16_a_delete_whose_answer_was_lost_does_not_hit_what_c
     assert!(scene.lab.exists("Cluster", "a").await?, "it belongs to another");
     Ok(())
 }
+
+/// C3a: the authority for a delete is the parent. Retry-After lasts longer than a look at it may be old.
+#[tokio::test]
+pub(crate) async fn c3a_a_parent_recreated_while_deletes_wait_for_the_server_takes_nothing_with_it() -> Result<()>
+{
+    let scene = Scene::new().await?;
+    let names: Vec<String> = (0..20).map(|index| format!("c{index}")).collect();
+    for name in &names {
+        scene.lab.create("Cluster", name, Some("web")).await?;
+    }
+    let overloaded = scene.proxy.rule(deletes(), Fault::too_many_requests(6));
+    scene.delete_parent().await?;
+    until("the server is overloaded", soon(), async || Ok((overloaded.hits() > 0).then_some(()))).await?;
+    scene.recreate("Project", "web", None).await?;
+    drop(overloaded);
+    scene.operator.ended(0, &scene.parent).await?;
+    for name in &names {
+        assert!(scene.lab.exists("Cluster", name).await?, "{name} refers to a live parent");
+    }
+    Ok(())
+}

@@ -153,7 +153,7 @@ fn an_expired_version_leads_to_a_new_list_and_not_in_a_tight_loop() {
 }
 
 #[test]
-fn an_expired_token_begins_the_list_anew() {
+fn an_expired_token_begins_the_list_again() {
     let mut plan = plan();
     tell(
         &mut plan,
@@ -218,7 +218,7 @@ fn a_page_is_asked_for_again_but_not_for_ever() {
 }
 
 #[test]
-fn a_list_whose_pages_do_not_end_is_begun_anew_ever_more_slowly() {
+fn a_list_whose_pages_do_not_end_is_begun_again_ever_more_slowly() {
     let mut plan = plan();
     plan.hear(Heard::Served);
     plan.hear(part("100", "t1"));
@@ -320,7 +320,7 @@ fn a_kind_that_only_seems_absent_keeps_its_resources() {
             (Heard::Refused(ApiError::NoPath), vec![], Ask::Discover, No),
             (Heard::Absent, vec![Effect::Failing(Why::Absent)], list(None), Paced),
             (page("120"), vec![ListStarted, ListFinished], watch("120"), No),
-            // Suspicion begins anew.
+            // Suspicion begins again.
             (Heard::Refused(ApiError::NoPath), vec![], Ask::Discover, Paced),
             (Heard::Absent, vec![Effect::Failing(Why::Absent)], list(None), Paced),
             (Heard::Refused(unreachable()), vec![failing("list", unreachable())], list(None), Paced),
@@ -329,7 +329,7 @@ fn a_kind_that_only_seems_absent_keeps_its_resources() {
 }
 
 #[test]
-fn a_version_that_moved_backwards_is_noticed_once_and_lists_anew() {
+fn a_version_that_moved_backwards_is_noticed_once_and_lists_again() {
     // By the check before a watch is resumed.
     let mut plan = watching();
     tell(

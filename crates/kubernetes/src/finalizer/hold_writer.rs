@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::call::ApiError;
 use rewitness_messaging::Kind;
 use rewitness_messaging::dispatcher::Dispatcher;
-use rewitness_messaging::schedule::{Adopted, Adoption, AdoptionTicket};
+use rewitness_messaging::schedule::{HoldWrite, HoldWriteResult, HoldWriteTicket};
 use tokio::time::Instant;
 
-use super::Finalizers;
-use super::adopt::Adopting;
+use super::access::Finalizers;
+use super::write_holds::WriteResult;
 use crate::Error;
 use crate::tasks::Tasks;
 use crate::wire::{Entry, decode_object};
@@ -17,9 +17,9 @@ use crate::wire::{Entry, decode_object};
 /// How long a missing right is given before the next try. Somebody has to act first.
 const CALM: Duration = Duration::from_secs(30);
 
-/// The adoption lane of one run: does what the dispatcher says is due, so many at a time. What is under
+/// The hold write lane of one run: does what the dispatcher says is due, so many at a time. What is under
 /// way when it ends can all be done again.
-pub(crate) struct AdoptionLane {
+pub(crate) struct HoldWriter {
     dispatcher: Dispatcher,
     finalizers: Arc<Finalizers>,
     concurrency: usize,
@@ -27,7 +27,7 @@ pub(crate) struct AdoptionLane {
     refused: Arc<Refused>,
 }
 
-impl AdoptionLane {
+impl HoldWriter {
     pub(crate) fn new(dispatcher: Dispatcher, finalizers: Arc<Finalizers>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         Self { dispatcher, finalizers, concurrency, tasks: Tasks::default(), refused: Arc::default() }
@@ -37,10 +37,10 @@ impl AdoptionLane {
     pub(crate) fn begin_due(&mut self, now: std::time::Instant) {
         self.tasks.reap();
         while !self.is_full()
-            && let Some(adoption) = self.dispatcher.next_adoption(now)
+            && let Some(write) = self.dispatcher.next_hold_write(now)
         {
             let (dispatcher, finalizers) = (self.dispatcher.clone(), self.finalizers.clone());
-            self.tasks.spawn(adopt(dispatcher, finalizers, self.refused.clone(), adoption));
+            self.tasks.spawn(write_holds(dispatcher, finalizers, self.refused.clone(), write));
         }
     }
 
@@ -48,7 +48,7 @@ impl AdoptionLane {
         self.tasks.len() >= self.concurrency
     }
 
-    /// Waits until an adoption has ended.
+    /// Waits until a hold write has ended.
     pub(crate) async fn ended(&mut self) {
         self.tasks.ended().await;
     }
@@ -58,33 +58,35 @@ impl AdoptionLane {
     }
 }
 
-/// One adoption, whose ticket is handed back in any case.
-async fn adopt(
+/// One hold write, whose ticket is handed back in any case.
+async fn write_holds(
     dispatcher: Dispatcher,
     finalizers: Arc<Finalizers>,
     refused: Arc<Refused>,
-    adoption: Adoption,
+    write: HoldWrite,
 ) {
-    let marks = finalizers.marking.begin(&adoption.add);
-    let result = finalizers.adopt(&adoption).await;
+    let marks = finalizers.marking.begin(&write.add);
+    let result = finalizers.write_holds(&write).await;
     match &result {
         Err(error) if may_still_happen(error) => marks.unanswered(),
         _ => drop(marks),
     }
-    let Adoption { ticket, resource, .. } = adoption;
-    let back = |ticket: AdoptionTicket, result| dispatcher.adopted(ticket, result, Instant::now().into_std());
+    let HoldWrite { ticket, resource, .. } = write;
+    let back =
+        |ticket: HoldWriteTicket, result| dispatcher.hold_written(ticket, result, Instant::now().into_std());
     match result {
-        Ok(Adopting::Observed(body)) => match decode_object(&body) {
+        Ok(WriteResult::Observed(body)) => match decode_object(&body) {
             Entry::Object(seen) => {
                 refused.forget(&resource.kind);
-                back(ticket, Adopted::Observed(seen));
+                back(ticket, HoldWriteResult::Observed(seen));
             }
-            Entry::Unreadable { .. } => {
-                back(ticket, Adopted::Failed { after: None, reason: "the answer cannot be read".into() })
-            }
+            Entry::Unreadable { .. } => back(
+                ticket,
+                HoldWriteResult::Failed { after: None, reason: "the answer cannot be read".into() },
+            ),
         },
-        Ok(Adopting::Gone) => back(ticket, Adopted::Gone),
-        Ok(Adopting::Changed) => back(ticket, Adopted::Changed),
+        Ok(WriteResult::Gone) => back(ticket, HoldWriteResult::Gone),
+        Ok(WriteResult::Changed) => back(ticket, HoldWriteResult::Changed),
         Err(error) => {
             let after = match &error {
                 Error::Patch { refusal: ApiError::Forbidden { .. }, .. }
@@ -97,7 +99,7 @@ async fn adopt(
             } else {
                 tracing::debug!(%error, %resource, "a resource could not be held, and will be tried again");
             }
-            back(ticket, Adopted::Failed { after, reason: reason_of(&error).into() });
+            back(ticket, HoldWriteResult::Failed { after, reason: reason_of(&error).into() });
         }
     }
 }

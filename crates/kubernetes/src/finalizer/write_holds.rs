@@ -1,13 +1,14 @@
 use crate::call::ApiError;
 use bytes::Bytes;
-use rewitness_messaging::schedule::Adoption;
+use rewitness_messaging::schedule::HoldWrite;
 
-use super::{ATTEMPTS, Finalizers, Seen};
+use super::access::{ATTEMPTS, Finalizers};
+use super::patch::Seen;
 use crate::Error;
 
-/// What became of an adoption.
+/// What became of a hold write.
 #[derive(Debug)]
-pub(super) enum Adopting {
+pub(super) enum WriteResult {
     /// The resource as the server showed it, with our finalizers as they are to be.
     Observed(Bytes),
     /// It has gone, or its name is another's.
@@ -18,12 +19,12 @@ pub(super) enum Adopting {
 }
 
 impl Finalizers {
-    /// Puts on and takes off what the adoption says, with one patch.
+    /// Puts on and takes off what the hold write says, with one patch.
     ///
     /// A resource without any finalizer is the common case, so that is tried first, without
     /// reading. If the guess is wrong, its `test` fails and nothing has happened.
-    pub(super) async fn adopt(&self, adoption: &Adoption) -> Result<Adopting, Error> {
-        let Adoption { resource, add, remove, .. } = adoption;
+    pub(super) async fn write_holds(&self, write: &HoldWrite) -> Result<WriteResult, Error> {
+        let HoldWrite { resource, add, remove, .. } = write;
         let patch_failed = |refusal| Error::Patch { resource: Box::new(resource.clone()), refusal };
         let bare = Seen { uid: resource.uid.to_string(), ..Seen::default() };
         let mut guess = remove.is_empty().then_some(bare);
@@ -36,7 +37,7 @@ impl Finalizers {
                 None => {
                     let live = match self.read(&endpoint, resource).await {
                         Ok(Some(live)) => live,
-                        Ok(None) => return Ok(Adopting::Gone),
+                        Ok(None) => return Ok(WriteResult::Gone),
                         Err(ApiError::NoPath) if !wrong_path => {
                             wrong_path = true;
                             continue;
@@ -46,15 +47,15 @@ impl Finalizers {
                         }
                     };
                     if live.seen.is_deleting() && !add.is_empty() {
-                        return Ok(Adopting::Changed);
+                        return Ok(WriteResult::Changed);
                     }
                     if live.seen.change(add, remove).is_none() {
-                        return Ok(Adopting::Observed(live.body));
+                        return Ok(WriteResult::Observed(live.body));
                     }
                     // A hold is taken off for what the labels said at this version, and at no other:
                     // by now the resource may be wanted again, and be on its way out.
-                    if !remove.is_empty() && !live.seen.is_at(adoption.version) {
-                        return Ok(Adopting::Changed);
+                    if !remove.is_empty() && !live.seen.is_at(write.version) {
+                        return Ok(WriteResult::Changed);
                     }
                     if remove.is_empty() { live.seen.unpinned() } else { live.seen }
                 }
@@ -67,8 +68,8 @@ impl Finalizers {
             }
             let Some(patch) = seen.change(add, remove) else { continue };
             match self.write(&endpoint, resource, patch).await {
-                Ok(body) => return Ok(Adopting::Observed(body)),
-                Err(ApiError::NoObject) => return Ok(Adopting::Gone),
+                Ok(body) => return Ok(WriteResult::Observed(body)),
+                Err(ApiError::NoObject) => return Ok(WriteResult::Gone),
                 Err(ApiError::NoPath) if !wrong_path => wrong_path = true,
                 // A failed test, or something that the next read shows.
                 Err(refusal @ (ApiError::Unprocessable { .. } | ApiError::Conflict)) => {
