@@ -18,7 +18,7 @@ use super::counts::{Counts, Shrunk};
 use super::decision::Enforcement;
 use super::events::CascadeEvents;
 use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
-use super::warning::{self, DesiredWarning};
+use super::warning::{DesiredWarning, Failure as WarningFailure};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -196,7 +196,7 @@ impl Followed {
     }
 
     /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
-    pub(super) fn end_warning(&self, result: Result<(), warning::Failure>) -> Option<String> {
+    pub(super) fn end_warning(&self, result: Result<(), WarningFailure>) -> Option<String> {
         self.change(|state| state.warning.end(result, &warning_policy(&self.name), Instant::now()))
     }
 
