@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::DynamicObject;
-use rewitness_cascade::{Cascades, Config, MemoryRecords, Records, Report, Rule, RuleHandle, Standing};
+use rewitness_cascade::{Cascades, Config, DeletionState, MemoryRecords, Records, Report, Rule, RuleHandle};
 use rewitness_controlplane::until;
 use rewitness_crds::Cascade;
 use rewitness_kubernetes::KubernetesQueue;
@@ -39,16 +39,16 @@ pub struct Log {
 
 impl Log {
     /// What was wanted of the first report that has it.
-    pub fn first<T>(&self, wanted: impl Fn(&Standing) -> Option<T>) -> Option<T> {
+    pub fn first<T>(&self, wanted: impl Fn(&DeletionState) -> Option<T>) -> Option<T> {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.iter().find_map(|report| wanted(&report.standing))
+        reports.iter().find_map(|report| wanted(&report.state))
     }
 
     /// What was said after this was said first.
-    pub fn since<T>(&self, said: impl Fn(&Standing) -> Option<T>) -> Vec<Standing> {
+    pub fn since<T>(&self, said: impl Fn(&DeletionState) -> Option<T>) -> Vec<DeletionState> {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let standings = reports.iter().map(|report| report.standing.clone());
-        standings.skip_while(|standing| said(standing).is_none()).collect()
+        let states = reports.iter().map(|report| report.state.clone());
+        states.skip_while(|state| said(state).is_none()).collect()
     }
 
     /// Whether a parent ever waited for this cause.
@@ -118,7 +118,8 @@ impl Operator {
     pub async fn ended(&self, rule: usize, parent: &DynamicObject) -> Result<()> {
         let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
         let has_ended = |report: &&Report| {
-            matches!(report.standing, Standing::Left | Standing::Finished { .. }) && report.parent.uid == uid
+            matches!(report.state, DeletionState::Left | DeletionState::Finished { .. })
+                && report.parent.uid == uid
         };
         let records = &self.rules[rule].records;
         until("the rule is done with the parent", SOON, async || {
@@ -138,26 +139,26 @@ impl Operator {
     }
 
     /// Waits until a parent's deletion stands as wanted.
-    pub async fn standing<T>(
+    pub async fn state<T>(
         &self,
         rule: usize,
         parent: &DynamicObject,
-        wanted: impl Fn(&Standing) -> Option<T>,
+        wanted: impl Fn(&DeletionState) -> Option<T>,
     ) -> Result<T> {
         let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
         let records = &self.rules[rule].records;
         let found = until("the deletion stands as wanted", soon(), async || {
-            Ok(records.records.standing(&uid).and_then(|report: Report| wanted(&report.standing)))
+            Ok(records.records.state(&uid).and_then(|report: Report| wanted(&report.state)))
         });
-        let now = || format!("{:?}", records.records.standing(&uid));
+        let now = || format!("{:?}", records.records.state(&uid));
         found.await.with_context(now)
     }
 }
 
 /// The causes that a parent waits for.
-pub fn causes(standing: &Standing) -> Option<Vec<&'static str>> {
-    match standing {
-        Standing::Waiting { waits, .. } => {
+pub fn causes(state: &DeletionState) -> Option<Vec<&'static str>> {
+    match state {
+        DeletionState::Waiting { waits, .. } => {
             Some(waits.iter().map(|wait| wait.cause.reason().as_str()).collect())
         }
         _ => None,
@@ -165,14 +166,14 @@ pub fn causes(standing: &Standing) -> Option<Vec<&'static str>> {
 }
 
 /// That a parent waits for this cause.
-pub fn waits_for(cause: &'static str) -> impl Fn(&Standing) -> Option<()> {
-    move |standing| causes(standing)?.contains(&cause).then_some(())
+pub fn waits_for(cause: &'static str) -> impl Fn(&DeletionState) -> Option<()> {
+    move |state| causes(state)?.contains(&cause).then_some(())
 }
 
 /// Why nothing is done for a parent.
-pub fn refused(standing: &Standing) -> Option<(&'static str, String)> {
-    match standing {
-        Standing::Refused(refused) => Some((refused.reason().as_str(), refused.to_string())),
+pub fn refused(state: &DeletionState) -> Option<(&'static str, String)> {
+    match state {
+        DeletionState::Refused(refused) => Some((refused.reason().as_str(), refused.to_string())),
         _ => None,
     }
 }

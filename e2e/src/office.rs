@@ -89,6 +89,11 @@ impl Office {
         operator(&self.kubeconfig, &self.lab.group, args)
     }
 
+    /// How that is started.
+    pub fn command(&self, args: &[&str]) -> Result<Command> {
+        operator_command(&self.kubeconfig, &self.lab.group, args)
+    }
+
     /// Writes a Cascade for this office's operator; answers its name.
     pub async fn write(&self, mut cascade: Cascade) -> Result<String> {
         cascade.metadata.labels = Some([(OFFICE.to_owned(), self.lab.group.clone())].into());
@@ -285,11 +290,15 @@ pub fn command(kubeconfig: &Path, args: &[&str]) -> Result<Command> {
 
 /// An operator that follows the Cascades with this label, and no others.
 pub fn operator(kubeconfig: &Path, office: &str, args: &[&str]) -> Result<Running> {
+    Running::start(operator_command(kubeconfig, office, args)?)
+}
+
+fn operator_command(kubeconfig: &Path, office: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(crate::program()?);
     let selector = format!("{OFFICE}={office}");
     command.args(["run", "-l", &selector]).args(args).env("KUBECONFIG", kubeconfig);
     command.env("RUST_LOG", "warn,rewitness=debug,rewitness_cascade=debug,rewitness_kubernetes=info");
-    Running::start(command)
+    Ok(command)
 }
 
 /// Whether a Cascade's finalizer is on a parent.

@@ -49,12 +49,8 @@ pub(crate) struct FanOut {
 enum Fate {
     /// By us.
     Deleted,
-    /// It had gone, or was going, without us.
-    Going,
-    /// It no longer refers to the parent.
-    Relabelled,
-    /// It was not tried: nothing is to be deleted any more.
-    Stopped,
+    /// Not by us: it is gone or terminating, refers to another parent, or nothing is to be deleted any more.
+    NotNeeded,
     /// Others wrote to it each time that it was about to be deleted.
     Contended,
 }
@@ -78,7 +74,7 @@ impl Applier {
             match fate {
                 Ok(Fate::Deleted) => *fan_out.deleted.entry(target.place.0).or_default() += 1,
                 Ok(Fate::Contended) => fan_out.contended = true,
-                Ok(Fate::Going | Fate::Relabelled | Fate::Stopped) => {}
+                Ok(Fate::NotNeeded) => {}
                 Err(refusal) => fan_out.failed.push((target.dependent, refusal)),
             }
         }
@@ -99,13 +95,13 @@ impl Applier {
             Err(_) => return Err(ApiError::NoPath),
         };
         let Ok(Some(wanted)) = lookup(declared, authority.parent, Scope::of(endpoint.namespaced)) else {
-            return Ok(Fate::Relabelled);
+            return Ok(Fate::NotNeeded);
         };
         let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
         loop {
             let pass = self.limiter.enter().await;
             if !authority.holds().await {
-                return Ok(Fate::Stopped);
+                return Ok(Fate::NotNeeded);
             }
             let request = endpoint.delete(
                 id.namespace.as_deref(),
@@ -119,19 +115,19 @@ impl Applier {
                     pass.taken();
                     return Ok(Fate::Deleted);
                 }
-                Err(ApiError::NoObject) => return Ok(Fate::Going),
+                Err(ApiError::NoObject) => return Ok(Fate::NotNeeded),
                 Err(ApiError::Overloaded { after }) if overloads < OVERLOADS => {
                     pass.overloaded(after);
                     overloads += 1;
                 }
                 Err(ApiError::Conflict) => {
                     contentions += 1;
-                    match self.look_again(&endpoint, id, declared.label.as_str(), &wanted).await? {
-                        Again::Fate(fate) => return Ok(fate),
-                        // Nobody has changed it, so that it is not this that the server refuses.
-                        Again::Version(same) if same == version => return Err(ApiError::Conflict),
-                        Again::Version(_) if contentions > CONTENTIONS => return Ok(Fate::Contended),
-                        Again::Version(newer) => version = newer,
+                    match self.version_to_delete(&endpoint, id, declared.label.as_str(), &wanted).await? {
+                        None => return Ok(Fate::NotNeeded),
+                        // Nobody has changed it, so the conflict has another reason.
+                        Some(same) if same == version => return Err(ApiError::Conflict),
+                        Some(_) if contentions > CONTENTIONS => return Ok(Fate::Contended),
+                        Some(newer) => version = newer,
                     }
                 }
                 Err(refusal) => return Err(refusal),
@@ -139,26 +135,23 @@ impl Applier {
         }
     }
 
-    /// What a conflict was about: the version, or the uid.
-    async fn look_again(
+    /// The version of a target after a conflict; `None` if it need not be deleted any more.
+    async fn version_to_delete(
         &self,
         endpoint: &Endpoint,
         id: &ResourceId,
         label: &str,
         wanted: &Lookup,
-    ) -> Result<Again, ApiError> {
+    ) -> Result<Option<String>, ApiError> {
         let request = endpoint.get(id.namespace.as_deref(), &id.name);
         let live = match self.loader.server.metadata(request).await {
             Ok(live) => live,
-            Err(ApiError::NoObject) => return Ok(Again::Fate(Fate::Going)),
+            Err(ApiError::NoObject) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
-        Ok(match () {
-            () if live.uid != id.uid => Again::Fate(Fate::Going),
-            () if live.deleting.is_some() => Again::Fate(Fate::Going),
-            () if live.labels.get(label) != Some(&wanted.value) => Again::Fate(Fate::Relabelled),
-            () => Again::Version(live.version),
-        })
+        let refers = live.labels.get(label) == Some(&wanted.value);
+        let is_due = live.uid == id.uid && live.deleting.is_none() && refers;
+        Ok(is_due.then_some(live.version))
     }
 
     /// Writes a deletion's record on its parent, and answers the parent as it is with it; `None` if
@@ -207,13 +200,6 @@ impl Applier {
         }
         Ok(true)
     }
-}
-
-/// What is next for a target that had changed.
-enum Again {
-    Fate(Fate),
-    /// It still refers to the parent; this is its version now.
-    Version(String),
 }
 
 fn policy(propagation: Propagation) -> PropagationPolicy {

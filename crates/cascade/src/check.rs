@@ -1,11 +1,11 @@
 use futures::stream::{self, StreamExt};
 use rewitness_messaging::Kind;
 
+use super::cascades::Cascades;
 use super::plan::{Refused, protected_kinds};
 use super::reference::{Scope, check};
 use super::rights::{Right, has, rights_for};
 use super::rule::{DependentKind, Rule};
-use super::shared::Shared;
 use crate::Error;
 use crate::api::{Endpoint, KindRef};
 
@@ -37,14 +37,19 @@ pub struct RuleNeeds {
     pub rights: Vec<Right>,
 }
 
-impl Shared {
-    /// Checks a rule: as [`needs`](Self::needs), and its rights against what is granted.
-    pub(super) async fn check(&self, rule: &Rule) -> Result<RuleCheck, Error> {
+impl Cascades {
+    /// Whether a rule can be followed in this cluster, as it is now; to be asked every few minutes,
+    /// and after a 403.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if that could not be found out.
+    pub async fn check(&self, rule: &Rule) -> Result<RuleCheck, Error> {
         let RuleNeeds { refused, not_served, rights } = self.needs(rule).await?;
         let refused = refused.into_iter().next();
         let mut found = RuleCheck { refused, not_served, missing: Vec::new() };
         let mut asked = stream::iter(rights.into_iter().map(|right| async {
-            let granted = has(&self.loader.server, &right).await;
+            let granted = has(&self.0.loader.server, &right).await;
             (right, granted)
         }))
         .buffered(REVIEWS);
@@ -58,20 +63,26 @@ impl Shared {
         Ok(found)
     }
 
-    /// Looks up what a rule needs: its references against the scopes of its kinds, its kinds against
-    /// what is protected, its kinds against what is served.
-    pub(super) async fn needs(&self, rule: &Rule) -> Result<RuleNeeds, Error> {
+    /// What a rule needs of this cluster, as that is now: its kinds, and the operator's rights on
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if what the server serves could not be found out.
+    // Its references against the scopes of its kinds, its kinds against
+    // what is protected, its kinds against what is served.
+    pub async fn needs(&self, rule: &Rule) -> Result<RuleNeeds, Error> {
         let mut found = RuleNeeds {
-            refused: protected_kinds(&rule.current, &self.config.protection).collect(),
+            refused: protected_kinds(&rule.current, &self.0.config.protection).collect(),
             ..RuleNeeds::default()
         };
-        let parent = self.served(&rule.parent, &mut found).await?;
+        let parent = self.require(&rule.parent, &mut found).await?;
         found.refused.extend(out_of_scope(rule, &rule.parent, parent.as_ref()));
         let declared: Vec<&DependentKind> =
             rule.current.stages.iter().flat_map(|stage| &stage.dependents).collect();
         let mut dependents = Vec::new();
         for declared in declared {
-            let Some(endpoint) = self.served(&declared.kind, &mut found).await? else { continue };
+            let Some(endpoint) = self.require(&declared.kind, &mut found).await? else { continue };
             found.refused.extend(out_of_scope(rule, &declared.kind, Some(&endpoint)));
             if let Some(parent) = &parent {
                 let clear = check(declared, Scope::of(parent.namespaced), Scope::of(endpoint.namespaced));
@@ -85,8 +96,8 @@ impl Shared {
         Ok(found)
     }
 
-    async fn served(&self, kind: &KindRef, found: &mut RuleNeeds) -> Result<Option<Endpoint>, Error> {
-        match self.loader.served(kind).await {
+    async fn require(&self, kind: &KindRef, found: &mut RuleNeeds) -> Result<Option<Endpoint>, Error> {
+        match self.0.loader.served(kind).await {
             Ok(Some(endpoint)) => Ok(Some((*endpoint).clone())),
             Ok(None) => {
                 if !found.not_served.contains(&kind.kind) {

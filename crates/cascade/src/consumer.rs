@@ -18,7 +18,7 @@ use super::handle::RuleHandle;
 use super::parent_record::ParentRecord;
 use super::plan::{self, Deletion, Next, Refused, Situation, plan, refused_by_rule};
 use super::records::Records;
-use super::report::{Report, Standing};
+use super::report::{DeletionState, Report};
 use super::rule::{Revision, Rule, Stage};
 use super::shared::Shared;
 use super::wait_graph::Member;
@@ -58,7 +58,7 @@ pub struct CascadeConsumer<R> {
     records: R,
     waiting: WaitingParents,
     /// The parents of which nothing is left but the finalizer, and what is told once that is off.
-    finishing: Mutex<HashMap<Uid, (LiveParent, Standing)>>,
+    finishing: Mutex<HashMap<Uid, (LiveParent, DeletionState)>>,
 }
 
 /// How many rounds are made at one delivery. Each deletes something; more are made at the next.
@@ -124,7 +124,7 @@ impl<R: Records> CascadeConsumer<R> {
         Self { shared, rule, records, waiting: WaitingParents::default(), finishing: Mutex::default() }
     }
 
-    fn finishing(&self) -> MutexGuard<'_, HashMap<Uid, (LiveParent, Standing)>> {
+    fn finishing(&self) -> MutexGuard<'_, HashMap<Uid, (LiveParent, DeletionState)>> {
         self.finishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -175,10 +175,10 @@ impl<R: Records> CascadeConsumer<R> {
             rounds.empty = 0;
         }
         let done = match next {
-            Next::Leave(_) => Ok(self.left(delivered)),
+            Next::Leave => Ok(self.left(delivered)),
             Next::Lagging => Err(Error::Lagging { resource: delivered.clone() }),
             Next::Refuse(refused) => Ok(self.refused(&rule, &parent, refused)),
-            Next::Wait(standing) => Ok(self.wait(&rule, &parent, standing, now)),
+            Next::Wait(remainder) => Ok(self.wait(&rule, &parent, remainder, now)),
             Next::Delete(deletion) => {
                 let loader = &self.shared.loader;
                 let authority = Authority::new(loader, &self.rule, &rule, &parent.id, loaded.read);
@@ -247,7 +247,7 @@ impl<R: Records> CascadeConsumer<R> {
         rounds: &mut Rounds,
         now: Timestamp,
     ) -> Result<Step, Error> {
-        let Deletion { record, targets, standing } = deletion;
+        let Deletion { record, targets, remainder } = deletion;
         let rule = authority.rule;
         let (applier, id, of) = (&self.shared.applier, parent.id.clone(), targets.len());
         let mut recorded = ParentRecord::of(parent, &rule.name);
@@ -268,12 +268,12 @@ impl<R: Records> CascadeConsumer<R> {
             self.waiting.forget(&id.uid);
             recorded = Some(record);
         }
-        let stage = standing.stage.clone().unwrap_or_default();
+        let stage = remainder.stage.clone().unwrap_or_default();
         // Of what was denied before it is told that it was, until something comes of it.
         if !self.waiting.is_denied(&id.uid) {
-            self.report(parent, Standing::Deleting { stage: stage.clone(), count: of as u64 }, now);
+            self.report(parent, DeletionState::Deleting { stage: stage.clone(), count: of as u64 }, now);
         }
-        self.note(rule, parent, &standing);
+        self.note(rule, parent, &remainder);
         let fan_out = applier.delete(revision, &authority, targets).await;
         if let Some(mut record) = recorded.filter(|_| !fan_out.deleted.is_empty()) {
             for (stage, count) in &fan_out.deleted {
@@ -286,7 +286,7 @@ impl<R: Records> CascadeConsumer<R> {
             return Ok(if fan_out.contended { rounds.contended() } else { Step::Again });
         }
         let failed = fan_out.failed.iter().map(|(dependent, refusal)| (dependent, refused(refusal)));
-        self.report(parent, Standing::Waiting { stage, waits: group(failed) }, now);
+        self.report(parent, DeletionState::Waiting { stage, waits: group(failed) }, now);
         let failed = fan_out.failed.into_iter().map(|(dependent, refusal)| (dependent.id, refusal)).collect();
         Err(Error::Delete { resource: id, of, failed })
     }
@@ -313,7 +313,7 @@ impl<R: Records> CascadeConsumer<R> {
         };
         let stages = revision.stages.iter().map(count).collect();
         let authorised = record.as_ref().map(|record| record.total);
-        let finished = Standing::Finished { stages, authorised };
+        let finished = DeletionState::Finished { stages, authorised };
         self.finishing().insert(parent.id.uid.clone(), (parent.clone(), finished));
         Ok(Step::DoneAt(Version::parse(&parent.version)))
     }
@@ -324,17 +324,17 @@ impl<R: Records> CascadeConsumer<R> {
         if let Some(refusal) = to_tell {
             let (kind, examples) = (parent.id.kind.clone(), vec![parent.id.clone()]);
             let wait = Wait { kind, cause: refused(refusal), count: 1, since: None, examples };
-            let standing = Standing::Waiting { stage: Default::default(), waits: vec![wait] };
-            self.report(parent, standing, now);
+            let state = DeletionState::Waiting { stage: Default::default(), waits: vec![wait] };
+            self.report(parent, state, now);
         }
         doubled(self.waiting.denied(&parent.id.uid)).min(REFUSED)
     }
 
-    fn wait(&self, rule: &Rule, parent: &LiveParent, standing: plan::Standing, now: Timestamp) -> Step {
-        self.note(rule, parent, &standing);
-        let looks = self.waiting.looked(&parent.id.uid, &standing.waits);
-        let stage = standing.stage.unwrap_or_default();
-        self.report(parent, Standing::Waiting { stage, waits: standing.waits }, now);
+    fn wait(&self, rule: &Rule, parent: &LiveParent, remainder: plan::Remainder, now: Timestamp) -> Step {
+        self.note(rule, parent, &remainder);
+        let looks = self.waiting.looked(&parent.id.uid, &remainder.waits);
+        let stage = remainder.stage.unwrap_or_default();
+        self.report(parent, DeletionState::Waiting { stage, waits: remainder.waits }, now);
         Step::Later(doubled(looks).min(self.shared.config.look_again_after))
     }
 
@@ -348,7 +348,7 @@ impl<R: Records> CascadeConsumer<R> {
             }
             _ => REFUSED,
         };
-        self.report(parent, Standing::Refused(refused), Timestamp::now());
+        self.report(parent, DeletionState::Refused(refused), Timestamp::now());
         Step::Later(after)
     }
 
@@ -364,7 +364,7 @@ impl<R: Records> CascadeConsumer<R> {
             parent: parent.clone(),
             since: None,
             at: Timestamp::now(),
-            standing: Standing::Left,
+            state: DeletionState::Left,
             confirmation: None,
             revision: None,
         };
@@ -379,20 +379,20 @@ impl<R: Records> CascadeConsumer<R> {
         self.finishing().remove(parent);
     }
 
-    fn note(&self, rule: &Rule, parent: &LiveParent, standing: &plan::Standing) {
-        match &standing.blocks {
+    fn note(&self, rule: &Rule, parent: &LiveParent, remainder: &plan::Remainder) {
+        match &remainder.blocks {
             Some(waits) => self.shared.graph().wait(parent, &rule.parent, &rule.finalizer, waits.clone()),
             None => self.shared.graph().forget(&parent.id.uid, &rule.finalizer),
         }
     }
 
-    fn report(&self, parent: &LiveParent, standing: Standing, at: Timestamp) {
+    fn report(&self, parent: &LiveParent, state: DeletionState, at: Timestamp) {
         let record = ParentRecord::of(parent, &self.rule.current().name);
         self.records.report(Report {
             parent: parent.id.clone(),
             since: parent.deleting.as_deref().and_then(|text| text.parse().ok()),
             at,
-            standing,
+            state,
             revision: record.as_ref().map(|record| record.revision.clone()),
             confirmation: record.and_then(|record| record.confirmed),
         });

@@ -7,7 +7,7 @@ use rewitness_messaging::{Kind, Timestamp};
 
 use super::ledger::blocks;
 use super::plan::Refused;
-use super::report::{Report, Standing, being_deleted};
+use super::report::{DeletionState, Report, being_deleted};
 use super::waits::{Cause, Wait};
 
 /// How long a block is not told again for the same cause. Kubernetes forgets Events after an hour.
@@ -77,25 +77,25 @@ impl Severity {
 /// stage that it is in.
 ///
 /// ```
-/// use rewitness_cascade::{About, Report, Standing, Story};
+/// use rewitness_cascade::{About, Report, DeletionState, DeletionEvents};
 /// use rewitness_crds::Reason;
 /// # use rewitness_messaging::{Kind, ResourceId, Timestamp};
 /// # let web = ResourceId {
 /// #     kind: Kind::new("example.com", "Project"), namespace: None, name: "web".into(), uid: "u1".into(),
 /// # };
-/// # let standing = Standing::Deleting { stage: "workloads".into(), count: 3 };
+/// # let state = DeletionState::Deleting { stage: "workloads".into(), count: 3 };
 /// # let report = Report {
-/// #     parent: web, since: None, at: Timestamp::UNIX_EPOCH, standing, confirmation: None, revision: None,
+/// #     parent: web, since: None, at: Timestamp::UNIX_EPOCH, state, confirmation: None, revision: None,
 /// # };
 ///
-/// let mut story = Story::default();
-/// let told = story.tell("project", &report);
+/// let mut events = DeletionEvents::default();
+/// let told = events.next("project", &report);
 /// assert_eq!((told[2].about, told[2].reason), (About::Parent, Reason::StageStarted));
 /// assert_eq!(told[2].note, "Cascade project: stage workloads: 3 dependents are being deleted");
-/// assert!(story.tell("project", &report).is_empty());
+/// assert!(events.next("project", &report).is_empty());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Story {
+pub struct DeletionEvents {
     held: bool,
     stage: Option<Arc<str>>,
     refused: Option<String>,
@@ -114,20 +114,20 @@ struct Occurrence {
     text: String,
 }
 
-impl Story {
+impl DeletionEvents {
     /// What is to be told now that a deletion stands like this: first what happened first.
-    pub fn tell(&mut self, cascade: &str, report: &Report) -> Vec<Event> {
+    pub fn next(&mut self, cascade: &str, report: &Report) -> Vec<Event> {
         let mut told = Vec::new();
-        match &report.standing {
-            Standing::Left => {}
-            Standing::Finished { stages, authorised } => told.push(finished(stages, *authorised)),
-            Standing::Refused(refused) => self.refuse(cascade, report, refused, &mut told),
-            Standing::Deleting { stage, count } => {
+        match &report.state {
+            DeletionState::Left => {}
+            DeletionState::Finished { stages, authorised } => told.push(finished(stages, *authorised)),
+            DeletionState::Refused(refused) => self.refuse(cascade, report, refused, &mut told),
+            DeletionState::Deleting { stage, count } => {
                 self.refused = None;
                 self.hold(report, &mut told);
                 self.start(stage, &being_deleted(*count), &mut told);
             }
-            Standing::Waiting { stage, waits } => {
+            DeletionState::Waiting { stage, waits } => {
                 self.refused = None;
                 self.hold(report, &mut told);
                 let left: u64 = waits.iter().map(|wait| wait.count).sum();

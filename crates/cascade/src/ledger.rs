@@ -7,7 +7,7 @@ use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::hour::HourWindow;
 use super::plan::Refused;
-use super::report::{Report, Standing, being_deleted};
+use super::report::{DeletionState, Report, being_deleted};
 use super::waits::{Cause, Wait};
 
 /// How many finished deletions are kept.
@@ -52,9 +52,9 @@ impl Ledger {
     /// Takes in where a deletion stands.
     pub fn report(&mut self, report: Report) {
         let uid = report.parent.uid.clone();
-        match &report.standing {
-            Standing::Left => drop(self.held.remove(&uid)),
-            Standing::Finished { stages, authorised } => {
+        match &report.state {
+            DeletionState::Left => drop(self.held.remove(&uid)),
+            DeletionState::Finished { stages, authorised } => {
                 self.held.remove(&uid);
                 let parent = &report.parent;
                 self.finished.push_front(FinishedCascade {
@@ -72,7 +72,7 @@ impl Ledger {
     }
 
     /// Where the deletion of a parent stands, while it is held.
-    pub fn standing(&self, parent: &Uid) -> Option<&Report> {
+    pub fn state(&self, parent: &Uid) -> Option<&Report> {
         self.held.get(parent)
     }
 
@@ -93,7 +93,7 @@ impl Ledger {
 
     /// Whether any deletion waits for a person's confirmation.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &Report> {
-        let waits = |report: &&Report| matches!(&report.standing, Standing::Refused(refused) if refused.reason() == Reason::LimitExceeded);
+        let waits = |report: &&Report| matches!(&report.state, DeletionState::Refused(refused) if refused.reason() == Reason::LimitExceeded);
         self.held.values().filter(waits)
     }
 
@@ -110,9 +110,9 @@ impl Ledger {
 }
 
 fn is_blocked(report: &Report, now: Timestamp) -> bool {
-    match &report.standing {
-        Standing::Refused(_) => true,
-        Standing::Waiting { waits, .. } => waits.iter().any(|wait| blocks(wait, now)),
+    match &report.state {
+        DeletionState::Refused(_) => true,
+        DeletionState::Waiting { waits, .. } => waits.iter().any(|wait| blocks(wait, now)),
         _ => false,
     }
 }
@@ -130,14 +130,14 @@ pub(super) fn blocks(wait: &Wait, now: Timestamp) -> bool {
 impl From<&Report> for HeldParent {
     fn from(report: &Report) -> Self {
         let parent = &report.parent;
-        let (stage, message, waits) = match &report.standing {
-            Standing::Refused(refused) => (None, refused.to_string(), &[][..]),
-            Standing::Deleting { stage, count } => (Some(stage), being_deleted(*count), &[][..]),
-            Standing::Waiting { stage, waits } => {
+        let (stage, message, waits) = match &report.state {
+            DeletionState::Refused(refused) => (None, refused.to_string(), &[][..]),
+            DeletionState::Deleting { stage, count } => (Some(stage), being_deleted(*count), &[][..]),
+            DeletionState::Waiting { stage, waits } => {
                 let said: Vec<String> = waits.iter().map(ToString::to_string).collect();
                 (Some(stage), said.join("; "), &waits[..])
             }
-            Standing::Finished { .. } | Standing::Left => (None, String::new(), &[][..]),
+            DeletionState::Finished { .. } | DeletionState::Left => (None, String::new(), &[][..]),
         };
         Self {
             namespace: parent.namespace.as_deref().map(str::to_owned),
@@ -145,11 +145,11 @@ impl From<&Report> for HeldParent {
             uid: parent.uid.to_string(),
             since: report.since,
             stage: stage.filter(|stage| !stage.is_empty()).map(ToString::to_string),
-            reason: report.standing.reason().to_string(),
+            reason: report.state.reason().to_string(),
             message,
             waits_for: waits.iter().map(Remaining::from).collect(),
-            unconfirmed: match &report.standing {
-                Standing::Refused(Refused::Unconfirmed(plan)) => {
+            unconfirmed: match &report.state {
+                DeletionState::Refused(Refused::Unconfirmed(plan)) => {
                     Some(Unconfirmed { hash: plan.hash.clone(), count: plan.count })
                 }
                 _ => None,
@@ -168,21 +168,21 @@ mod tests {
     use crate::testing::{dependent, parent, time};
     use crate::waits::group;
 
-    fn report(uid: &str, at: i64, standing: Standing) -> Report {
+    fn report(uid: &str, at: i64, state: DeletionState) -> Report {
         Report {
             parent: parent(uid).id,
             since: Some(time(at)),
             at: time(at),
-            standing,
+            state,
             confirmation: None,
             revision: Some("r1".to_owned()),
         }
     }
 
-    fn waiting(cause: Cause) -> Standing {
+    fn waiting(cause: Cause) -> DeletionState {
         let mut one = dependent("d");
         one.deleting = Some(time(0));
-        Standing::Waiting { stage: "s".into(), waits: group([(&one, cause)]) }
+        DeletionState::Waiting { stage: "s".into(), waits: group([(&one, cause)]) }
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         for index in 0..50 {
             ledger.report(report(&format!("h{index:02}"), 100 - index, waiting(Cause::Terminating)));
             let stages = vec![StageCount { name: "s".to_owned(), deleted: 3 }];
-            let finished = Standing::Finished { stages, authorised: Some(4) };
+            let finished = DeletionState::Finished { stages, authorised: Some(4) };
             ledger.report(report(&format!("f{index:02}"), index, finished));
         }
         let mut status = CascadeStatus::default();
@@ -208,18 +208,18 @@ mod tests {
     #[test]
     fn what_does_not_go_by_itself_blocks() {
         let foreign = || Cause::Finalizers { finalizers: vec!["x/y".to_owned()] };
-        for (standing, now, blocked) in [
+        for (state, now, blocked) in [
             (waiting(Cause::Terminating), 1000, false),
             (waiting(Cause::AwaitsOthers), 1, true),
             (waiting(Cause::NotServed), 1, true),
             (waiting(foreign()), 30, false),
             (waiting(foreign()), 61, true),
-            (Standing::Refused(Refused::Paused), 1, true),
-            (Standing::Deleting { stage: "s".into(), count: 1 }, 1000, false),
+            (DeletionState::Refused(Refused::Paused), 1, true),
+            (DeletionState::Deleting { stage: "s".into(), count: 1 }, 1000, false),
         ] {
             let mut ledger = Ledger::default();
-            ledger.report(report("p", 0, standing.clone()));
-            assert_eq!(ledger.blocked(time(now)).count() == 1, blocked, "{standing:?} at {now}");
+            ledger.report(report("p", 0, state.clone()));
+            assert_eq!(ledger.blocked(time(now)).count() == 1, blocked, "{state:?} at {now}");
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
     fn c7_the_hash_that_confirms_a_deletion_is_in_the_status() {
         let plan = limits::Unconfirmed { hash: "h".to_owned(), count: 3, given: None, why: Vec::new() };
         let mut ledger = Ledger::default();
-        ledger.report(report("p", 0, Standing::Refused(Refused::Unconfirmed(plan))));
+        ledger.report(report("p", 0, DeletionState::Refused(Refused::Unconfirmed(plan))));
         let mut status = CascadeStatus::default();
         ledger.write(&mut status, time(1));
         let expected = Unconfirmed { hash: "h".to_owned(), count: 3 };
@@ -238,8 +238,8 @@ mod tests {
     fn what_has_gone_is_forgotten() {
         let mut ledger = Ledger::default();
         ledger.report(report("p", 0, waiting(Cause::Terminating)));
-        assert!(ledger.standing(&"p".into()).is_some());
-        ledger.report(report("p", 1, Standing::Left));
+        assert!(ledger.state(&"p".into()).is_some());
+        ledger.report(report("p", 1, DeletionState::Left));
         assert_eq!(ledger.held().count(), 0);
     }
 }

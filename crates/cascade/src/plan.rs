@@ -42,13 +42,13 @@ pub(crate) struct Situation<'a> {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, for as long as a round takes")]
 pub(crate) enum Next {
     /// There is nothing to do for it any more.
-    Leave(Leave),
+    Leave,
     /// The read was older than the delivery; nothing is decided by it.
     Lagging,
     /// Nothing may be done.
     Refuse(Refused),
     /// Nothing can be done but wait.
-    Wait(Standing),
+    Wait(Remainder),
     /// These are deleted.
     Delete(Deletion),
     /// Nothing was found; a second look is due.
@@ -57,20 +57,9 @@ pub(crate) enum Next {
     Release(Vec<Member>),
 }
 
-/// Why nothing is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// The parent has gone.
-    Gone,
-    /// Its name is another object's now.
-    Recreated,
-    /// Our finalizer is not on it, so nothing may be done in its name.
-    NotHeld,
-}
-
-/// Where a deletion stands.
+/// What is left of a deletion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Remainder {
     pub(crate) stage: Option<Arc<str>>,
     pub(crate) waits: Vec<Wait>,
     /// What the parent waits for, all of it. `None` if that is not known.
@@ -83,7 +72,7 @@ pub(crate) struct Deletion {
     /// To be recorded before anything is deleted, and whether the deletion begins by it.
     pub(crate) record: Option<(ParentRecord, bool)>,
     pub(crate) targets: Vec<Target>,
-    pub(crate) standing: Standing,
+    pub(crate) remainder: Remainder,
 }
 
 /// One object to be deleted.
@@ -191,15 +180,16 @@ pub(crate) fn protected_kinds(revision: &Revision, protection: &Protection) -> i
 
 /// Decides what is next for one parent.
 pub(crate) fn plan(situation: &Situation<'_>) -> Next {
-    let parent = match situation.parent {
-        None => return Next::Leave(Leave::Gone),
-        Some(parent) if parent.id.uid != situation.delivered.uid => return Next::Leave(Leave::Recreated),
-        Some(parent) if parent.deleting.is_none() => return Next::Lagging,
-        Some(parent) if !parent.is_held_by(&situation.rule.finalizer) => {
-            return Next::Leave(Leave::NotHeld);
-        }
-        Some(parent) => parent,
-    };
+    // It may have gone, and its name may be another's.
+    let live = situation.parent.filter(|parent| parent.id.uid == situation.delivered.uid);
+    let Some(parent) = live else { return Next::Leave };
+    if parent.deleting.is_none() {
+        return Next::Lagging;
+    }
+    // Without our finalizer nothing may be done in its name (C1).
+    if !parent.is_held_by(&situation.rule.finalizer) {
+        return Next::Leave;
+    }
     if let Some(refused) = refused_by_rule(situation.rule, situation.revision, situation.protection) {
         return Next::Refuse(refused);
     }
@@ -284,18 +274,18 @@ impl<'a> Round<'a> {
         let stage = &self.stages[index];
         let unlisted_anywhere = self.stages.iter().any(|stage| !stage.unlisted.is_empty());
         let due: Vec<Left<'a>> = stage.left.iter().filter(|left| self.is_due(left)).copied().collect();
-        let standing = Standing {
+        let remainder = Remainder {
             stage: Some(self.situation.revision.stages[index].name.as_str().into()),
             waits: self.waits(index),
             blocks: stage.unlisted.is_empty().then_some(waits),
         };
         if due.is_empty() {
-            return Next::Wait(standing);
+            return Next::Wait(remainder);
         }
         if self.record.is_none() {
             // Nothing begins of which it is not known how much it is, or that could not be ended.
             if unlisted_anywhere {
-                return Next::Wait(standing);
+                return Next::Wait(remainder);
             }
             if !self.situation.missing_rights.is_empty() {
                 return Next::Refuse(Refused::MissingRights(self.situation.missing_rights.to_vec()));
@@ -312,7 +302,7 @@ impl<'a> Round<'a> {
             place: left.place,
             propagation: left.declared.propagation,
         };
-        Next::Delete(Deletion { record, targets: due.iter().map(target).collect(), standing })
+        Next::Delete(Deletion { record, targets: due.iter().map(target).collect(), remainder })
     }
 
     /// Whether a dependent is to be deleted, once its stage has come.

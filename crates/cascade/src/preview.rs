@@ -1,6 +1,7 @@
 use rewitness_crds::cascade::{Action, Confirmation, Propagation, confirm_annotation};
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
+use super::cascades::Cascades;
 use super::dependent::{Listing, LiveParent, Unlisted};
 use super::hash::plan_hash;
 use super::hour::HourWindow;
@@ -8,7 +9,6 @@ use super::limits::{Excess, Verdict};
 use super::parent_record::ParentRecord;
 use super::plan::{Refused, Round, Situation, refusals_by_rule};
 use super::rule::{Revision, Rule};
-use super::shared::Shared;
 use super::wait_graph::WaitGraph;
 use super::waits::Cause;
 use crate::Error;
@@ -128,16 +128,23 @@ impl PreviewStage {
     }
 }
 
-impl Shared {
-    /// As a round of the consumer reads: the lists first, then the parent.
-    pub(super) async fn preview(
+impl Cascades {
+    /// What the deletion of a parent takes along by a rule, or would take, as of now; with `hour`
+    /// as the Cascade's status keeps it. Reads only, with the client's own rights. `None` if the
+    /// parent has gone or another has its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the parent could not be read. What else could not be read is said in the
+    /// preview.
+    pub async fn preview(
         &self,
         rule: &Rule,
         hour: &HourWindow,
         parent: &ResourceId,
     ) -> Result<Option<Preview>, Error> {
         let read = async || {
-            let live = self.loader.parent(&rule.parent, parent).await?;
+            let live = self.0.loader.parent(&rule.parent, parent).await?;
             Ok::<_, Error>(live.filter(|live| live.id.uid == parent.uid))
         };
         let Some(before) = read().await? else { return Ok(None) };
@@ -149,9 +156,10 @@ impl Shared {
                 None => (rule.current.clone(), Some(Refused::RevisionUnknown(hash))),
             },
         };
-        let listings = self.loader.listings(&revision, parent, rule.within.as_deref()).await;
+        // As a round of the consumer reads: the lists first, then the parent.
+        let listings = self.0.loader.listings(&revision, parent, rule.within.as_deref()).await;
         let Some(live) = read().await? else { return Ok(None) };
-        let kind_removed = self.loader.is_being_removed(&rule.parent, parent).await.ok();
+        let kind_removed = self.0.loader.is_being_removed(&rule.parent, parent).await.ok();
         let mut preview = self.foresee(rule, &revision, hour, &live, &listings, kind_removed);
         preview.refused.extend(unknown);
         Ok(Some(preview))
@@ -176,7 +184,7 @@ impl Shared {
             listings,
             empty_rounds: 0,
             missing_rights: &[],
-            protection: &self.config.protection,
+            protection: &self.0.config.protection,
             graph: &WaitGraph::default(),
             hour_room: hour.room(rule.max_per_hour, now),
             kind_removed: kind_removed.unwrap_or_default(),

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
 
+use super::cascades::Cascades;
 use super::dependent::{Dependent, Listing, LiveParent, Unlisted};
 use super::hour::HourWindow;
 use super::load::{LISTS, Loader, as_parent, dependent, mismatch, unlisted};
@@ -9,7 +10,6 @@ use super::parent_record::ParentRecord;
 use super::preview::Preview;
 use super::reference::{Scope, lookup};
 use super::rule::{DependentKind, Revision, Rule};
-use super::shared::Shared;
 use crate::Error;
 use crate::api::{ApiError, Metadata};
 
@@ -22,14 +22,19 @@ struct Referring {
 /// What refers to any parent, by the place of its kind in the revision.
 type References = Vec<((usize, usize), Result<Referring, Unlisted>)>;
 
-impl Shared {
-    /// As [`Shared::preview`], for all parents there are: each kind is listed once, whatever their
-    /// number.
-    pub(super) async fn previews(&self, rule: &Rule, hour: &HourWindow) -> Result<Vec<Preview>, Error> {
-        let references = self.loader.references(&rule.current).await;
-        let parents = self.loader.parents(rule).await?;
+impl Cascades {
+    /// As [`preview`](Self::preview), for each parent that the rule has, in the order of their names. Each kind is listed
+    /// once, everywhere, so that a caller who may list it in some namespaces alone is told that it is
+    /// not known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the parents could not be listed.
+    pub async fn previews(&self, rule: &Rule, hour: &HourWindow) -> Result<Vec<Preview>, Error> {
+        let references = self.0.loader.references(&rule.current).await;
+        let parents = self.0.loader.parents(rule).await?;
         let kind_removed = match parents.first() {
-            Some(parent) => self.loader.is_being_removed(&rule.parent, &parent.id).await.ok(),
+            Some(parent) => self.0.loader.is_being_removed(&rule.parent, &parent.id).await.ok(),
             None => None,
         };
         let mut previews = Vec::new();

@@ -35,8 +35,8 @@ pub struct MemoryRecords(Mutex<Ledger>);
 
 impl MemoryRecords {
     /// Where the deletion of a parent stands, while it is held.
-    pub fn standing(&self, parent: &Uid) -> Option<Report> {
-        self.ledger().standing(parent).cloned()
+    pub fn state(&self, parent: &Uid) -> Option<Report> {
+        self.ledger().state(parent).cloned()
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use rewitness_crds::cascade::{DependentNamespaces, Holds};
+use rewitness_crds::is_label_value;
 use rewitness_messaging::ResourceId;
 use thiserror::Error;
 
@@ -112,7 +113,8 @@ fn reference_to(parent: &ResourceId, holds: Holds) -> Option<String> {
         (Holds::NamespacedName, Some(namespace)) => format!("{namespace}.{}", parent.name),
         (Holds::Name | Holds::NamespacedName, _) => parent.name.to_string(),
     };
-    is_label_value(&value).then_some(value)
+    // To look for an empty value would find each object that has the label without one.
+    (!value.is_empty() && is_label_value(&value)).then_some(value)
 }
 
 impl Rule {
@@ -125,16 +127,6 @@ impl Rule {
         };
         parents.into_iter().filter(is_unreferable).count() as u64
     }
-}
-
-/// What Kubernetes takes for the value of a label, but for the empty one: as a value to look for,
-/// that would be every object that has the label without a value.
-fn is_label_value(text: &str) -> bool {
-    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= 63
-        && edge(text.bytes().next())
-        && edge(text.bytes().last())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Report {
     /// When it was looked at.
     pub at: Timestamp,
     /// Where it stands.
-    pub standing: Standing,
+    pub state: DeletionState,
     /// What a person has confirmed.
     pub confirmation: Option<Confirmation>,
     /// The revision by which the deletion goes, once it has begun.
@@ -27,7 +27,7 @@ pub struct Report {
 /// Where a deletion stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum DeletionState {
     /// Nothing may be done.
     Refused(Refused),
     /// Dependents are being deleted; of these, in this stage.
@@ -55,7 +55,7 @@ pub enum Standing {
     Left,
 }
 
-impl Standing {
+impl DeletionState {
     /// The word for it.
     pub fn reason(&self) -> Reason {
         match self {

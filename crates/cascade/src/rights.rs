@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use rewitness_crds::cascade::Action;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::{ApiError, Endpoint, Server, post_document};
@@ -168,18 +168,6 @@ fn places(namespaces: Option<&[String]>) -> Vec<Option<&String>> {
     namespaces.map_or_else(|| vec![None], |names| names.iter().map(Some).collect())
 }
 
-#[derive(Deserialize)]
-struct Review {
-    #[serde(default)]
-    status: ReviewStatus,
-}
-
-#[derive(Default, Deserialize)]
-struct ReviewStatus {
-    #[serde(default)]
-    allowed: bool,
-}
-
 /// How long a review may take.
 const REVIEW: Duration = Duration::from_secs(30);
 
@@ -204,7 +192,8 @@ pub(crate) async fn has(server: &Server, right: &Right) -> Result<bool, ApiError
         } },
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    Ok(server.call::<Review>(post_document(path, &review)).await?.status.allowed)
+    let review: SelfSubjectAccessReview = server.call(post_document(path, &review)).await?;
+    Ok(review.status.is_some_and(|status| status.allowed))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::check::RuleCheck;
 use super::ledger::Ledger;
 use super::plan::Refused;
 use super::planned::planned;
-use super::report::{Report, Standing};
+use super::report::{DeletionState, Report};
 use super::rights::{policy_rules_in_line, some as some_texts};
 use super::rule::{InvalidRule, Rule};
 
@@ -86,9 +86,7 @@ fn warns_on_delete(facts: &Facts<'_>, before: &[Condition], now: Timestamp) -> O
         // A start must not show for a moment that nobody is warned.
         Warning::Unknown => return before.iter().find(|one| one.type_ == kind).cloned(),
         Warning::Pending => Value::new("Unknown", Reason::Checking, "the policy that warns is being seen to"),
-        Warning::Given => {
-            Value::new("True", Reason::Installed, "whoever deletes a parent that is held is warned")
-        }
+        Warning::Given => Value::new("True", Reason::Installed, "deleting a held parent prints a warning"),
         Warning::Missing(reason, why) => Value::new("False", reason, why),
     };
     Some(value.condition(kind, before, facts.generation, now))
@@ -177,7 +175,7 @@ fn ready(facts: &Facts<'_>) -> Value {
 fn halted(rule: &Rule) -> Option<(Reason, &'static str)> {
     match () {
         () if rule.paused => {
-            Some((Reason::Paused, "spec.paused is true: no parent is held anew, and no deletion goes on"))
+            Some((Reason::Paused, "spec.paused is true: no further parent is held, and no deletion goes on"))
         }
         () if rule.hold_deletions => Some((
             Reason::DeletionsHeld,
@@ -238,14 +236,14 @@ fn blocked(facts: &Facts<'_>, ledger: &Ledger, now: Timestamp) -> Value {
 fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Option<(Reason, String)> {
     let mut reports: Vec<&Report> = reports.collect();
     reports.sort_by_key(|report| (report.since, report.parent.uid.clone()));
-    let reason = reports.first()?.standing.reason();
+    let reason = reports.first()?.state.reason();
     let said = reports.iter().take(NAMED).map(|report| {
-        let why = match &report.standing {
-            Standing::Refused(refused) => match remedy(facts, report, refused) {
+        let why = match &report.state {
+            DeletionState::Refused(refused) => match remedy(facts, report, refused) {
                 Some(command) => format!("{refused}: {command}"),
                 None => refused.to_string(),
             },
-            Standing::Waiting { waits, .. } => {
+            DeletionState::Waiting { waits, .. } => {
                 waits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             }
             _ => String::new(),

@@ -19,9 +19,7 @@ pub(crate) struct WaitGraph {
 
 #[derive(Debug)]
 struct Node {
-    id: ResourceId,
-    kind: KindRef,
-    finalizers: BTreeSet<String>,
+    member: Member,
     /// By the finalizer of each Cascade: what the parent waits for.
     waits: BTreeMap<Arc<str>, BTreeSet<Uid>>,
 }
@@ -44,12 +42,10 @@ impl WaitGraph {
         waits: BTreeSet<Uid>,
     ) {
         let node = self.nodes.entry(parent.id.uid.clone()).or_insert_with(|| Node {
-            id: parent.id.clone(),
-            kind: kind.clone(),
-            finalizers: BTreeSet::new(),
+            member: Member { id: parent.id.clone(), kind: kind.clone(), finalizers: BTreeSet::new() },
             waits: BTreeMap::new(),
         });
-        node.finalizers = parent.finalizers.iter().cloned().collect();
+        node.member.finalizers = parent.finalizers.iter().cloned().collect();
         node.waits.insert(finalizer.clone(), waits);
     }
 
@@ -88,18 +84,10 @@ impl WaitGraph {
         let members = view.reachable()?;
         let everyone_reaches_parent = members.iter().all(|uid| view.reaches(uid, &parent.id.uid));
         let first = members.first()?;
-        let is_knot = members.len() > 1 && everyone_reaches_parent && **first == parent.id.uid;
-        let others =
-            members.iter().filter_map(|uid| self.nodes.get(uid)).filter(|node| node.id.uid != parent.id.uid);
-        is_knot.then(|| {
-            others
-                .map(|node| Member {
-                    id: node.id.clone(),
-                    kind: node.kind.clone(),
-                    finalizers: node.finalizers.clone(),
-                })
-                .collect()
-        })
+        let is_cycle = members.len() > 1 && everyone_reaches_parent && **first == parent.id.uid;
+        let others = members.iter().filter(|uid| **uid != &parent.id.uid);
+        let others = others.filter_map(|uid| self.nodes.get(uid)).map(|node| node.member.clone());
+        is_cycle.then(|| others.collect())
     }
 }
 
@@ -125,14 +113,12 @@ impl<'a> View<'a> {
             false => node?.waits.get(finalizer),
         };
         let mut all = BTreeSet::new();
-        if is_parent {
-            for finalizer in &self.parent.finalizers {
-                all.extend(wait_by(finalizer)?);
-            }
-        } else {
-            for finalizer in &node?.finalizers {
-                all.extend(wait_by(finalizer)?);
-            }
+        let finalizers: Vec<&String> = match is_parent {
+            true => self.parent.finalizers.iter().collect(),
+            false => node?.member.finalizers.iter().collect(),
+        };
+        for finalizer in finalizers {
+            all.extend(wait_by(finalizer)?);
         }
         Some(all)
     }

@@ -56,13 +56,14 @@ fn main() -> ExitCode {
             return if said.use_stderr() { Status::WrongUse.into() } else { Status::Done.into() };
         }
     };
-    let screen = Screen::stderr();
+    let Ok(screen) = Screen::stderr() else { return Status::Failed.into() };
     let status = require_command(words.into_iter()).and_then(|()| run(&cli, &screen));
     let status = status.unwrap_or_else(|error| {
         screen.status("");
         screen.alarm("error", exit::describe(&error));
         exit::status_of(&error)
     });
+    screen.finish();
     status.into()
 }
 

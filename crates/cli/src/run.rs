@@ -8,7 +8,7 @@ use rewitness_cascade::{WAY_OUT, is_served};
 use rewitness_operator::{Config, Operator, Work};
 use rewitness_verdict::{Link, sources};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::args::{GlobalArgs, RunArgs};
 use crate::connect;
@@ -16,11 +16,19 @@ use crate::exit::Status;
 use crate::screen::Screen;
 use crate::signals::Signals;
 
+/// How long calls under way may go on once the time of `--timeout` is over.
+const LATE: Duration = Duration::from_secs(2);
+
 pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let mut signals = Signals::catch()?;
     let link = connect::connect(global).await?;
+    let mut time = std::pin::pin!(sleep(args.timeout.unwrap_or(Duration::MAX)));
     if args.once {
-        let is_served = is_served(&sources::api(&link)).await;
+        let cascades = sources::api(&link);
+        let is_served = tokio::select! {
+            is_served = is_served(&cascades) => is_served,
+            () = &mut time => anyhow::bail!("{} did not answer in the time of --timeout", link.place()),
+        };
         let is_served = is_served.with_context(|| format!("cannot list Cascades of {}", link.place()))?;
         anyhow::ensure!(is_served, "the server does not serve Cascade\n{WAY_OUT}");
     }
@@ -29,15 +37,20 @@ pub(crate) async fn run(args: &RunArgs, global: &GlobalArgs, screen: &Screen) ->
     let work = operator.work();
     let (stop, stopped) = oneshot::channel::<()>();
     let mut running = std::pin::pin!(operator.run(async { drop(stopped.await) }));
-    let status = tokio::select! {
+    let (status, grace) = tokio::select! {
         ended = &mut running => return ended.map(|()| Status::Done).map_err(anyhow::Error::from),
-        () = signals.next() => if args.once { Status::Failed } else { Status::Done },
-        status = once(args, &work) => status?,
+        () = signals.next() => (if args.once { Status::Failed } else { Status::Done }, Duration::MAX),
+        worked_off = work.worked_off(), if args.once => (worked_off.map(|()| tell(&work))??, Duration::MAX),
+        () = &mut time => {
+            tracing::warn!("not all was worked off in time");
+            tell(&work)?;
+            (Status::Failed, LATE)
+        }
     };
     drop(stop);
     tokio::select! {
         ended = &mut running => ended?,
-        () = signals.next() => {
+        () = async { tokio::select! { () = signals.next() => {}, () = sleep(grace) => {} } } => {
             screen.note("ended at once; the next start goes on");
             return Ok(Status::Failed);
         }
@@ -55,23 +68,8 @@ fn config(link: &Link, args: &RunArgs) -> Config {
     }
 }
 
-/// Completes once what is there is worked off, if that is all that was asked for.
-async fn once(args: &RunArgs, work: &Work) -> anyhow::Result<Status> {
-    if !args.once {
-        return std::future::pending().await;
-    }
-    let worked_off = timeout(args.timeout.unwrap_or(Duration::MAX), work.worked_off()).await;
-    let is_late = worked_off.is_err();
-    worked_off.unwrap_or(Ok(()))?;
-    if is_late {
-        tracing::warn!("not all was worked off in time");
-    }
-    let is_clean = tell(work)? && !is_late;
-    Ok(if is_clean { Status::Done } else { Status::Failed })
-}
-
-/// Prints a line per Cascade. `false` if any is in error, or holds a deletion.
-fn tell(work: &Work) -> io::Result<bool> {
+/// Prints a line per Cascade. [`Status::Failed`] if any is in error, or holds a deletion.
+fn tell(work: &Work) -> io::Result<Status> {
     let mut is_clean = true;
     for one in work.cascades() {
         is_clean &= one.is_clean();
@@ -85,5 +83,5 @@ fn tell(work: &Work) -> io::Result<bool> {
             _ => {}
         }
     }
-    Ok(is_clean)
+    Ok(if is_clean { Status::Done } else { Status::Failed })
 }

@@ -3,6 +3,8 @@
 //! On a terminal one status line stays at the bottom. Whatever else is written, to stderr or to a
 //! stdout that is the same terminal, goes above it; hence everything passes through here.
 
+mod background;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -12,6 +14,7 @@ use rewitness_verdict::why::Canvas;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::Color;
+use background::Background;
 
 /// Back to the first column, and clear the line.
 const CLEAR_LINE: &[u8] = b"\r\x1b[2K";
@@ -33,10 +36,23 @@ struct State {
 }
 
 impl Screen {
-    /// The process's own stderr.
-    pub(crate) fn stderr() -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self::with(io::stderr(), terminal, terminal && color_is_welcome())
+    /// The process's own stderr. A pipe or a file has a thread of its own, so that a reader that has stopped
+    /// does not stop the program; on a terminal the order of stdout and stderr is what people see.
+    ///
+    /// # Errors
+    ///
+    /// The thread could not be started.
+    pub(crate) fn stderr() -> io::Result<Self> {
+        Ok(match io::stderr().is_terminal() {
+            true => Self::with(io::stderr(), true, color_is_welcome()),
+            false => Self::with(Background::new(io::stderr())?, false, false),
+        })
+    }
+
+    /// Writes what is still to be written, as far as somebody reads it within a second. Nothing is
+    /// written any more after that.
+    pub(crate) fn finish(&self) {
+        self.state().sink = Box::new(io::sink());
     }
 
     fn with(sink: impl Write + Send + 'static, terminal: bool, color: bool) -> Self {

@@ -32,7 +32,7 @@ pub use command::Command;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use label_key::{InvalidLabelKey, LabelKey};
-pub use names::is_dns_label;
+pub use names::{is_dns_label, is_dns_subdomain, is_label_value};
 pub use reason::{Reason, UnknownReason};
 
 /// The API group of all of Rewitness' resources.

@@ -2,7 +2,13 @@
 
 /// Whether a text can be the value of a label: at most 63 characters, and nothing but letters,
 /// digits, `-`, `_` and `.` between a letter or digit at both ends. The empty text can.
-pub(crate) fn is_label_value(text: &str) -> bool {
+///
+/// ```
+/// use rewitness_crds::is_label_value;
+///
+/// assert!(is_label_value("Team_a.1") && is_label_value("") && !is_label_value("team/a"));
+/// ```
+pub fn is_label_value(text: &str) -> bool {
     let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
     text.len() <= 63
         && edge(text.bytes().next())
@@ -24,7 +30,13 @@ pub fn is_dns_label(text: &str) -> bool {
 
 /// Whether a text is a subdomain of RFC 1123, as most names are: labels with dots between, at most 253
 /// characters. As in Kubernetes, only the whole is limited.
-pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+///
+/// ```
+/// use rewitness_crds::is_dns_subdomain;
+///
+/// assert!(is_dns_subdomain("team-a.example.com") && !is_dns_subdomain("team..a"));
+/// ```
+pub fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 

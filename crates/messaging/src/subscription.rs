@@ -24,6 +24,9 @@ pub struct Subscription {
     pub kinds: Vec<Kind>,
     /// Where they live.
     pub scope: Scope,
+    /// Where they lived before the scope was narrowed. A deletion there that carries the hold is delivered
+    /// until it is done; the hold comes off live resources there (Q6).
+    pub former_scope: Option<Scope>,
     /// Which of them; the empty selector is all.
     pub selector: Selector,
     /// What keeps a resource from going before this consumer has dealt with its deletion.
@@ -47,6 +50,7 @@ impl Subscription {
             name: name.into(),
             kinds: kinds.into_iter().collect(),
             scope: Scope::All,
+            former_scope: None,
             selector: Selector::default(),
             hold: None,
             labels: BTreeSet::new(),
@@ -60,6 +64,12 @@ impl Subscription {
     /// Only in these namespaces.
     pub fn in_namespaces(mut self, namespaces: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
         self.scope = Scope::Namespaces(namespaces.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Finishes the deletions of an earlier, wider scope.
+    pub fn formerly_in(mut self, scope: Scope) -> Self {
+        self.former_scope = Some(scope);
         self
     }
 
@@ -133,10 +143,13 @@ impl Subscription {
     /// that asks for `Gone`, matches locally.
     pub fn sources(&self) -> Vec<Source> {
         let selector = if self.matches_locally() { Selector::default() } else { self.selector.clone() };
-        let namespaces: Vec<Option<Arc<str>>> = match &self.scope {
-            Scope::All => vec![None],
-            Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
+        let names = match (&self.scope, &self.former_scope) {
+            (Scope::All, _) | (_, Some(Scope::All)) => None,
+            (Scope::Namespaces(names), None) => Some(names.clone()),
+            (Scope::Namespaces(names), Some(Scope::Namespaces(former))) => Some(names | former),
         };
+        let namespaces: Vec<Option<Arc<str>>> =
+            names.map_or_else(|| vec![None], |names| names.into_iter().map(Some).collect());
         let kinds: BTreeSet<&Kind> = self.kinds.iter().collect();
         let source = |kind: &Kind, namespace: &Option<Arc<str>>| Source {
             kind: kind.clone(),
@@ -147,7 +160,7 @@ impl Subscription {
     }
 
     pub(crate) fn matches_locally(&self) -> bool {
-        !self.selector.is_empty() && (self.hold.is_some() || self.gone)
+        self.former_scope.is_some() || !self.selector.is_empty() && (self.hold.is_some() || self.gone)
     }
 }
 
@@ -159,6 +172,16 @@ pub enum Scope {
     All,
     /// In these namespaces. Cluster-scoped kinds live in none, and are not limited by it.
     Namespaces(BTreeSet<Arc<str>>),
+}
+
+impl Scope {
+    /// Whether a resource of this namespace is in it.
+    pub(crate) fn contains(&self, namespace: Option<&str>) -> bool {
+        match (self, namespace) {
+            (Self::All, _) | (_, None) => true,
+            (Self::Namespaces(names), Some(namespace)) => names.contains(namespace),
+        }
+    }
 }
 
 /// What a subscription puts on resources so that the system of record keeps them until it is

@@ -12,14 +12,14 @@ use rewitness_messaging::{
 };
 use tokio::time::Instant;
 
-use super::course::{Course, HeldParents};
+use super::decision::{Decision, HeldParents};
 use super::error::Error;
 use super::followed::Followed;
 use super::known::Withheld;
 use super::own_finalizer::may_warn;
 use super::recheck::CHECK;
 use super::rules::Rules;
-use super::warning::Wish;
+use super::warning::DesiredWarning;
 
 /// The name of the subscription. Those of rules begin with `cascade/`.
 const NAME: &str = "cascades";
@@ -100,17 +100,19 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     }
     followed.observe(seen, made.clone());
     let rule = made.as_ref().ok();
-    let course = match Course::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
-        Course::Follow(grip, parents) => {
-            look_up(rules, &followed, rule).await;
+    let decision = match Decision::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
+        Decision::Follow(enforcement, parents) => {
+            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
+                check(rules, &followed, rule).await;
+            }
             let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
-            if is_in_scope { Course::Follow(grip, parents) } else { Course::Suspend }
+            if is_in_scope { Decision::Follow(enforcement, parents) } else { Decision::Suspend }
         }
         other => other,
     };
-    let is_left = course == Course::Leave;
-    let wish = Wish::of(seen, rule.map(|rule| &**rule), &course);
-    let applied = apply(rules, seen, rule, &followed, course, &wish).await;
+    let is_left = decision == Decision::Leave;
+    let desired = DesiredWarning::of(seen, rule.map(|rule| &**rule), &decision);
+    let applied = apply(rules, seen, rule, &followed, decision, &desired).await;
     record(&followed, applied, is_left)?;
     if followed.has_ended() {
         return Ok(Outcome::Done);
@@ -128,19 +130,20 @@ async fn apply(
     seen: &Cascade,
     rule: Option<&Arc<Rule>>,
     followed: &Arc<Followed>,
-    course: Course,
-    wish: &Wish,
+    decision: Decision,
+    desired: &DesiredWarning,
 ) -> Result<(), Error> {
-    let applied = rules.apply(seen, rule, followed, course);
-    match wish {
-        Wish::Warn(_) => {
+    let applied = rules.apply(seen, rule, followed, decision);
+    match desired {
+        DesiredWarning::Warn(_) => {
             let applied = applied.await;
-            let wish = if may_hold(seen, followed, &applied) { wish } else { &Wish::Keep };
-            rules.see_to_warning(followed, wish, may_warn(seen)).await;
+            let desired =
+                if may_hold(seen, followed, &applied) { desired } else { &DesiredWarning::Unchanged };
+            rules.reconcile_warning(followed, desired, may_warn(seen)).await;
             applied
         }
-        Wish::Silence { .. } | Wish::Keep => {
-            tokio::join!(applied, rules.see_to_warning(followed, wish, may_warn(seen))).0
+        DesiredWarning::Absent { .. } | DesiredWarning::Unchanged => {
+            tokio::join!(applied, rules.reconcile_warning(followed, desired, may_warn(seen))).0
         }
     }
 }
@@ -153,13 +156,6 @@ fn may_hold(seen: &Cascade, followed: &Followed, applied: &Result<(), Error>) ->
         Ok(()) => true,
         Err(Error::Uninstalling | Error::NotThere) => false,
         Err(_) => followed.holds() || HeldParents::remembered(seen).is_some(),
-    }
-}
-
-/// Looks up whether a rule can be followed, if that is due.
-async fn look_up(rules: &Rules, followed: &Followed, rule: Option<&Arc<Rule>>) {
-    if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
-        check(rules, followed, rule).await;
     }
 }
 
@@ -177,8 +173,8 @@ fn record(followed: &Followed, applied: Result<(), Error>, is_left: bool) -> Res
         _ => None,
     };
     let is_final = withheld.is_some();
-    followed.withhold(withheld);
-    followed.trouble(applied.as_ref().err().filter(|_| !is_final).map(Error::describe));
+    let trouble = applied.as_ref().err().filter(|_| !is_final).map(Error::describe);
+    followed.attempted(withheld, trouble);
     if is_final { Ok(()) } else { applied }
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::time::{interval, sleep};
 
-use super::course::HeldParents;
+use super::decision::HeldParents;
 use super::rules::Rules;
 
 /// How soon the definition is read again when that failed.
@@ -112,7 +112,7 @@ pub(crate) async fn acknowledge(rules: &Rules) {
     loop {
         let asked = mark.borrow_and_update().clone();
         if let Some(asked) = asked {
-            tracing::info!(asked, "Rewitness is being uninstalled: everything is let go");
+            tracing::info!(asked, "Rewitness is being uninstalled: all parents are released");
             tokio::select! {
                 () = acknowledge_one(rules, &asked) => {}
                 _ = mark.changed() => continue,
@@ -134,7 +134,7 @@ async fn acknowledge_one(rules: &Rules, asked: &str) {
             Ok(true) => {}
             Ok(false) => continue,
             Err(error) => {
-                tracing::warn!(%error, "whether everything was let go could not be read");
+                tracing::warn!(%error, "whether all parents are released could not be read");
                 continue;
             }
         }

@@ -7,25 +7,27 @@ use thiserror::Error;
 pub(crate) enum Error {
     #[error("read the Cascade")]
     Read { source: kube::Error },
-    #[error("let go of what another Cascade of this name held, which has gone")]
+    #[error("release the parents of an earlier Cascade of this name")]
     Former,
-    #[error("hold the Cascade itself")]
-    Hold { source: kube::Error },
-    #[error("hold the Cascade itself: it has gone, is being deleted, or is not known to the server yet")]
+    #[error("add the finalizer to the Cascade")]
+    AddFinalizer { source: kube::Error },
+    #[error(
+        "add the finalizer to the Cascade: it is gone, is being deleted, or is not known to the server yet"
+    )]
     NotThere,
-    #[error("let the Cascade itself go")]
-    LetGo { source: kube::Error },
-    #[error("let parents go")]
+    #[error("remove the finalizer from the Cascade")]
+    RemoveFinalizer { source: kube::Error },
+    #[error("release parents")]
     Release { source: Box<rewitness_kubernetes::Error> },
-    #[error("let parents go: the server cannot say at present what it serves as {group_version}")]
+    #[error("release parents: the server cannot currently say what it serves as {group_version}")]
     Broken { group_version: String },
-    #[error("let parents go: what is remembered of them cannot be read")]
+    #[error("release parents: the annotation that names them cannot be read")]
     Remembered,
-    #[error("let parents go: somebody else puts our finalizer on again and again")]
+    #[error("release parents: another client keeps adding our finalizer")]
     Contested,
-    #[error("hold nothing any more: Rewitness is being uninstalled")]
+    #[error("hold parents: Rewitness is being uninstalled")]
     Uninstalling,
-    #[error("record what the Cascade says: {reason}")]
+    #[error("record the Cascade in its status: {reason}")]
     Record { reason: String },
     #[error("deliveries of what the Cascade said before are still in flight")]
     Busy,

@@ -1,6 +1,6 @@
 //! Events on parents and on Cascades: what `kubectl describe` tells.
 //!
-//! What is to be told is decided by [`Story`]; here it is written, by one task behind a bounded
+//! What is to be told is decided by [`DeletionEvents`]; here it is written, by one task behind a bounded
 //! backlog, so that no deletion ever waits for it or fails by it.
 //!
 //! # Guarantees
@@ -32,7 +32,7 @@ use std::time::Duration;
 use backlog::{Shared, Written};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
-use rewitness_cascade::{About, Event, Report, Standing, Story};
+use rewitness_cascade::{About, DeletionEvents, DeletionState, Event, Report};
 use rewitness_crds::Cascade;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 pub use writer::EventWriter;
@@ -60,7 +60,7 @@ impl EventSink {
             name: cascade.metadata.name.clone().unwrap_or_default(),
             cascade: cascade.object_ref(&()),
             parent_api_version: cascade.spec.parent.api_version.clone(),
-            told: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 }
@@ -71,24 +71,24 @@ pub struct CascadeEvents {
     name: String,
     cascade: ObjectReference,
     parent_api_version: String,
-    told: Mutex<Told>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Told {
+struct State {
     /// One for each parent that is held.
-    stories: HashMap<Uid, Story>,
+    deletions: HashMap<Uid, DeletionEvents>,
     budget: Budget,
 }
 
 impl CascadeEvents {
     /// Tells what is new since the last report of the same parent.
     pub fn report(&self, report: &Report) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = &report.parent.uid;
-        let events = told.stories.entry(uid.clone()).or_default().tell(&self.name, report);
-        if matches!(report.standing, Standing::Finished { .. } | Standing::Left) {
-            told.stories.remove(uid);
+        let events = told.deletions.entry(uid.clone()).or_default().next(&self.name, report);
+        if matches!(report.state, DeletionState::Finished { .. } | DeletionState::Left) {
+            told.deletions.remove(uid);
         }
         let parent = reference(&report.parent, &self.parent_api_version);
         for event in events {

@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use rewitness_cascade::{Cause, InvalidRule, Refused, Report, Rule, RuleCheck, Standing};
+use rewitness_cascade::{Cause, DeletionState, InvalidRule, Records, Refused, Report, Rule, RuleCheck};
 use rewitness_crds::cascade::{Planned, warning_policy};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_kubernetes::KubernetesQueue;
-use rewitness_messaging::{Queue, ResourceId, Timestamp, WakeKey};
+use rewitness_messaging::{Failure, Queue, ResourceId, Timestamp, WakeKey};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::counts::{Counts, Shrunk};
-use super::course::Grip;
+use super::decision::Enforcement;
 use super::events::CascadeEvents;
 use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
-use super::warning::{Failure, Wish};
+use super::warning::{DesiredWarning, Failure as WarningFailure};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -131,12 +132,9 @@ impl Followed {
         self.state().revisions.iter().any(|revision| revision.hash == rule.revision())
     }
 
-    pub(crate) fn withhold(&self, withheld: Option<Withheld>) {
-        self.change(|state| state.withheld = withheld);
-    }
-
-    pub(crate) fn trouble(&self, trouble: Option<String>) {
-        self.change(|state| state.trouble = trouble);
+    /// Takes in what became of an attempt: why the rule is not followed at all, or why the attempt failed.
+    pub(crate) fn attempted(&self, withheld: Option<Withheld>, trouble: Option<String>) {
+        self.change(|state| (state.withheld, state.trouble) = (withheld, trouble));
     }
 
     pub(crate) fn following(&self) -> Option<Following> {
@@ -170,7 +168,8 @@ impl Followed {
     /// Whether anything may be held in its name, as far as this process knows.
     pub(crate) fn holds(&self) -> bool {
         let state = self.state();
-        let follows = state.following.as_ref().is_some_and(|following| following.grip != Grip::Plan);
+        let follows =
+            state.following.as_ref().is_some_and(|following| following.enforcement != Enforcement::Plan);
         follows || state.former.as_ref().is_some_and(|former| former.held.is_some())
     }
 
@@ -192,12 +191,12 @@ impl Followed {
     }
 
     /// Whether something is to be done now about the warning; then the end is to be told.
-    pub(super) fn begin_warning(&self, wish: &Wish, is_remembered: bool) -> bool {
-        self.change(|state| state.warning.begin(state.generation, wish, is_remembered, Instant::now()))
+    pub(super) fn begin_warning(&self, desired: &DesiredWarning, is_remembered: bool) -> bool {
+        self.change(|state| state.warning.begin(state.generation, desired, is_remembered, Instant::now()))
     }
 
     /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
-    pub(super) fn end_warning(&self, result: Result<(), Failure>) -> Option<String> {
+    pub(super) fn end_warning(&self, result: Result<(), WarningFailure>) -> Option<String> {
         self.change(|state| state.warning.end(result, &warning_policy(&self.name), Instant::now()))
     }
 
@@ -255,27 +254,10 @@ impl Followed {
         is_in_error || (is_checked && is_done && state.is_at_rest() && self.is_counted(&state))
     }
 
-    /// Takes in where a deletion stands, and tells of it.
-    pub(crate) fn report(&self, report: Report) {
-        let is_refused = matches!(&report.standing, Standing::Waiting { waits, .. }
-            if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
-        self.change(|state| state.ledger.report(report.clone()));
-        self.events.report(&report);
-        if is_refused {
-            self.suspect();
-        }
-    }
-
     /// A parent is no longer held, without its deletion having been finished.
     pub(crate) fn left(&self, parent: ResourceId) {
-        let (at, standing) = (Timestamp::now(), Standing::Left);
-        self.report(Report { parent, since: None, at, standing, confirmation: None, revision: None });
-    }
-
-    pub(crate) fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
-        let state = self.state();
-        let pending: u64 = state.pending.iter().map(|pending| pending.count).sum();
-        state.ledger.hour().room(limit, now).saturating_sub(pending + state.in_writing)
+        let (at, state) = (Timestamp::now(), DeletionState::Left);
+        self.report(Report { parent, since: None, at, state, confirmation: None, revision: None });
     }
 
     /// Completes once what is known now, with these deletions counted, is in the status.
@@ -332,7 +314,7 @@ impl Followed {
 
     /// What the rule would delete, if it plans and that is known.
     fn planned(&self, now: Timestamp) -> Option<Planned> {
-        let following = self.following().filter(|following| following.grip == Grip::Plan)?;
+        let following = self.following().filter(|following| following.enforcement == Enforcement::Plan)?;
         // Some parents alone would make numbers that stay in the status for half a minute.
         if !following.handle.progress().replayed {
             return None;
@@ -364,7 +346,7 @@ impl Followed {
 
     /// Whether all is counted that the status of a rule which plans is to show, or never will be.
     fn is_counted(&self, state: &Known) -> bool {
-        let plans = state.following.as_ref().filter(|following| following.grip == Grip::Plan);
+        let plans = state.following.as_ref().filter(|following| following.enforcement == Enforcement::Plan);
         let (Some(following), Some(counts)) = (plans, &self.counts) else { return true };
         let is_hindered = matches!(&state.check, Some(Ok(check)) if !check.missing.is_empty() || !check.not_served.is_empty());
         is_hindered || counts.is_known(&following.rule.current())
@@ -396,5 +378,34 @@ impl Followed {
         }
         let result = result.map(drop);
         pending.into_iter().for_each(|one| one.answer(result.clone()));
+    }
+}
+
+/// Records that outlast the process: a deletion begins only once the status has counted it.
+///
+/// # Assumptions
+///
+/// The runtime has one thread, and nothing is awaited between [`hour_room`](Records::hour_room) and
+/// [`begin`](Records::begin), so that no two parents take the same room.
+impl Records for Followed {
+    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
+        let state = self.state();
+        let pending: u64 = state.pending.iter().map(|pending| pending.count).sum();
+        state.ledger.hour().room(limit, now).saturating_sub(pending + state.in_writing)
+    }
+
+    async fn begin(&self, _: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {
+        debug_assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread, "one thread");
+        self.written(count, now).await.map_err(Failure::backoff)
+    }
+
+    fn report(&self, report: Report) {
+        let is_refused = matches!(&report.state, DeletionState::Waiting { waits, .. }
+            if waits.iter().any(|wait| matches!(wait.cause, Cause::Forbidden { .. } | Cause::Refused { .. })));
+        self.change(|state| state.ledger.report(report.clone()));
+        self.events.report(&report);
+        if is_refused {
+            self.suspect();
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewitness_cascade::{
-    Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, Standing, keep_revision, status,
+    DeletionState, Facts, InvalidRule, Ledger, Report, Rule, RuleCheck, RuleHandle, keep_revision, status,
 };
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Limits, Mode, Planned, Revision, Stage};
@@ -13,7 +13,7 @@ use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState, Timesta
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::course::{Grip, HeldParents};
+use super::decision::{Enforcement, HeldParents};
 use super::parents::Parents;
 use super::warning::Record;
 
@@ -64,8 +64,10 @@ pub(crate) struct Following {
     pub(crate) rule: RuleHandle,
     /// Which parents it is about.
     pub(crate) parents: HeldParents,
+    /// Where else it finishes deletions: what it was about before.
+    pub(crate) former_parents: Option<HeldParents>,
     /// What is done to them.
-    pub(crate) grip: Grip,
+    pub(crate) enforcement: Enforcement,
     pub(crate) counted: Arc<Parents>,
     pub(crate) since: Instant,
 }
@@ -82,8 +84,9 @@ pub(crate) struct Former {
 
 impl From<&Following> for Former {
     fn from(following: &Following) -> Self {
-        let Following { rule, parents, grip, counted, .. } = following;
-        let held = (*grip != Grip::Plan).then(|| parents.clone());
+        let Following { rule, parents, former_parents, enforcement, counted, .. } = following;
+        let all = former_parents.as_ref().map_or_else(|| parents.clone(), |former| parents.and_where(former));
+        let held = (*enforcement != Enforcement::Plan).then_some(all);
         Self { rule: rule.clone(), held, counted: counted.clone() }
     }
 }
@@ -153,12 +156,12 @@ impl Known {
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
-        let moves = |report: &Report| match &report.standing {
-            Standing::Refused(_) => false,
-            Standing::Waiting { waits, .. } => waits.iter().all(|wait| wait.cause.passes()),
+        let moves = |report: &Report| match &report.state {
+            DeletionState::Refused(_) => false,
+            DeletionState::Waiting { waits, .. } => waits.iter().all(|wait| wait.cause.passes()),
             _ => true,
         };
-        let mut held = self.ledger.held().filter_map(|id| self.ledger.standing(&id.uid));
+        let mut held = self.ledger.held().filter_map(|id| self.ledger.state(&id.uid));
         let is_written = self.pending.is_empty() && self.in_writing == 0;
         is_written && !self.warning.is_under_way() && !held.any(moves)
     }

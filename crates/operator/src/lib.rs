@@ -6,15 +6,14 @@
 //! queue that delivers parents is in `rewitness-kubernetes`.
 //!
 //! In reading order: `role` puts the parts together; `definition` is Cascade's own definition and the
-//! uninstall mark on it; `controller` follows the Cascades and takes each in; `course` decides what is
+//! uninstall mark on it; `controller` follows the Cascades and takes each in; `decision` decides what is
 //! to be done about one; `rules` does it, with `release` for what is let go; `followed` is one of them
-//! and `known` what is known of it, `records` what its deletions are counted by, `status_writer` the
-//! one writer of its status; [`events`] tells of its deletions, [`counts`] is how many dependents there
+//! and `known` what is known of it, `status_writer` the one writer of its status; [`events`] tells of its deletions, [`counts`] is how many dependents there
 //! are; `warning` is for whoever deletes a parent; `work` says how far all of this is.
 
 mod controller;
 pub mod counts;
-mod course;
+mod decision;
 mod definition;
 mod error;
 pub mod events;
@@ -23,7 +22,6 @@ mod known;
 mod own_finalizer;
 mod parents;
 mod recheck;
-mod records;
 mod release;
 mod role;
 mod rules;

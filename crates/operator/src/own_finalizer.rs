@@ -7,14 +7,14 @@ use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNIN
 use rewitness_kubernetes::call::in_time;
 use serde_json::{Value, json};
 
-use super::course::{HeldParents, is_held};
+use super::decision::{HeldParents, is_held};
 
 /// How often a change is tried while others change the Cascade too; our own status writes do.
 const ATTEMPTS: usize = 8;
 
-/// Puts our finalizer on a Cascade, with the parents that it may hold from now on. `false` if it has
+/// Adds our finalizer to a Cascade, with the parents that it may hold from now on. `false` if it has
 /// gone, or is being deleted.
-pub(super) async fn put_on(
+pub(super) async fn add(
     api: &Api<Cascade>,
     name: &str,
     uid: &str,
@@ -34,8 +34,8 @@ pub(super) async fn put_on(
     .await
 }
 
-/// Takes our finalizer off a Cascade: nothing is held in its name.
-pub(super) async fn take_off(api: &Api<Cascade>, name: &str, uid: &str) -> kube::Result<()> {
+/// Removes our finalizer from a Cascade: nothing is held in its name.
+pub(super) async fn remove(api: &Api<Cascade>, name: &str, uid: &str) -> kube::Result<()> {
     let changed = change(api, name, uid, |cascade| {
         let others = cascade.metadata.finalizers.iter().flatten().filter(|one| *one != CASCADE_FINALIZER);
         let others: Vec<&String> = others.collect();
@@ -85,9 +85,9 @@ async fn change(
     uid: &str,
     next: impl Fn(&Cascade) -> Next,
 ) -> kube::Result<bool> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        tries += 1;
+        attempts += 1;
         let Some(cascade) = in_time(api.get_opt(name)).await? else { return Ok(false) };
         if cascade.metadata.uid.as_deref() != Some(uid) {
             return Ok(false);
@@ -103,7 +103,7 @@ async fn change(
         let patch = Patch::Merge(json!({ "metadata": metadata }));
         match in_time(api.patch_metadata(name, &PatchParams::default(), &patch)).await {
             Ok(_) => return Ok(true),
-            Err(kube::Error::Api(answer)) if answer.is_conflict() && tries < ATTEMPTS => {}
+            Err(kube::Error::Api(answer)) if answer.is_conflict() && attempts < ATTEMPTS => {}
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
             Err(error) => return Err(error),
         }

@@ -92,3 +92,35 @@ impl<C: Consumer> Consumer for Counted<C> {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rewitness_messaging::Kind;
+
+    use super::*;
+
+    /// Answers like the consumer of a Cascade that has removed its finalizer, or not.
+    struct Released;
+
+    impl Consumer for Released {
+        async fn consume(&self, _: Delivery) -> Result<Outcome, Failure> {
+            Ok(Outcome::requeue_after(std::time::Duration::ZERO))
+        }
+
+        fn released(&self, _: &ResourceId, _: Result<(), Failure>) -> Result<Outcome, Failure> {
+            Ok(Outcome::Done)
+        }
+    }
+
+    #[test]
+    fn a_parent_is_counted_until_its_finalizer_is_off_and_no_longer() {
+        let kind = Kind::new("example.com", "Project");
+        let parent = ResourceId { kind, namespace: None, name: "web".into(), uid: "u1".into() };
+        let counted = Counted { consumer: Released, parents: Arc::<Parents>::default() };
+        counted.parents.there().insert(parent.uid.clone(), parent.clone());
+        counted.released(&parent, Err(Failure::backoff("it is contended"))).unwrap();
+        assert_eq!(counted.parents.count(), 1, "the finalizer is still on it");
+        counted.released(&parent, Ok(())).unwrap();
+        assert_eq!(counted.parents.count(), 0);
+    }
+}

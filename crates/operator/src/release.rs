@@ -9,7 +9,7 @@ use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
 
-use super::course::HeldParents;
+use super::decision::HeldParents;
 use super::error::Error;
 
 /// Patches under way at a time.
@@ -21,6 +21,14 @@ const ROUNDS: u32 = 5;
 /// The pauses between two such lists.
 const PAUSES: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
+/// What a release led to.
+#[derive(Default)]
+pub(super) struct Released {
+    pub(super) count: u64,
+    /// Whether deletions go on outside of the namespaces that the rule is about by now.
+    pub(super) leaves_deletions: bool,
+}
+
 /// Parents that are to be let go.
 pub(super) struct Release<'a> {
     pub(super) client: &'a kube::Client,
@@ -29,18 +37,18 @@ pub(super) struct Release<'a> {
     pub(super) finalizer: &'a str,
     /// Among these …
     pub(super) among: &'a HeldParents,
-    /// … but for these.
+    /// … but for these, and for what is being deleted, which goes on (C10); all of them if `None`.
     pub(super) but: Option<&'a HeldParents>,
 }
 
 impl Release<'_> {
     /// Takes our finalizer off, also from deletions that the rule can no longer see, until a list shows none that has it;
     /// `each` hears of every parent. None is left either if the kind is served no longer.
-    pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<u64, Error> {
-        let Some(kind) = self.resolve().await? else { return Ok(0) };
-        let mut released = 0;
+    pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<Released, Error> {
+        let mut released = Released::default();
+        let Some(kind) = self.resolve().await? else { return Ok(released) };
         for round in 0..ROUNDS {
-            let parents = self.find(&kind).await?;
+            let parents = self.find(&kind, &mut released).await?;
             if parents.is_empty() {
                 return Ok(released);
             }
@@ -58,7 +66,7 @@ impl Release<'_> {
             while let Some((parent, taken)) = taken.next().await {
                 match taken {
                     Ok(_) => {
-                        released += 1;
+                        released.count += 1;
                         each(parent);
                     }
                     Err(error) => failed = Some(error),
@@ -83,22 +91,17 @@ impl Release<'_> {
         }
     }
 
-    async fn find(&self, kind: &ResolvedKind) -> Result<Vec<ResourceId>, Error> {
+    async fn find(&self, kind: &ResolvedKind, released: &mut Released) -> Result<Vec<ResourceId>, Error> {
         let held = self.held(kind, self.among, &Selector::default()).await?;
-        let kept: HashSet<Uid> = match self.but {
-            // What carries the finalizer is listed first, so that what comes meanwhile is kept.
-            Some(but) => {
-                let selector = but.selector.parse().map_err(|_| Error::Remembered)?;
-                let selected = self.held(kind, but, &selector).await?;
-                // A deletion that carries the hold is delivered, whatever its labels are by then (Q6).
-                let deleting = self.held(kind, but, &Selector::default()).await?;
-                let deleting = deleting.into_iter().filter(|parent| parent.deleting);
-                selected.into_iter().chain(deleting).map(|parent| parent.resource.uid).collect()
-            }
-            None => HashSet::new(),
-        };
-        let left = held.into_iter().map(|parent| parent.resource);
-        Ok(left.filter(|parent| !kept.contains(&parent.uid)).collect())
+        let Some(but) = self.but else { return Ok(held.into_iter().map(|parent| parent.resource).collect()) };
+        // What carries the finalizer was listed first, so that what comes meanwhile is kept.
+        let selector = but.selector.parse().map_err(|_| Error::Remembered)?;
+        let selected = self.held(kind, but, &selector).await?;
+        let kept: HashSet<Uid> = selected.into_iter().map(|parent| parent.resource.uid).collect();
+        let (deleting, live): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|parent| parent.deleting);
+        released.leaves_deletions = deleting.iter().any(|parent| !but.covers(&parent.resource));
+        let live = live.into_iter().map(|parent| parent.resource);
+        Ok(live.filter(|parent| !kept.contains(&parent.uid)).collect())
     }
 
     async fn held(

@@ -17,17 +17,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::counts::{Counts, Shrinks};
-use super::course::{Course, Grip, HeldParents, is_ours};
+use super::decision::{Decision, Enforcement, HeldParents, is_ours};
 use super::error::Error;
 use super::events::EventSink;
 use super::followed::Followed;
 use super::known::{Following, Former};
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
-use super::records::StatusRecords;
-use super::release::Release;
+use super::release::{Release, Released};
 use super::status_writer::StatusWriter;
-use super::warning::Wish;
+use super::warning::DesiredWarning;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);
@@ -126,9 +125,9 @@ impl Rules {
     /// that it is paused.
     pub(super) async fn hold_back(&self, followed: &Followed, rule: &Rule) -> Result<(), Error> {
         let following = followed.following();
-        if Grip::of(rule) != Grip::Hold {
+        if Enforcement::of(rule) != Enforcement::Hold {
             // One that was to be stopped before, in vain, may have deliveries under way still.
-            let holds = following.is_none_or(|following| following.grip == Grip::Hold);
+            let holds = following.is_none_or(|following| following.enforcement == Enforcement::Hold);
             return if holds { self.stop(followed).await.map(drop) } else { Ok(()) };
         }
         if let Some(following) = following.filter(|_| !rule.deletes()) {
@@ -143,14 +142,14 @@ impl Rules {
         cascade: &Cascade,
         rule: Option<&Arc<Rule>>,
         followed: &Arc<Followed>,
-        course: Course,
+        decision: Decision,
     ) -> Result<(), Error> {
-        match (course, rule) {
-            (Course::Leave, _) => self.leave(cascade, followed).await,
-            (Course::Follow(grip, parents), Some(rule)) => {
-                self.follow(cascade, rule, followed, grip, parents).await
+        match (decision, rule) {
+            (Decision::Leave, _) => self.leave(cascade, followed).await,
+            (Decision::Follow(enforcement, parents), Some(rule)) => {
+                self.follow(cascade, rule, followed, enforcement, parents).await
             }
-            (Course::Follow(..), None) | (Course::Suspend, _) => self.stop(followed).await.map(drop),
+            (Decision::Follow(..), None) | (Decision::Suspend, _) => self.stop(followed).await.map(drop),
         }
     }
 
@@ -163,7 +162,7 @@ impl Rules {
                 let kind = Kind::new(api_version.group, &*cascade.spec.parent.kind);
                 self.release(&kind, followed, &parents, None).await?;
             }
-            self.let_go(followed).await?;
+            self.remove_finalizer(followed).await?;
         }
         if cascade.metadata.deletion_timestamp.is_some() {
             self.forget(followed);
@@ -176,7 +175,7 @@ impl Rules {
         cascade: &Cascade,
         rule: &Arc<Rule>,
         followed: &Arc<Followed>,
-        grip: Grip,
+        enforcement: Enforcement,
         parents: HeldParents,
     ) -> Result<(), Error> {
         if rule.mode() == Mode::Enforce && !followed.keeps(rule) {
@@ -184,7 +183,16 @@ impl Rules {
             recorded.map_err(|reason| Error::Record { reason })?;
         }
         let following = followed.following();
-        if let Some(same) = following.filter(|one| one.grip == grip && one.parents == parents) {
+        let is_same = |one: &Following| one.enforcement == enforcement && one.parents == parents;
+        let same = following.filter(is_same);
+        let is_over = match same.as_ref().and_then(|same| same.former_parents.as_ref()) {
+            Some(former) => {
+                let kind = rule.parent_kind();
+                !self.release(kind, followed, former, Some(&parents)).await?.leaves_deletions
+            }
+            None => false,
+        };
+        if let Some(same) = same.filter(|_| !is_over) {
             // First, so that nothing begins by the new rule with the rights for the former one.
             same.rule.set_missing_rights(followed.missing());
             let is_other = same.rule.is_superseded();
@@ -197,26 +205,31 @@ impl Rules {
         }
         let former = self.stop(followed).await?.and_then(|former| former.held);
         let remembered = former.or_else(|| HeldParents::remembered(cascade));
-        match (grip, remembered) {
-            (Grip::Plan, Some(former)) => {
+        let mut former_parents = None;
+        match (enforcement, remembered) {
+            (Enforcement::Plan, Some(former)) => {
                 self.release(rule.parent_kind(), followed, &former, None).await?;
-                self.let_go(followed).await?;
+                self.remove_finalizer(followed).await?;
             }
-            (Grip::Plan, None) | (Grip::Keep, None) => {}
-            (Grip::Hold | Grip::Keep, former) => {
+            (Enforcement::Plan, None) | (Enforcement::Keep, None) => {}
+            (Enforcement::Hold | Enforcement::Keep, former) => {
                 if let Some(former) = former.filter(|former| *former != parents) {
-                    self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
+                    let released =
+                        self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
+                    former_parents = released.leaves_deletions.then_some(former);
                 }
+                let held = former_parents.as_ref().map(|former| parents.and_where(former));
+                let held = held.as_ref().unwrap_or(&parents);
                 // It took many calls to come here.
                 self.refuse_when_uninstalling()?;
-                let put = own_finalizer::put_on(&self.api, &followed.name, &followed.uid, &parents).await;
-                if !put.map_err(|source| Error::Hold { source })? {
+                let put = own_finalizer::add(&self.api, &followed.name, &followed.uid, held).await;
+                if !put.map_err(|source| Error::AddFinalizer { source })? {
                     return Err(Error::NotThere);
                 }
                 self.refuse_when_uninstalling()?;
             }
         }
-        self.subscribe(rule, followed, grip, parents)
+        self.subscribe(rule, followed, enforcement, parents, former_parents)
     }
 
     /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
@@ -252,7 +265,7 @@ impl Rules {
         followed: &Followed,
         among: &HeldParents,
         but: Option<&HeldParents>,
-    ) -> Result<(), Error> {
+    ) -> Result<Released, Error> {
         let release = Release {
             client: &self.client,
             holds: &self.holds,
@@ -262,13 +275,13 @@ impl Rules {
             but,
         };
         let released = release.run(|parent| followed.left(parent)).await?;
-        tracing::info!(cascade = %followed.name, parents = released, "let go");
-        Ok(())
+        tracing::info!(cascade = %followed.name, parents = released.count, "released");
+        Ok(released)
     }
 
-    async fn let_go(&self, followed: &Followed) -> Result<(), Error> {
-        let done = own_finalizer::take_off(&self.api, &followed.name, &followed.uid).await;
-        done.map_err(|source| Error::LetGo { source })?;
+    async fn remove_finalizer(&self, followed: &Followed) -> Result<(), Error> {
+        let done = own_finalizer::remove(&self.api, &followed.name, &followed.uid).await;
+        done.map_err(|source| Error::RemoveFinalizer { source })?;
         followed.forget_former();
         Ok(())
     }
@@ -277,21 +290,25 @@ impl Rules {
         &self,
         rule: &Arc<Rule>,
         followed: &Arc<Followed>,
-        grip: Grip,
+        enforcement: Enforcement,
         parents: HeldParents,
+        former_parents: Option<HeldParents>,
     ) -> Result<(), Error> {
         let mut subscription = rule.subscription().with_gone();
-        if grip != Grip::Hold {
+        if let Some(former) = &former_parents {
+            subscription = subscription.formerly_in(former.scope());
+        }
+        if enforcement != Enforcement::Hold {
             subscription.hold = None;
         }
         let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
         handle.set_missing_rights(followed.missing());
-        let subscribed = match grip {
-            Grip::Plan => {
+        let subscribed = match enforcement {
+            Enforcement::Plan => {
                 self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
             }
-            Grip::Keep | Grip::Hold => {
-                let consumer = self.cascades.consumer(handle.clone(), StatusRecords(followed.clone()));
+            Enforcement::Keep | Enforcement::Hold => {
+                let consumer = self.cascades.consumer(handle.clone(), followed.clone());
                 self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
             }
         };
@@ -304,13 +321,14 @@ impl Rules {
             }
             Err(source) => return Err(Error::Subscribe { source }),
         };
-        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?grip, "followed");
+        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), mode = ?enforcement, "followed");
         self.count(rule);
         followed.follow(Following {
             handle: Arc::new(queue),
             rule: handle,
             parents,
-            grip,
+            former_parents,
+            enforcement,
             counted,
             since: Instant::now(),
         });
@@ -354,7 +372,7 @@ impl Rules {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;
         }
         // What it owns is for the garbage collector, which takes its time.
-        self.see_to_warning(followed, &Wish::Silence { is_asked: false }, false).await;
+        self.reconcile_warning(followed, &DesiredWarning::Absent { is_asked: false }, false).await;
         self.forget(followed);
         Ok(())
     }

@@ -1,23 +1,22 @@
 //! The warning to whoever deletes a parent (`spec.warnOnDelete`): a ValidatingAdmissionPolicy with its
 //! binding, which the Cascade owns.
 //!
-//! [`wish`] is what is to be done about it; [`objects`] are the two, and [`place`] is where each is
+//! [`desired`] is what is to be done about it; [`objects`] are the two, and [`place`] is where each is
 //! kept; [`failure`] is what may be in the way, and [`record`] what became of it. Nothing of this keeps
 //! a rule from being followed or left: what goes wrong is said in the status, and tried again.
 
+mod desired;
 mod failure;
 mod objects;
 mod place;
 mod record;
-mod wish;
 
 use std::time::Duration;
 
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use kube::api::{ApiResource, GroupVersionKind};
-use kube::discovery::{Scope, pinned_kind};
+use kube::api::ApiResource;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::warning_policy;
@@ -26,11 +25,11 @@ use tokio::time::timeout;
 use super::followed::Followed;
 use super::own_finalizer::{may_warn, remember_policy};
 use super::rules::Rules;
+pub(super) use desired::DesiredWarning;
 pub(super) use failure::Failure;
 use objects::{BINDINGS, POLICIES, Subject};
 use place::Place;
 pub(super) use record::Record;
-pub(super) use wish::Wish;
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
@@ -53,46 +52,52 @@ pub fn warning_rights(cascade: &Cascade) -> Vec<Right> {
 
 impl Rules {
     /// Sees to the warning of a Cascade, if that is due.
-    pub(super) async fn see_to_warning(&self, followed: &Followed, wish: &Wish, is_remembered: bool) {
-        if !followed.begin_warning(wish, is_remembered) {
+    pub(super) async fn reconcile_warning(
+        &self,
+        followed: &Followed,
+        desired: &DesiredWarning,
+        is_remembered: bool,
+    ) {
+        if !followed.begin_warning(desired, is_remembered) {
             return;
         }
         let late = || Failure::new(format!("the server did not answer within {} s", WITHIN.as_secs()));
-        let done = timeout(WITHIN, self.fulfil(followed, wish)).await.unwrap_or_else(|_| Err(late()));
+        let done =
+            timeout(WITHIN, self.apply_warning(followed, desired)).await.unwrap_or_else(|_| Err(late()));
         if let Some(why) = followed.end_warning(done) {
             tracing::warn!(cascade = %followed.name, "{why}");
         }
     }
 
-    async fn fulfil(&self, followed: &Followed, wish: &Wish) -> Result<(), Failure> {
+    async fn apply_warning(&self, followed: &Followed, desired: &DesiredWarning) -> Result<(), Failure> {
         let (api, name, uid) = (&self.api, &*followed.name, &*followed.uid);
         let policies = ApiResource::erase::<ValidatingAdmissionPolicy>(&());
         let bindings = ApiResource::erase::<ValidatingAdmissionPolicyBinding>(&());
         let policy = Place::new(&self.client, &policies, POLICIES, name, uid);
         let binding = Place::new(&self.client, &bindings, BINDINGS, name, uid);
-        let Wish::Warn(parents) = wish else {
+        let DesiredWarning::Warn(parents) = desired else {
             // Without its binding a policy says nothing.
             let is_changed = binding.clear().await? | policy.clear().await?;
             if is_changed {
-                tracing::info!(cascade = name, "whoever deletes a parent is warned no more");
+                tracing::info!(cascade = name, "deleting a held parent no longer warns");
             }
             let forgotten = remember_policy(api, name, uid, None).await;
             return forgotten.map(drop).map_err(|error| Failure::StillRemembered {
                 reason: rewitness_kubernetes::call::chain(&error),
             });
         };
-        let kind = GroupVersionKind::gvk(&parents.kind.group, &parents.version, &parents.kind.kind);
-        let (served, capabilities) = pinned_kind(&self.client, &kind).await.map_err(|error| {
-            Failure::new(format!("look up {}: {}", parents.kind, rewitness_kubernetes::call::chain(&error)))
-        })?;
-        let namespaced = capabilities.scope == Scope::Namespaced;
-        let subject = Subject { cascade: name, uid, parents, plural: &served.plural, namespaced };
+        let failed = |why: String| Failure::new(format!("look up {}: {why}", parents.kind));
+        let found = self.cascades.served(&parents.kind, &parents.version).await;
+        let served = found.map_err(|error| failed(error.to_string()))?;
+        let served = served.ok_or_else(|| failed("the server does not serve it".to_owned()))?;
+        let (plural, namespaced) = (&*served.plural, served.namespaced);
+        let subject = Subject { cascade: name, uid, parents, plural, namespaced };
         if !remember_policy(api, name, uid, Some(&warning_policy(name))).await? {
             return Err(Failure::new("the Cascade has gone"));
         }
         let is_changed = policy.put(&subject.policy()).await? | binding.put(&subject.binding()).await?;
         if is_changed {
-            tracing::info!(cascade = name, "whoever deletes a parent is warned");
+            tracing::info!(cascade = name, "deleting a held parent warns");
         }
         Ok(())
     }

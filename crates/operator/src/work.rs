@@ -10,7 +10,7 @@ use rewitness_kubernetes::call::in_time;
 use rewitness_messaging::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::course::is_ours;
+use super::decision::is_ours;
 use super::followed::Followed;
 use super::rules::Rules;
 

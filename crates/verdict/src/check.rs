@@ -3,10 +3,9 @@
 //! Load, decide, draw: `load` reads with the caller's own rights, `decide` makes a [`Report`] of what was
 //! read, [`draw()`] shows it. Nothing is written.
 
+use crate::commands::Commands;
 use crate::link::Link;
-use crate::why::Typist;
 
-mod commands;
 mod decide;
 mod draw;
 mod facts;
@@ -20,7 +19,7 @@ pub use report::{Report, Result};
 /// Checks a cluster; with `is_before`, one in which Rewitness is to be installed.
 pub async fn check(link: &Link, is_before: bool) -> Report {
     match load::facts(link, is_before).await {
-        Ok(facts) => decide::decide(&facts, &Typist::new(link.typed.clone(), facts.types())),
+        Ok(facts) => decide::decide(&facts, &Commands::new(link.typed.clone(), facts.types())),
         Err(unreachable) => Report::unreachable(is_before, &unreachable),
     }
 }

@@ -10,14 +10,18 @@
 //! the name of the server, and how commands are typed that go to the same cluster.
 
 pub mod check;
+mod commands;
 mod document;
 mod error;
 mod link;
 mod namespace;
 pub mod object;
 mod parent;
+mod picture;
 pub mod plan;
+mod read;
 pub mod sources;
+mod step;
 pub mod text;
 pub mod typed;
 pub mod why;
@@ -27,4 +31,5 @@ pub use error::{WrongUse, wrong_use};
 pub use link::{CONNECT_TIMEOUT, Link, of_what_is_left, place};
 pub use namespace::Namespace;
 pub use parent::{Parent, Parents};
+pub use picture::Canvas;
 pub use typed::{Object, Typed};

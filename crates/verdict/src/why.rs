@@ -3,10 +3,11 @@
 //! Load, decide, draw: `load` reads with the caller's own rights, `decide` makes a [`Verdict`] of what
 //! was read, [`draw()`] shows it. Nothing is written.
 
+use crate::commands::Commands;
 use crate::link::Link;
+pub use crate::picture::Canvas;
 
 mod change;
-mod commands;
 mod decide;
 mod draw;
 mod facts;
@@ -19,15 +20,10 @@ mod words;
 use load::Loader;
 use target::Target;
 
-// What `check` reads, says and draws with as well.
-pub(crate) use commands::Typist;
+// What `check` says and reads as well.
 pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
-pub use draw::{Canvas, draw};
-pub(crate) use draw::{Picture, Style};
-pub(crate) use facts::{Read, Types, Unread};
-pub(crate) use load::{is_not_found, read};
+pub use draw::draw;
 pub(crate) use target::preferred;
-pub(crate) use verdict::Step;
 pub use verdict::{Resource, State, Verdict};
 pub use words::REASONS;
 
@@ -40,7 +36,7 @@ pub use words::REASONS;
 /// verdict.
 pub async fn ask(link: &Link, what: &[String], namespace: Option<&str>) -> anyhow::Result<Verdict> {
     let target = Target::find(link, what, namespace).await?;
-    let typist = Typist::new(link.typed.clone(), target.types.clone());
+    let commands = Commands::new(link.typed.clone(), target.types());
     let facts = Loader::new(link, &target).facts().await;
-    Ok(decide::decide(&facts, &typist))
+    Ok(decide::decide(&facts, &commands))
 }

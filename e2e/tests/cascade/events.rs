@@ -100,11 +100,11 @@ async fn described(lab: &Lab, kind: &str, name: &str) -> Result<Vec<String>> {
 }
 
 /// That the lines have these parts, one by one and no others.
-fn tells(lines: &[String], story: &[[&str; 2]]) -> bool {
+fn tells(lines: &[String], events: &[[&str; 2]]) -> bool {
     let line_tells = |(line, [reason, part]): (&String, &[&str; 2])| {
         line.contains(&format!(" {reason} ")) && line.contains(part)
     };
-    lines.len() == story.len() && lines.iter().zip(story).all(line_tells)
+    lines.len() == events.len() && lines.iter().zip(events).all(line_tells)
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn c6_kubectl_describe_tells_the_story_of_a_deletion_that_is_blocked() -> 
     let (projects, name) =
         (format!("projects.{}", lab.group), rule.metadata.name.clone().unwrap_or_default());
     let kept = format!("1 Cluster.{} kept by the finalizer {FOREIGN} ({}/a)", lab.group, lab.ns);
-    let mut story = vec![
+    let mut events = vec![
         ["DeletionHeld", "is held until all that refers to the parent is gone"],
         ["StageStarted", "stage stage-0: 3 dependents are being deleted"],
         ["DependentBlocked", &*kept],
@@ -133,7 +133,7 @@ async fn c6_kubectl_describe_tells_the_story_of_a_deletion_that_is_blocked() -> 
     let told = until("the block is told on both", SOON, async || {
         let (parent, cascade) =
             (described(&lab, &projects, "web").await?, described(&lab, "casc", &name).await?);
-        Ok((tells(&parent, &story) && tells(&cascade, &story)).then_some((parent, cascade)))
+        Ok((tells(&parent, &events) && tells(&cascade, &events)).then_some((parent, cascade)))
     });
     let (parent, cascade) = told.await?;
     ensure!(parent.iter().all(|line| line.contains(&format!("rewitness.dev/operator Cascade {name}: "))));
@@ -142,13 +142,13 @@ async fn c6_kubectl_describe_tells_the_story_of_a_deletion_that_is_blocked() -> 
 
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
     lab.gone("Project", "web").await?;
-    story.push(["StageStarted", "stage stage-1: 1 dependent is being deleted"]);
-    story.push(["CascadeFinished", "deleted: 3 in stage stage-0, 1 in stage stage-1"]);
-    let told = async || Ok(tells(&described(&lab, "casc", &name).await?, &story).then_some(()));
+    events.push(["StageStarted", "stage stage-1: 1 dependent is being deleted"]);
+    events.push(["CascadeFinished", "deleted: 3 in stage stage-0, 1 in stage stage-1"]);
+    let told = async || Ok(tells(&described(&lab, "casc", &name).await?, &events).then_some(()));
     until("the end is told", SOON, told).await?;
     telltale.stop().await?;
     let told = described(&lab, "casc", &name).await?;
-    ensure!(tells(&told, &story), "what was told before the end is written, and nothing else: {told:#?}");
+    ensure!(tells(&told, &events), "what was told before the end is written, and nothing else: {told:#?}");
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use rewitness_cascade::{Cause, Standing};
+use rewitness_cascade::{Cause, DeletionState};
 use rewitness_controlplane::until;
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ use rewitness_e2e::follower::Operator;
 use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
 /// What keeps the dependents of a parent.
-fn kept_by(standing: &Standing) -> Option<Vec<String>> {
-    match standing {
-        Standing::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
+fn kept_by(state: &DeletionState) -> Option<Vec<String>> {
+    match state {
+        DeletionState::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
             Cause::Finalizers { finalizers } => Some(finalizers.clone()),
             _ => None,
         }),
@@ -47,7 +47,7 @@ async fn c3_foreground_waits_for_what_a_dependent_owns_and_says_so() -> Result<(
     owned.create(&PostParams::default(), &ConfigMap { metadata, ..ConfigMap::default() }).await?;
     lab.delete("Project", "web").await?;
     // With a garbage collector or without: something of its own keeps it.
-    let finalizers = operator.standing(0, &parent, kept_by).await?;
+    let finalizers = operator.state(0, &parent, kept_by).await?;
     assert_eq!(finalizers, ["foregroundDeletion"]);
     let calls = proxy.requests();
     let deletes: Vec<_> = calls.iter().filter(|call| call.method == "DELETE").collect();

@@ -103,7 +103,7 @@ pub(crate) async fn fault_b18_kinds_that_are_not_there_at_the_start_are_found_wh
     // Keeps the parent until the last kind has come.
     lab.patch("Cluster", "a", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("KindNotServed")).await?;
+    operator.state(0, &parent, waits_for("KindNotServed")).await?;
     let a = lab.api("Cluster").get("a").await?;
     assert!(a.metadata.deletion_timestamp.is_none(), "it begins, and nobody knows with how much");
     for (plural, kind) in [("spaces", "Space"), ("disks", "Disk")] {

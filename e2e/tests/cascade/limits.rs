@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
-use rewitness_cascade::{Excess, Refused, Standing, Unconfirmed};
+use rewitness_cascade::{DeletionState, Excess, Refused, Unconfirmed};
 use rewitness_controlplane::until;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::confirm_annotation;
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use rewitness_e2e::follower::{Operator, waits_for};
 use rewitness_e2e::lab::{FOREIGN, Lab, soon};
 
-fn unconfirmed(standing: &Standing) -> Option<Unconfirmed> {
-    match standing {
-        Standing::Refused(Refused::Unconfirmed(unconfirmed)) => Some(unconfirmed.clone()),
+fn unconfirmed(state: &DeletionState) -> Option<Unconfirmed> {
+    match state {
+        DeletionState::Refused(Refused::Unconfirmed(unconfirmed)) => Some(unconfirmed.clone()),
         _ => None,
     }
 }
@@ -51,10 +51,10 @@ async fn c7_a_limit_holds_the_whole_fan_out_until_exactly_its_list_is_confirmed(
     let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
     let parent = four_of_three(&lab, &rule).await?;
     lab.delete("Project", "web").await?;
-    let asked = operator.standing(0, &parent, unconfirmed).await?;
+    let asked = operator.state(0, &parent, unconfirmed).await?;
     assert_eq!((asked.count, &*asked.why), (4, &[Excess::Dependents { allowed: 3 }][..]));
     confirm(&lab, &rule, "web", "0000000000000000").await?;
-    let asked = operator.standing(0, &parent, |it| unconfirmed(it).filter(|it| it.given.is_some())).await?;
+    let asked = operator.state(0, &parent, |it| unconfirmed(it).filter(|it| it.given.is_some())).await?;
     for name in ["a", "b"] {
         assert!(lab.exists("Cluster", name).await? && lab.exists("Disk", name).await?, "nothing goes before");
     }
@@ -73,9 +73,9 @@ async fn c7_late_dependents_beyond_what_was_confirmed_are_asked_about_again_over
     // Keeps the first stage open.
     lab.patch("Cluster", "a", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
-    let asked = operator.standing(0, &parent, unconfirmed).await?;
+    let asked = operator.state(0, &parent, unconfirmed).await?;
     confirm(&lab, &rule, "web", &asked.hash).await?;
-    operator.standing(0, &parent, waits_for("Finalizers")).await?;
+    operator.state(0, &parent, waits_for("Finalizers")).await?;
     operator.kill().await;
     // Times of creation have whole seconds.
     let then = Timestamp::now().as_second();
@@ -83,7 +83,7 @@ async fn c7_late_dependents_beyond_what_was_confirmed_are_asked_about_again_over
     until("the next second has begun", soon(), next).await?;
     lab.create("Cluster", "late", Some("web")).await?;
     let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
-    let asked = operator.standing(0, &parent, unconfirmed).await?;
+    let asked = operator.state(0, &parent, unconfirmed).await?;
     assert_eq!(
         (asked.count, &*asked.why),
         (5, &[Excess::Dependents { allowed: 4 }][..]),
@@ -107,7 +107,7 @@ async fn c7_the_hour_is_counted_when_a_parent_starts() -> Result<()> {
     lab.gone("Project", "first").await?;
     let parent = four_of_three(&lab, &rule).await?;
     lab.delete("Project", "web").await?;
-    let asked = operator.standing(0, &parent, unconfirmed).await?;
+    let asked = operator.state(0, &parent, unconfirmed).await?;
     assert_eq!(asked.why, [Excess::Hour { room: 1 }]);
     confirm(&lab, &rule, "web", &asked.hash).await?;
     lab.gone("Project", "web").await
@@ -122,7 +122,7 @@ async fn c8_the_removal_of_the_parents_kind_deletes_nothing_until_confirmed() ->
     lab.create("Cluster", "a", Some("web")).await?;
     let definitions: Api<CustomResourceDefinition> = Api::all(lab.client.clone());
     definitions.delete(&format!("projects.{}", lab.group), &DeleteParams::default()).await?;
-    let asked = operator.standing(0, &parent, unconfirmed).await?;
+    let asked = operator.state(0, &parent, unconfirmed).await?;
     assert_eq!(asked.why, [Excess::KindRemoved]);
     operator.at_rest(0).await?;
     assert!(lab.exists("Cluster", "a").await?);

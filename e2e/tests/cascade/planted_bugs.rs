@@ -143,8 +143,8 @@ fn fault_b16_a_blind_retry_is_caught() {
 fn fault_b17_b18_a_kind_taken_for_empty_is_caught() {
     let removed = references::a_kind_that_goes_and_comes_back_is_never_taken_for_empty;
     let absent = lag::fault_b18_kinds_that_are_not_there_at_the_start_are_found_when_they_come;
-    let standing = "the deletion stands as wanted";
-    assert_caught(Bug::UnservedIsEmpty, &[(removed, standing), (absent, standing)]);
+    let state = "the deletion stands as wanted";
+    assert_caught(Bug::UnservedIsEmpty, &[(removed, state), (absent, state)]);
 }
 
 #[test]

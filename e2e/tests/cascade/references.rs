@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
-use rewitness_cascade::Standing;
+use rewitness_cascade::DeletionState;
 use rewitness_controlplane::{Call, Fault, Match};
 use rewitness_messaging::Outcome;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ async fn an_ambiguous_reference_deletes_nothing_and_says_so() -> Result<()> {
     let parent = lab.parent("Space", "web", &rule).await?;
     lab.create("Cluster", "a", Some("web")).await?;
     lab.delete("Space", "web").await?;
-    let (reason, message) = operator.standing(0, &parent, refused).await?;
+    let (reason, message) = operator.state(0, &parent, refused).await?;
     assert_eq!(reason, "AmbiguousReference");
     assert!(message.contains("UID or NamespacedName"), "{message}");
     assert!(lab.exists("Cluster", "a").await?);
@@ -149,7 +149,7 @@ async fn a_list_that_does_not_match_its_selector_is_neither_acted_on_nor_taken_f
     let lists = Match::any().method("GET").path("/clusters");
     let broken = proxy.rule(lists, Fault::Answer { code: 200, body });
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Unlisted")).await?;
+    operator.state(0, &parent, waits_for("Unlisted")).await?;
     assert!(lab.exists("Cluster", "innocent").await? && lab.exists("Project", "web").await?);
     drop(broken);
     lab.gone("Project", "web").await?;
@@ -166,14 +166,14 @@ pub(crate) async fn a_kind_that_goes_and_comes_back_is_never_taken_for_empty() -
     lab.create("Disk", "a", Some("web")).await?;
     lab.patch("Disk", "a", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Finalizers")).await?;
+    operator.state(0, &parent, waits_for("Finalizers")).await?;
     let kubectl = ["delete", "crd", &format!("clusters.{}", lab.group)];
     lab.plane.kubectl_ok(&kubectl).await?;
-    operator.standing(0, &parent, waits_for("KindNotServed")).await?;
+    operator.state(0, &parent, waits_for("KindNotServed")).await?;
     lab.patch("Disk", "a", json!({ "finalizers": null })).await?;
     lab.gone("Disk", "a").await?;
-    let unserved_alone = |standing: &Standing| (causes(standing)? == ["KindNotServed"]).then_some(());
-    operator.standing(0, &parent, unserved_alone).await?;
+    let unserved_alone = |state: &DeletionState| (causes(state)? == ["KindNotServed"]).then_some(());
+    operator.state(0, &parent, unserved_alone).await?;
     assert!(lab.exists("Project", "web").await?, "nobody knows what Clusters there are");
     lab.plane.crd(&lab.group, "clusters", "Cluster", true, &[]).await?;
     lab.gone("Project", "web").await

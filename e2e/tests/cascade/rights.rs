@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use rewitness_cascade::{Cause, Config, Standing};
+use rewitness_cascade::{Cause, Config, DeletionState};
 use rewitness_controlplane::{Fault, Gate, Match, policy_rule, unique};
 use serde_json::json;
 
@@ -40,9 +40,9 @@ impl Role<'_> {
 }
 
 /// What the server said to a parent's dependents.
-fn said(cause: &'static str) -> impl Fn(&Standing) -> Option<String> {
-    move |standing| match standing {
-        Standing::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
+fn said(cause: &'static str) -> impl Fn(&DeletionState) -> Option<String> {
+    move |state| match state {
+        DeletionState::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
             Cause::Refused { message } | Cause::Forbidden { message }
                 if wait.cause.reason().as_str() == cause =>
             {
@@ -80,7 +80,7 @@ async fn c6_rights_that_are_taken_away_in_the_middle_are_named_and_noticed_once_
         let left: Vec<&str> = all.iter().copied().filter(|verb| *verb != taken).collect();
         role.change(&left, taken, false).await?;
         gate.open();
-        let message = operator.standing(0, &parent, said(cause)).await?;
+        let message = operator.state(0, &parent, said(cause)).await?;
         assert!(message.contains(&format!("cannot {taken} resource \"clusters\"")), "{message}");
         let remaining = lab.api("Cluster").list(&Default::default()).await?.items.len();
         let expected = if taken == "delete" { DEPENDENTS / 2 } else { 0 };

@@ -24,7 +24,7 @@ pub(crate) async fn deleting_a_parent_deletes_its_dependents_stage_by_stage_and_
     // The first stage stays, and with it everything that comes after it.
     lab.patch("Cluster", "a", json!({ "finalizers": [FOREIGN] })).await?;
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Finalizers")).await?;
+    operator.state(0, &parent, waits_for("Finalizers")).await?;
     assert!(lab.api_in("Cluster", &other).get_opt("b").await?.is_none());
     assert!(lab.exists("Disk", "c").await?, "the second stage waits for the first");
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
@@ -75,8 +75,8 @@ async fn c6_what_a_parent_waits_for_can_be_read() -> Result<()> {
     lab.patch("Cluster", "a", json!({ "finalizers": [FOREIGN] })).await?;
     lab.create("Disk", "b", Some("web")).await?;
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Finalizers")).await?;
-    operator.standing(0, &parent, waits_for("AwaitsOthers")).await?;
+    operator.state(0, &parent, waits_for("Finalizers")).await?;
+    operator.state(0, &parent, waits_for("AwaitsOthers")).await?;
     assert!(lab.exists("Disk", "b").await?, "it is left to somebody else");
     lab.delete("Disk", "b").await?;
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
@@ -141,7 +141,7 @@ async fn two_cascades_over_one_parent_do_not_disturb_each_other() -> Result<()> 
     lab.create("Cluster", "a", Some("web")).await?;
     lab.delete("Project", "web").await?;
     lab.gone("Cluster", "a").await?;
-    operator.standing(1, &parent, waits_for("KindNotServed")).await?;
+    operator.state(1, &parent, waits_for("KindNotServed")).await?;
     let left = until("the first Cascade lets go", soon(), async || {
         let object = lab.api("Project").get("web").await?;
         Ok(object.metadata.finalizers.filter(|finalizers| finalizers.len() == 1))
@@ -159,7 +159,7 @@ async fn c13_what_lives_in_a_protected_namespace_blocks_and_stays() -> Result<()
     lab.create_in("Cluster", "kube-system", "a", Some("web")).await?;
     lab.create("Cluster", "b", Some("web")).await?;
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Protected")).await?;
+    operator.state(0, &parent, waits_for("Protected")).await?;
     let protected = lab.api_in("Cluster", "kube-system");
     assert!(protected.get_opt("a").await?.is_some() && !lab.exists("Cluster", "b").await?);
     protected.delete("a", &DeleteParams::default()).await?;

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-use rewitness_cascade::{Cause, Standing};
+use rewitness_cascade::{Cause, DeletionState};
 use rewitness_controlplane::{FaultProxy, Webhook, until};
 use serde_json::json;
 
@@ -30,8 +30,8 @@ fn name(index: usize) -> String {
 }
 
 /// What a parent waits for, as words and numbers.
-fn refusals(standing: &Standing) -> Option<(u64, BTreeSet<String>)> {
-    let Standing::Waiting { waits, .. } = standing else { return None };
+fn refusals(state: &DeletionState) -> Option<(u64, BTreeSet<String>)> {
+    let DeletionState::Waiting { waits, .. } = state else { return None };
     let mut words = BTreeSet::new();
     let mut count = 0;
     for wait in waits {
@@ -111,8 +111,7 @@ async fn c4_c6_a_thousand_dependents_of_which_a_webhook_refuses_some() -> Result
 
     lab.delete("Project", "web").await?;
     let kept = (DEPENDENTS / KEPT) as u64;
-    let (_, said) =
-        operator.standing(0, &parent, |it| refusals(it).filter(|(count, _)| *count == kept)).await?;
+    let (_, said) = operator.state(0, &parent, |it| refusals(it).filter(|(count, _)| *count == kept)).await?;
     assert!(
         said.iter().all(|words| words.contains(WORDS) && words.contains("denied the request")),
         "{said:?}"

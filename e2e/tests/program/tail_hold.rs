@@ -80,7 +80,7 @@ async fn without_a_command_a_deletion_goes_once_it_is_printed() -> Result<()> {
     let world = World::new().await?;
     world.create("web").await?;
     let mut tail = world.tail(&["--hold", "demo", "--yes"])?;
-    tail.warns(&["a deletion is let go as soon as its line is out"]).await?;
+    tail.warns(&["a deletion is released as soon as its line is printed"]).await?;
     world.until_held("web", HOLD).await?;
     world.delete("web").await?;
     tail.says(&["deleting", "/web"]).await?;

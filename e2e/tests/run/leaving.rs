@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::A_WHILE;
-use rewitness_e2e::lab::SOON;
+use rewitness_e2e::lab::{FOREIGN, SOON};
 use rewitness_e2e::office::{Office, install, is_held};
 
 /// A parent that is held, and one whose deletion waits.
@@ -102,6 +102,44 @@ async fn c10_a_cascade_of_fewer_namespaces_lets_go_who_lives_in_the_others() -> 
     until("it is let go", SOON, async || Ok((!is_held(&goes.get("goes").await?, &cascade)).then_some(())))
         .await?;
     assert!(is_held(&lab.api("Space").get("stays").await?, &cascade));
+    Ok(())
+}
+
+#[tokio::test]
+async fn c10_fewer_namespaces_release_live_parents_alone_and_a_deletion_in_the_others_goes_on() -> Result<()>
+{
+    let office = Office::new().await?;
+    let lab = &office.lab;
+    let (ours, other) = (lab.ns.clone(), lab.plane.namespace("other").await?);
+    let parent = json!({ "apiVersion": format!("{}/v1", lab.group), "kind": "Space" });
+    let operator = office.operator(&[])?;
+    let spaces = lab.cascade_of("Space", &[&[lab.dependents("Cluster")]], json!({ "parent": parent }));
+    let cascade = office.write(spaces).await?;
+    let (spaces, clusters) = (lab.api_in("Space", &other), lab.api_in("Cluster", &other));
+    let is_held = async |name: &str| Ok(is_held(&spaces.get(name).await?, &cascade).then_some(()));
+    for name in ["live", "going"] {
+        lab.create_in("Space", &other, name, None).await?;
+        until("it is held", SOON, async || is_held(name).await).await?;
+    }
+    lab.create_in("Cluster", &other, "of-going", Some("going")).await?;
+    let finalizers = |names: Value| Patch::Merge(json!({ "metadata": { "finalizers": names } }));
+    clusters.patch("of-going", &PatchParams::default(), &finalizers(json!([FOREIGN]))).await?;
+    spaces.delete("going", &DeleteParams::default()).await?;
+    office.status(&cascade, "it waits", |status| (status.counts.held == 1).then_some(())).await?;
+    office.edit(&cascade, json!({ "parent": { "namespaces": [&ours] } })).await?;
+    let live_is_released = async || Ok(is_held("live").await?.is_none().then_some(()));
+    until("the live one is released", SOON, live_is_released).await?;
+    // Another operator knows no more than the Cascade says.
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+    let _operator = office.operator(&[])?;
+    office.status(&cascade, "it is delivered", |status| (status.counts.held == 1).then_some(())).await?;
+    assert_eq!(is_held("going").await?, Some(()), "its deletion goes on");
+    lab.create_in("Space", &other, "later", None).await?;
+    clusters.patch("of-going", &PatchParams::default(), &finalizers(Value::Null)).await?;
+    until("it has gone", SOON, async || Ok(spaces.get_opt("going").await?.is_none().then_some(()))).await?;
+    assert!(clusters.get_opt("of-going").await?.is_none(), "with its dependent");
+    assert_eq!(is_held("later").await?, None, "the Cascade is not about this namespace any more");
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! `rewitness run --once`, for pipelines.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
+use rewitness_controlplane::{Fault, Gate, Match};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -42,5 +45,26 @@ async fn once_fails_for_a_cascade_in_error() -> Result<()> {
     assert_eq!(ended.status, Some(1), "{ended:?}");
     let line = format!("cascade/{cascade} ready=False reason=KindNotServed parents=0 held=0 blocked=0");
     assert_eq!(ended.stdout, [line], "{ended:?}");
+    Ok(())
+}
+
+/// What is asked first, and what a deletion asks.
+#[tokio::test]
+async fn once_ends_when_its_time_is_over_also_while_the_server_is_silent() -> Result<()> {
+    let mut office = Office::new().await?;
+    let operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.stuck("Project", "stuck", &cascade).await?;
+    operator.signal(Signal::KILL)?;
+    operator.end().await?;
+    let proxy = office.proxied()?;
+    for (path, time) in [("/apis/rewitness.dev/v1alpha1/cascades", "1s"), ("/clusters", "2s")] {
+        let silent = proxy.rule(Match::any().method("GET").path(path), Fault::Hold(Gate::new()));
+        let start = Instant::now();
+        let ended = office.operator(&["--once", "--timeout", time])?.end().await?;
+        assert!(silent.hits() > 0, "{ended:?}");
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(15), "{path} {:?} {ended:?}", start.elapsed());
+    }
     Ok(())
 }

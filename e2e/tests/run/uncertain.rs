@@ -151,7 +151,7 @@ async fn a_cascade_that_cannot_be_held_itself_says_so() -> Result<()> {
     let cascade = office.projects(json!({})).await?;
     office
         .status(&cascade, "it says why", |status| {
-            let says_why = |message: &str| message.contains("hold the Cascade itself");
+            let says_why = |message: &str| message.contains("add the finalizer to the Cascade");
             status.conditions.iter().any(|one| says_why(&one.message)).then_some(())
         })
         .await?;
@@ -176,7 +176,7 @@ async fn c10_who_has_our_finalizer_again_and_again_does_not_keep_us_busy() -> Re
     let again = proxy.rule(Match::collection("projects").method("GET"), again);
     office.edit(&cascade, json!({ "mode": "Plan" })).await?;
     let lists = office.status(&cascade, "it says so", |status| {
-        let says_so = |message: &str| message.contains("puts our finalizer on again");
+        let says_so = |message: &str| message.contains("keeps adding our finalizer");
         status.conditions.iter().any(|one| says_so(&one.message)).then(|| again.hits())
     });
     let lists = lists.await?;

@@ -212,8 +212,8 @@ async fn somebody_elses_policy_of_the_name_is_left_alone_and_nothing_else_waits_
     office.edit(&cascade, json!({ "warnOnDelete": true })).await?;
     let said = office.condition(&cascade, "WarnsOnDelete", "False", "NameTaken").await?;
     let expected = format!(
-        "nobody is warned, and all else goes on: validatingadmissionpolicies/{name} is somebody else's, and was \
-         left alone: delete it, or rename the Cascade"
+        "no warning is given; everything else works: validatingadmissionpolicies/{name} belongs to somebody else and \
+         was not changed: delete it, or rename the Cascade"
     );
     assert_eq!(said, expected);
     the_rule_goes_on(&office, &cascade).await?;
@@ -311,7 +311,7 @@ async fn the_command_for_a_policy_that_is_left_behind_takes_it_away_and_nobody_e
     office
         .status(&cascade, "what is left is said", |status| {
             let said = status.conditions.iter().find(|one| one.type_ == "WarnsOnDelete")?;
-            said.message.starts_with("the policy has been taken away, but the annotation").then_some(())
+            said.message.starts_with("the policy is deleted, but the annotation").then_some(())
         })
         .await?;
     drop(refused);

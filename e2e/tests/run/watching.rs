@@ -1,5 +1,6 @@
 //! Which Cascades are followed, and that the watch of them goes on.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -51,4 +52,18 @@ async fn a_cascade_that_leaves_the_selector_is_not_followed_and_what_it_holds_st
     office.relabel(&cascade, &lab.group).await?;
     office.held("Project", "late", &cascade).await?;
     Ok(())
+}
+
+/// A pipe has room for 64 KiB, which the start alone fills with this log.
+#[tokio::test]
+async fn a_stderr_that_nobody_reads_stops_nothing() -> Result<()> {
+    let office = Office::new().await?;
+    let cascade = office.projects(json!({})).await?;
+    let mut command = office.command(&[])?;
+    command.env("RUST_LOG", "trace").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let _unread = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+    office.parent("Project", "web", &cascade).await?;
+    office.lab.create("Cluster", "a", Some("web")).await?;
+    office.lab.delete("Project", "web").await?;
+    office.lab.gone("Project", "web").await
 }

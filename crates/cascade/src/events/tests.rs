@@ -3,26 +3,29 @@ use crate::limits::{Excess, Unconfirmed};
 use crate::testing::{dependent, parent, time};
 use crate::waits::group;
 
-fn report(at: i64, standing: Standing) -> Report {
+fn report(at: i64, state: DeletionState) -> Report {
     Report {
         parent: parent("web").id,
         since: Some(time(0)),
         at: time(at),
-        standing,
+        state,
         confirmation: None,
         revision: None,
     }
 }
 
-fn deleting(stage: &str) -> Standing {
-    Standing::Deleting { stage: stage.into(), count: 3 }
+fn deleting(stage: &str) -> DeletionState {
+    DeletionState::Deleting { stage: stage.into(), count: 3 }
 }
 
 /// Dependents that are being deleted since the beginning, and left for these causes.
-fn waiting(stage: &str, causes: &[Cause]) -> Standing {
+fn waiting(stage: &str, causes: &[Cause]) -> DeletionState {
     let mut one = dependent("d");
     one.deleting = Some(time(0));
-    Standing::Waiting { stage: stage.into(), waits: group(causes.iter().map(|cause| (&one, cause.clone()))) }
+    DeletionState::Waiting {
+        stage: stage.into(),
+        waits: group(causes.iter().map(|cause| (&one, cause.clone()))),
+    }
 }
 
 fn foreign(finalizer: &str) -> Cause {
@@ -33,8 +36,8 @@ fn said(message: &str) -> Cause {
     Cause::Refused { message: message.to_owned() }
 }
 
-fn unconfirmed(hash: &str) -> Standing {
-    Standing::Refused(Refused::Unconfirmed(Unconfirmed {
+fn unconfirmed(hash: &str) -> DeletionState {
+    DeletionState::Refused(Refused::Unconfirmed(Unconfirmed {
         hash: hash.to_owned(),
         count: 312,
         given: None,
@@ -43,10 +46,10 @@ fn unconfirmed(hash: &str) -> Standing {
 }
 
 /// The reasons that each report leads to, in one word each; each is told on both objects.
-fn story(reports: &[(i64, Standing)]) -> Vec<Vec<&'static str>> {
-    let mut story = Story::default();
-    let mut reasons = |(at, standing): &(i64, Standing)| {
-        let told = story.tell("project", &report(*at, standing.clone()));
+fn events(reports: &[(i64, DeletionState)]) -> Vec<Vec<&'static str>> {
+    let mut events = DeletionEvents::default();
+    let mut reasons = |(at, state): &(i64, DeletionState)| {
+        let told = events.next("project", &report(*at, state.clone()));
         let of =
             |about| told.iter().filter(move |event| event.about == about).map(|event| event.reason.as_str());
         assert!(of(About::Parent).eq(of(About::Cascade)), "{told:?}");
@@ -64,12 +67,12 @@ const FINISHED: &str = "CascadeFinished";
 #[test]
 fn c6_a_deletion_is_told_from_its_beginning_to_its_end() {
     let stages = vec![StageCount { name: "workloads".to_owned(), deleted: 3 }];
-    let told = story(&[
+    let told = events(&[
         (0, deleting("workloads")),
         (1, waiting("workloads", &[Cause::Terminating])),
         (2, deleting("storage")),
         (3, waiting("storage", &[Cause::Terminating])),
-        (4, Standing::Finished { stages, authorised: Some(3) }),
+        (4, DeletionState::Finished { stages, authorised: Some(3) }),
     ]);
     assert_eq!(told, [vec![HELD, STARTED], vec![], vec![STARTED], vec![], vec![FINISHED]]);
 }
@@ -84,8 +87,8 @@ fn c6_what_was_deleted_is_never_said_to_be_less_than_it_may_have_been() {
         (0, Some(3), "3 were to be deleted, and how many of them were by the Cascade is not recorded"),
     ] {
         let stages = vec![StageCount { name: "s".to_owned(), deleted }];
-        let finished = report(0, Standing::Finished { stages, authorised });
-        let told = Story::default().tell("project", &finished);
+        let finished = report(0, DeletionState::Finished { stages, authorised });
+        let told = DeletionEvents::default().next("project", &finished);
         assert!(told[0].note.ends_with(&format!("so it may go; {expected}")), "{}", told[0].note);
     }
 }
@@ -94,7 +97,7 @@ fn c6_what_was_deleted_is_never_said_to_be_less_than_it_may_have_been() {
 fn c6_a_look_that_finds_nothing_new_tells_nothing() {
     let blocked = waiting("s", &[foreign("x/y"), Cause::AwaitsOthers]);
     let reports: Vec<_> = (100..3600).step_by(15).map(|at| (at, blocked.clone())).collect();
-    let told = story(&reports);
+    let told = events(&reports);
     assert_eq!(told[0], [HELD, STARTED, BLOCKED]);
     assert!(told[1..].iter().all(Vec::is_empty), "{told:?}");
 }
@@ -113,7 +116,7 @@ fn c6_a_block_is_told_once_for_each_cause_and_again_each_hour() {
         ),
         (vec![(9, waiting("s", &[Cause::Terminating]))], vec![0]),
     ] {
-        let told = story(&reports);
+        let told = events(&reports);
         let count = |reasons: &Vec<&str>| reasons.iter().filter(|reason| **reason == BLOCKED).count();
         assert_eq!(told.iter().map(count).collect::<Vec<_>>(), expected, "{reports:?}");
     }
@@ -127,17 +130,17 @@ fn c6_a_refusal_that_is_met_at_each_try_is_told_once() {
         reports.push((at, deleting("s")));
         reports.push((at, waiting("s", &[said(&format!("no, says the webhook at {at}"))])));
     }
-    let told = story(&reports).concat();
+    let told = events(&reports).concat();
     assert_eq!(told, [HELD, STARTED, BLOCKED]);
 }
 
 #[test]
 fn c6_what_nothing_may_be_done_for_says_why_once() {
-    let paused = Standing::Refused(Refused::Paused);
-    let told = story(&[
+    let paused = DeletionState::Refused(Refused::Paused);
+    let told = events(&[
         (0, paused.clone()),
         (60, paused),
-        (70, Standing::Refused(Refused::MissingRights(vec!["delete disks".to_owned()]))),
+        (70, DeletionState::Refused(Refused::MissingRights(vec!["delete disks".to_owned()]))),
         (80, unconfirmed("aa")),
         (90, unconfirmed("aa")),
         (95, unconfirmed("bb")),
@@ -148,8 +151,8 @@ fn c6_what_nothing_may_be_done_for_says_why_once() {
 
 #[test]
 fn c6_each_of_the_two_objects_is_told_of_the_other() {
-    let mut story = Story::default();
-    let told = story.tell("project", &report(0, unconfirmed("9f86d081884c7d65")));
+    let mut events = DeletionEvents::default();
+    let told = events.next("project", &report(0, unconfirmed("9f86d081884c7d65")));
     let said: Vec<_> = told.iter().map(|event| (event.about, event.severity, &*event.note)).collect();
     assert_eq!(
         said,
@@ -186,20 +189,20 @@ fn c6_each_of_the_two_objects_is_told_of_the_other() {
 fn a_deletion_that_an_earlier_process_began_is_not_held_anew() {
     let mut begun = report(0, deleting("s"));
     begun.revision = Some("r1".to_owned());
-    let told = Story::default().tell("project", &begun);
+    let told = DeletionEvents::default().next("project", &begun);
     assert_eq!(told.iter().map(|event| event.reason).collect::<Vec<_>>(), [Reason::StageStarted; 2]);
 }
 
 #[test]
 fn notes_and_what_is_remembered_are_bounded() {
-    let mut story = Story::default();
+    let mut events = DeletionEvents::default();
     let causes: Vec<Cause> = (0..200).map(|index| foreign(&"ä".repeat(300 + index))).collect();
     for cause in causes.chunks(7) {
-        for event in story.tell("project", &report(100, waiting("s", cause))) {
+        for event in events.next("project", &report(100, waiting("s", cause))) {
             assert!(event.note.len() <= NOTE);
         }
     }
-    assert!(story.blocked.len() < CAUSES + 7);
-    let told = story.tell("project", &report(101, waiting("s", &causes)));
+    assert!(events.blocked.len() < CAUSES + 7);
+    let told = events.next("project", &report(101, waiting("s", &causes)));
     assert!(told.is_empty(), "nobody reads a hundred causes");
 }

@@ -46,9 +46,10 @@ fn conditions_say_what_is_to_be_done() {
     assert_eq!(of(&first, "Ready").1, "Enforced");
     assert_eq!((first.counts.parents, first.observed_generation), (7, Some(3)));
     assert_eq!(status(&first, &facts, &ledger, time(9)), first, "nothing has changed");
-    let withheld = Facts { withheld: Some((rewitness_crds::Reason::Uninstalling, "all is let go")), ..facts };
+    let withheld =
+        Facts { withheld: Some((rewitness_crds::Reason::Uninstalling, "all is released")), ..facts };
     let withheld = status(&first, &withheld, &ledger, time(9));
-    assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is let go"));
+    assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is released"));
 
     let facts = Facts { check: Some(Ok(&poor)), ..facts };
     let later = status(&first, &facts, &ledger, time(9));
@@ -70,7 +71,7 @@ fn conditions_say_what_is_to_be_done() {
         parent: parent("p").id,
         since: Some(time(1)),
         at: time(2),
-        standing: Standing::Refused(Refused::Unconfirmed(unconfirmed)),
+        state: DeletionState::Refused(Refused::Unconfirmed(unconfirmed)),
         confirmation: None,
         revision: None,
     });
@@ -106,7 +107,7 @@ fn a_name_that_a_shell_would_take_apart_does_nothing_in_the_command_of_a_conditi
             parent: rewitness_messaging::ResourceId { name: name.into(), ..parent("p").id },
             since: Some(time(1)),
             at: time(2),
-            standing: Standing::Refused(Refused::RevisionUnknown("r1".to_owned())),
+            state: DeletionState::Refused(Refused::RevisionUnknown("r1".to_owned())),
             confirmation: None,
             revision: Some("r1".to_owned()),
         });
@@ -133,7 +134,7 @@ fn a_rule_that_does_nothing_says_so_and_what_holds_a_deletion_is_named() {
         parent: parent("p").id,
         since: Some(time(1)),
         at: time(2),
-        standing: Standing::Refused(Refused::RevisionUnknown("r1".to_owned())),
+        state: DeletionState::Refused(Refused::RevisionUnknown("r1".to_owned())),
         confirmation: None,
         revision: Some("r1".to_owned()),
     });
@@ -230,7 +231,7 @@ fn whether_somebody_is_warned_is_said_where_it_is_asked_for_and_a_start_does_not
     let none = CascadeStatus::default();
     assert!(!said(&written(&none, None, 0)) && !said(&written(&none, Some(Warning::Unknown), 0)));
     let given = written(&none, Some(Warning::Given), 1);
-    let words = "whoever deletes a parent that is held is warned";
+    let words = "deleting a held parent prints a warning";
     assert_eq!(of(&given, "WarnsOnDelete"), ("True", "Installed", words));
     assert_eq!(written(&given, Some(Warning::Unknown), 9), given);
     let missing =

@@ -104,9 +104,9 @@ Output of --once, a line per Cascade:
   cascade/project ready=True reason=Enforced parents=3 held=0 blocked=0
 
 Leaving:
-  Deleting a Cascade, narrowing its parents or setting it to Plan takes our finalizers off, also
-  from deletions under way. Before the operator itself is uninstalled, ask it to let go of
-  everything, and wait until it says so:
+  Deleting a Cascade or setting it to Plan removes its finalizer from all parents, also from
+  deletions under way. Narrowing its parents removes it from live parents only. Before you
+  uninstall the operator, ask it to release everything, and wait until it says so:
     kubectl annotate crd cascades.rewitness.dev rewitness.dev/uninstall=$(date -u +%FT%TZ)
     kubectl get crd cascades.rewitness.dev -o yaml | grep rewitness.dev/released
 
@@ -124,15 +124,15 @@ rewitness unhold [OPTIONS] NAME TYPE...
 
 pub(super) const UNHOLD: &str = "\
 Examples:
-  rewitness unhold demo widgets -A --dry-run      what is held
-  rewitness unhold demo widgets -A                let it go
-  rewitness unhold cascade/project projects       what a Cascade has left behind that is gone
+  rewitness unhold demo widgets -A --dry-run      list the resources that are held
+  rewitness unhold demo widgets -A                remove the finalizer from them
+  rewitness unhold cascade/project projects       remove the finalizers of a Cascade that is gone
   rewitness unhold cascade/project projects/web --force
                                                   one parent, whatever its deletion waits for
 
-What a Cascade holds is let go by its operator when the Cascade is deleted or set to mode Plan; only
-without one is this needed. While there is a Cascade of that name that enforces, it takes --force. Its dependents
-that are left stay: nothing is deleted by this.
+The operator removes the finalizers of a Cascade when you delete the Cascade or set it to mode Plan. Use this
+command where no operator runs. While a Cascade of that name enforces, it needs --force. Nothing is deleted:
+the remaining dependents stay.
 
 Exit status: 0 done, 1 failed, 2 wrong use.";
 

@@ -162,7 +162,9 @@ fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: boo
     text += so;
     text += match has_command {
         true => " A deleted one stays until the command has\nanswered for it with exit status 0.",
-        false => " Without a command, printing is Done:\na deletion is let go as soon as its line is out.",
+        false => {
+            " Without a command, printing is Done:\na deletion is released as soon as its line is printed."
+        }
     };
     text
 }

@@ -190,8 +190,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::schedule::{ScheduleConfig, SourceChange};
-    use crate::{Hold, Kind, Subscription, Version};
+    use crate::schedule::{Admitted, ScheduleConfig, SourceChange, Work};
+    use crate::{Hold, Kind, Scope, Subscription, Timestamp, Version};
 
     fn web(version: u64, app: &'static str) -> Observation<'static> {
         Observation {
@@ -225,5 +225,32 @@ mod tests {
         schedule.observe(id, Via::Watch, &web(6, "other"));
         let relief = schedule.next_hold_write(now).unwrap();
         assert_eq!((relief.remove.len(), relief.version), (2, Version(6)));
+    }
+
+    #[test]
+    fn q06_a_narrower_scope_releases_live_resources_alone_and_their_deletions_are_delivered() {
+        let (mut schedule, now) = (Schedule::new(ScheduleConfig::default()), Instant::now());
+        let wants = Subscription::new("one", [Kind::new("", "Pod")]).holding(Hold::new("one"));
+        let wants = wants.in_namespaces(["a"]).formerly_in(Scope::All);
+        let (_, changes) = schedule.subscribe(wants).unwrap();
+        let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
+        schedule.list_started(id);
+        for (name, namespace, deleting) in [("in", "a", false), ("live", "b", false), ("going", "b", true)] {
+            let mut seen = web(5, "web");
+            (seen.name, seen.uid, seen.namespace) = (name.into(), name.into(), Some(namespace.into()));
+            seen.holds = vec!["one".into()];
+            seen.deletion_timestamp = deleting.then_some(Timestamp::UNIX_EPOCH);
+            schedule.observe(id, Via::List, &seen);
+        }
+        schedule.list_finished(id);
+        let relief = schedule.next_hold_write(now).unwrap();
+        assert_eq!((&*relief.resource.name, relief.remove.len()), ("live", 1));
+        assert!(schedule.next_hold_write(now).is_none());
+        let name = |admitted: Admitted| match admitted.work {
+            Work::Deliver(delivery) => delivery.envelope.resource.name.to_string(),
+            Work::Listed(_) => "listed".to_owned(),
+        };
+        let names: Vec<String> = std::iter::from_fn(|| schedule.admit(now)).map(name).collect();
+        assert_eq!(names, ["going", "in"]);
     }
 }

@@ -103,7 +103,8 @@ impl Subscriber {
         let matched = outdated
             || deleting && (before.has(MATCHED) || deletion_is_held)
             || !self.spec.matches_locally()
-            || self.spec.selector.matches(|key| seen.label(key));
+            || self.spec.scope.contains(seen.namespace.as_deref())
+                && self.spec.selector.matches(|key| seen.label(key));
         // By the labels of an older version no hold is taken off.
         let held = held && (matched || !sighting.outdated);
         let cell = attachment.cell_mut(index);

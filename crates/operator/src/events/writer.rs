@@ -7,6 +7,7 @@ use k8s_openapi::api::events::v1::Event as KubernetesEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
+use rewitness_crds::is_dns_subdomain;
 use rewitness_messaging::{Backoff, Timestamp};
 use tokio::time::{sleep, timeout};
 
@@ -27,18 +28,18 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Durati
 pub struct EventWriter {
     client: Client,
     shared: Arc<Shared>,
-    /// What is being written, also if that was interrupted. It keeps its name, so that a try whose
+    /// What is being written, also if that was interrupted. It keeps its name, so that an attempt whose
     /// answer was lost is not made twice.
     current: Option<KubernetesEvent>,
     /// The causes of failures that were logged, by their status; 0 is no answer.
-    said: HashSet<u16>,
+    logged: HashSet<u16>,
     /// When the last Event was named; names are times, and are used once.
     last: Timestamp,
 }
 
 impl EventWriter {
     pub(super) fn new(client: Client, shared: Arc<Shared>) -> Self {
-        Self { client, shared, current: None, said: HashSet::new(), last: Timestamp::UNIX_EPOCH }
+        Self { client, shared, current: None, logged: HashSet::new(), last: Timestamp::UNIX_EPOCH }
     }
 
     /// Writes until it is told to stop, and then what is left, for a short time.
@@ -87,9 +88,9 @@ impl EventWriter {
         for attempt in 1..=ATTEMPTS {
             match self.create(event).await {
                 Outcome::Written => return,
-                Outcome::Refused(failure) => return self.say(failure),
+                Outcome::Refused(failure) => return self.log(failure),
                 Outcome::Later(failure) => {
-                    self.say(failure);
+                    self.log(failure);
                     sleep(BACKOFF.interval(attempt)).await;
                 }
             }
@@ -106,9 +107,9 @@ impl EventWriter {
         }
     }
 
-    fn say(&mut self, failure: Failure) {
+    fn log(&mut self, failure: Failure) {
         let Failure { code, message } = failure;
-        if !self.said.insert(code) {
+        if !self.logged.insert(code) {
             return tracing::debug!(code, message, "an Event was not written");
         }
         match code {
@@ -126,7 +127,7 @@ impl EventWriter {
     }
 }
 
-/// What became of one try.
+/// What became of one attempt.
 enum Outcome {
     /// It is written, or of no use to anybody.
     Written,
@@ -146,7 +147,7 @@ impl Outcome {
             return Self::Later(Failure { code: 0, message: error.to_string() });
         };
         let mut causes = status.details.iter().flat_map(|details| &details.causes);
-        // An earlier try arrived; or the namespace has gone or is going, where nobody reads Events.
+        // An earlier attempt arrived; or the namespace has gone or is going, where nobody reads Events.
         if matches!(status.code, 409 | 404) || causes.any(|cause| cause.reason == "NamespaceTerminating") {
             return Self::Written;
         }
@@ -183,14 +184,7 @@ fn as_kubernetes(written: &Written, named_at: Timestamp) -> KubernetesEvent {
 /// An object's name as the beginning of an Event's, which has to be a DNS subdomain of at most 253
 /// characters. Objects may have names that are none.
 fn name_prefix(name: &str) -> String {
-    let is_part = |part: &str| {
-        let edge =
-            |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        edge(part.bytes().next())
-            && edge(part.bytes().last())
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    match name.len() <= 230 && name.split('.').all(is_part) {
+    match name.len() <= 230 && is_dns_subdomain(name) {
         true => name.to_owned(),
         false => "rewitness".to_owned(),
     }

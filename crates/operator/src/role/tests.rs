@@ -32,7 +32,7 @@ async fn a_status_writer_that_panics_ends_the_run_with_an_error() {
         shrinks,
     };
     let followed = rules.load(&cascade()).await.unwrap().unwrap();
-    followed.withhold(Some((Reason::NotFollowed, "there is something to be written".to_owned())));
+    followed.attempted(Some((Reason::NotFollowed, "there is something to be written".to_owned())), None);
     let operator = Operator { rules, selector: Selector::default(), aides };
     let ended = timeout(10 * GRACE, operator.run(std::future::pending())).await;
     assert!(matches!(ended.expect("it ends by itself"), Err(Ended::Panicked)));

@@ -47,7 +47,7 @@ async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let paused = Rule::new(&paused).unwrap();
     let events = rules.events.of(&cascade);
     let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.queue.clone()));
-    rules.subscribe(&rule, &followed, Grip::Hold, HeldParents::default()).unwrap();
+    rules.subscribe(&rule, &followed, Enforcement::Hold, HeldParents::default(), None).unwrap();
     let counted = followed.following().unwrap().counted;
     let delivery = InFlight::begin(&counted);
     for _ in 0..2 {

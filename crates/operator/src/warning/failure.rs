@@ -14,10 +14,10 @@ pub(crate) enum Failure {
     NotServed,
     #[error("{message}; `rewitness rbac --all` prints the rights that are needed")]
     MissingRights { message: String },
-    #[error("{plural}/{name} is somebody else's, and was left alone: delete it, or rename the Cascade")]
+    #[error("{plural}/{name} belongs to somebody else and was not changed: delete it, or rename the Cascade")]
     NameTaken { plural: &'static str, name: String },
     #[error(
-        "the policy has been taken away, but the annotation {} could not be taken off the Cascade: {reason}",
+        "the policy is deleted, but the annotation {} could not be removed from the Cascade: {reason}",
         WARNING_ANNOTATION
     )]
     StillRemembered { reason: String },

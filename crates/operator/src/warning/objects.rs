@@ -3,7 +3,7 @@
 use rewitness_crds::cascade::{finalizer, warning_policy};
 use serde_json::{Value, json};
 
-use super::wish::{Parents, Tone};
+use super::desired::{Parents, Tone};
 
 pub(super) const POLICIES: &str = "validatingadmissionpolicies";
 

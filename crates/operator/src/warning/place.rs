@@ -48,7 +48,10 @@ impl<'a> Place<'a> {
             self.apply(wanted, None).await?;
             return Ok(true);
         };
-        self.require_ours(&found)?;
+        // One that was made for an earlier Cascade of this name is ours too.
+        if !self.is_made_for(&found, |_| true) {
+            return Err(Failure::NameTaken { plural: self.plural, name: self.name.clone() });
+        }
         if is_as_wanted(&found, wanted) {
             return Ok(false);
         }
@@ -65,7 +68,7 @@ impl<'a> Place<'a> {
     /// Sees to it that the object is not there. Whether it was. One of another Cascade stays, also of one
     /// that has the name by now.
     pub(super) async fn clear(&self) -> Result<bool, Failure> {
-        let found = self.read().await?.filter(|found| self.is_of_this_cascade(found));
+        let found = self.read().await?.filter(|found| self.is_made_for(found, |owner| owner.uid == self.uid));
         let Some(found) = found else { return Ok(false) };
         self.delete(&found).await?;
         Ok(true)
@@ -104,22 +107,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn require_ours(&self, found: &DynamicObject) -> Result<(), Failure> {
-        match self.is_ours(found) {
-            true => Ok(()),
-            false => Err(Failure::NameTaken { plural: self.plural, name: self.name.clone() }),
-        }
-    }
-
-    /// Whether it was made for a Cascade of this name, be it for one that has gone since.
-    fn is_ours(&self, found: &DynamicObject) -> bool {
-        self.is_made_for(found, |_| true)
-    }
-
-    fn is_of_this_cascade(&self, found: &DynamicObject) -> bool {
-        self.is_made_for(found, |owner| owner.uid == self.uid)
-    }
-
+    /// Whether it was made for a Cascade of this name that owns it like this.
     fn is_made_for(&self, found: &DynamicObject, which: impl Fn(&OwnerReference) -> bool) -> bool {
         let is_labelled = found.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY));
         let is_owned = found.metadata.owner_references.iter().flatten().any(|owner| {
@@ -203,7 +191,10 @@ mod tests {
             (object("rewitness", "Project", "project", "u1"), false, false),
             (object("Helm", "Cascade", "project", "u1"), false, false),
         ] {
-            let found = (place.is_ours(&object), place.is_of_this_cascade(&object));
+            let found = (
+                place.is_made_for(&object, |_| true),
+                place.is_made_for(&object, |owner| owner.uid == place.uid),
+            );
             assert_eq!(found, (is_ours, is_taken_away), "{object:?}");
         }
     }

@@ -8,9 +8,9 @@ use rewitness_crds::{Command, FIELD_MANAGER, Reason};
 use rewitness_messaging::Backoff;
 use tokio::time::Instant;
 
+use super::desired::DesiredWarning;
 use super::failure::Failure;
 use super::objects::{BINDINGS, MANAGED_BY, POLICIES};
-use super::wish::Wish;
 use crate::recheck::CHECK;
 
 /// The pauses after failures.
@@ -19,8 +19,8 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_secs(5), cap: Duration::
 /// What is known of the warning.
 #[derive(Default)]
 pub(crate) struct Record {
-    /// What was wished for last, and by which generation of the Cascade.
-    seen: Option<(i64, Wish)>,
+    /// What was desired last, and by which generation of the Cascade.
+    seen: Option<(i64, DesiredWarning)>,
     /// What became of it, or why nothing did, as a text for people; `None` until it was tried.
     found: Option<Result<(), (Reason, String)>>,
     /// Whether it was ever wished for otherwise.
@@ -28,7 +28,7 @@ pub(crate) struct Record {
     failures: u32,
     /// When it is seen to again; `None` while there is nothing to be done.
     due: Option<Instant>,
-    /// Whether the wish of now is to keep it, at which nothing is done whatever is due.
+    /// Whether the warning stays as it is, whatever is due.
     is_kept: bool,
     is_under_way: bool,
     /// Whether there may be a policy.
@@ -36,22 +36,28 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Whether something is to be done now for this wish. Then [`end`](Self::end) is to follow.
-    pub(crate) fn begin(&mut self, generation: i64, wish: &Wish, is_remembered: bool, now: Instant) -> bool {
+    /// Whether something is to be done now for this. Then [`end`](Self::end) is to follow.
+    pub(crate) fn begin(
+        &mut self,
+        generation: i64,
+        desired: &DesiredWarning,
+        is_remembered: bool,
+        now: Instant,
+    ) -> bool {
         self.may_be_there |= is_remembered;
-        self.is_kept = *wish == Wish::Keep;
+        self.is_kept = *desired == DesiredWarning::Unchanged;
         if self.is_kept {
             return false;
         }
-        let last = self.seen.replace((generation, wish.clone()));
+        let last = self.seen.replace((generation, desired.clone()));
         if self.seen != last {
             (self.failures, self.due) = (0, Some(now));
         }
         // Where other words are said than before somebody is warned meanwhile.
-        if last.is_some_and(|(_, before)| discriminant(&before) != discriminant(wish)) {
+        if last.is_some_and(|(_, before)| discriminant(&before) != discriminant(desired)) {
             (self.found, self.is_changed) = (None, true);
         }
-        if matches!(wish, Wish::Silence { .. }) && !self.may_be_there {
+        if matches!(desired, DesiredWarning::Absent { .. }) && !self.may_be_there {
             (self.found, self.due) = (Some(Ok(())), None);
         }
         self.is_under_way = self.due.is_some_and(|due| now >= due);
@@ -61,7 +67,8 @@ impl Record {
     /// What was begun has ended. Answers what is to be told about it, if that is anything new.
     pub(crate) fn end(&mut self, result: Result<(), Failure>, name: &str, now: Instant) -> Option<String> {
         self.is_under_way = false;
-        let is_warning = self.seen.as_ref().is_some_and(|(_, wish)| matches!(wish, Wish::Warn(_)));
+        let is_warning =
+            self.seen.as_ref().is_some_and(|(_, desired)| matches!(desired, DesiredWarning::Warn(_)));
         self.may_be_there = is_warning || result.is_err();
         self.failures = if result.is_ok() { 0 } else { self.failures + 1 };
         self.due = match (&result, is_warning) {
@@ -70,7 +77,7 @@ impl Record {
             (Err(_), _) => Some(now + BACKOFF.interval(self.failures)),
         };
         let found = result.map_err(|failure| match is_warning {
-            true => (failure.reason(), format!("nobody is warned, and all else goes on: {failure}")),
+            true => (failure.reason(), format!("no warning is given; everything else works: {failure}")),
             false => (Reason::LeftBehind, left_behind(name, &failure)),
         });
         let is_news = self.found.as_ref() != Some(&found);
@@ -90,15 +97,15 @@ impl Record {
     /// What the status says of it; `None` if nobody asked for it, and nothing is left.
     pub(crate) fn said(&self) -> Option<Warning<'_>> {
         let nothing = "nothing is held, so there is nothing to warn of";
-        match (&self.found, self.seen.as_ref().map(|(_, wish)| wish)) {
+        match (&self.found, self.seen.as_ref().map(|(_, desired)| desired)) {
             (None, Some(_)) if self.is_changed => Some(Warning::Pending),
             (None, _) | (_, None) => Some(Warning::Unknown),
             (Some(Err((reason, why))), _) => Some(Warning::Missing(*reason, why)),
-            (Some(Ok(())), Some(Wish::Silence { is_asked: true })) => {
+            (Some(Ok(())), Some(DesiredWarning::Absent { is_asked: true })) => {
                 Some(Warning::Missing(Reason::NothingHeld, nothing))
             }
-            (Some(Ok(())), Some(Wish::Silence { is_asked: false })) => None,
-            (Some(Ok(())), Some(Wish::Warn(_) | Wish::Keep)) => Some(Warning::Given),
+            (Some(Ok(())), Some(DesiredWarning::Absent { is_asked: false })) => None,
+            (Some(Ok(())), Some(DesiredWarning::Warn(_) | DesiredWarning::Unchanged)) => Some(Warning::Given),
         }
     }
 }
@@ -123,14 +130,14 @@ fn left_behind(policy: &str, failure: &Failure) -> String {
 mod tests {
     use rewitness_messaging::Kind;
 
-    use super::super::wish::{Parents, Tone};
+    use super::super::desired::{Parents, Tone};
     use super::*;
 
-    const SILENCE: Wish = Wish::Silence { is_asked: false };
+    const ABSENT: DesiredWarning = DesiredWarning::Absent { is_asked: false };
 
-    fn warn(tone: Tone) -> Wish {
+    fn warn(tone: Tone) -> DesiredWarning {
         let kind = Kind::new("example.com", "Project");
-        Wish::Warn(Parents { kind, version: "v1".to_owned(), namespaces: None, tone })
+        DesiredWarning::Warn(Parents { kind, version: "v1".to_owned(), namespaces: None, tone })
     }
 
     fn failed() -> Result<(), Failure> {
@@ -141,12 +148,12 @@ mod tests {
     fn a_cascade_that_never_warned_costs_no_call_and_one_that_may_have_is_seen_to_once() {
         let (mut record, now) = (Record::default(), Instant::now());
         assert_eq!(record.said(), Some(Warning::Unknown));
-        assert!(!record.begin(1, &SILENCE, false, now));
+        assert!(!record.begin(1, &ABSENT, false, now));
         assert_eq!((record.said(), record.due()), (None, None));
-        assert!(record.begin(2, &SILENCE, true, now));
+        assert!(record.begin(2, &ABSENT, true, now));
         assert_eq!(record.end(Ok(()), "p", now), None);
         assert_eq!((record.said(), record.due()), (None, None));
-        assert!(!record.begin(2, &SILENCE, true, now), "the watch has not seen yet that it is forgotten");
+        assert!(!record.begin(2, &ABSENT, true, now), "the watch has not seen yet that it is forgotten");
     }
 
     #[test]
@@ -162,7 +169,7 @@ mod tests {
             now = next;
         }
         assert_eq!(told, 1);
-        let why = "nobody is warned, and all else goes on: the server is down";
+        let why = "no warning is given; everything else works: the server is down";
         assert_eq!(record.said(), Some(Warning::Missing(Reason::Failed, why)));
         // An edit is a reason to try at once.
         now -= Duration::from_secs(1);
@@ -179,12 +186,12 @@ mod tests {
         assert!(record.begin(1, &warn(Tone::Working), false, now));
         assert_eq!(record.said(), Some(Warning::Unknown), "the operator has just started");
         record.end(Ok(()), "p", now);
-        assert!(!record.begin(1, &Wish::Keep, false, now));
+        assert!(!record.begin(1, &DesiredWarning::Unchanged, false, now));
         assert_eq!(record.said(), Some(Warning::Given), "it is as it was");
         assert!(record.begin(2, &warn(Tone::Paused), false, now));
         assert_eq!((record.said(), record.is_under_way()), (Some(Warning::Given), true));
         record.end(Ok(()), "p", now);
-        assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, now), "there may be one");
+        assert!(record.begin(3, &DesiredWarning::Absent { is_asked: true }, false, now), "there may be one");
         assert_eq!(record.said(), Some(Warning::Pending));
         record.end(failed(), "p", now);
         let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
@@ -196,13 +203,13 @@ mod tests {
              -l app.kubernetes.io/managed-by=rewitness --field-selector metadata.name=p \
              validatingadmissionpolicybindings,validatingadmissionpolicies"
         );
-        assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
+        assert!(record.begin(3, &DesiredWarning::Absent { is_asked: true }, false, record.due().unwrap()));
         record.end(Err(Failure::StillRemembered { reason: "timed out".to_owned() }), "p", now);
         let Some(Warning::Missing(Reason::LeftBehind, why)) = record.said() else {
             panic!("{:?}", record.said())
         };
-        assert!(why.contains("has been taken away") && !why.contains("kubectl"), "{why}");
-        assert!(record.begin(3, &Wish::Silence { is_asked: true }, false, record.due().unwrap()));
+        assert!(why.contains("policy is deleted") && !why.contains("kubectl"), "{why}");
+        assert!(record.begin(3, &DesiredWarning::Absent { is_asked: true }, false, record.due().unwrap()));
         record.end(Ok(()), "p", now);
         assert!(matches!(record.said(), Some(Warning::Missing(Reason::NothingHeld, _))));
     }
@@ -214,7 +221,7 @@ mod tests {
             assert!(record.begin(1, &warn(Tone::Working), false, now));
             record.end(result, "p", now);
             let past = record.due().unwrap() + CHECK;
-            assert!(!record.begin(2, &Wish::Keep, true, past));
+            assert!(!record.begin(2, &DesiredWarning::Unchanged, true, past));
             assert_eq!(record.due(), None, "or the Cascade is looked at again at once, for ever");
             assert!(record.begin(2, &warn(Tone::Working), true, past), "it was due long ago");
         }

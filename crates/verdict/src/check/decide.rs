@@ -2,32 +2,32 @@
 
 use super::facts::{Facts, Phase};
 use super::report::Report;
-use crate::why::Typist;
+use crate::commands::Commands;
 
 mod cascades;
+mod decision;
 mod definition;
 mod deletions;
 mod finalizers;
 mod install;
-mod judge;
 mod kubernetes;
 mod operator;
 mod parents;
 
-use judge::Judge;
+use decision::Decision;
 
 /// What is made of the facts.
-pub(crate) fn decide(facts: &Facts, typist: &Typist) -> Report {
-    let judge = Judge { facts, typist };
-    let kubernetes = judge.kubernetes();
+pub(crate) fn decide(facts: &Facts, commands: &Commands) -> Report {
+    let decision = Decision { facts, commands };
+    let kubernetes = decision.kubernetes();
     match &facts.phase {
         Phase::Before { rights } => {
-            Report::new(true, vec![kubernetes, judge.rights(rights), judge.present()])
+            Report::new(true, vec![kubernetes, decision.rights(rights), decision.present()])
         }
         Phase::After { survey } => {
-            let definition = judge.definition();
-            let (operator, cascades) = (judge.operator(), judge.cascades());
-            Report::new(false, vec![kubernetes, definition, operator, cascades, judge.finalizers(survey)])
+            let definition = decision.definition();
+            let (operator, cascades) = (decision.operator(), decision.cascades());
+            Report::new(false, vec![kubernetes, definition, operator, cascades, decision.finalizers(survey)])
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The report as text: with marks and colours on a terminal, with words elsewhere.
 
 use super::report::{Check, Group, Report, Result};
+use crate::picture::{Canvas, Picture, Style};
 use crate::text::{counted, thousands};
-use crate::why::{Canvas, Picture, Style};
 
 /// The report as text, with the end of its last line.
 pub fn draw(report: &Report, canvas: Canvas) -> String {

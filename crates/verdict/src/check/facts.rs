@@ -8,7 +8,7 @@ use rewitness_crds::Cascade;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
-use crate::why::{Read, Types};
+use crate::read::Read;
 
 /// The version of Cascade that this program reads and writes.
 pub(crate) const VERSION: &str = "v1alpha1";
@@ -132,9 +132,9 @@ pub(crate) struct Place {
 
 impl Facts {
     /// What the server calls its kinds.
-    pub(crate) fn types(&self) -> Types {
+    pub(crate) fn types(&self) -> impl Iterator<Item = (Kind, String)> {
         let kinds = self.served.iter().flat_map(|served| &served.kinds);
-        Types(kinds.map(|kind| (kind.kind.clone(), kind.to_string())).collect())
+        kinds.map(|kind| (kind.kind.clone(), kind.to_string()))
     }
 
     /// The Cascades that were read.

@@ -1,6 +1,8 @@
 //! Reading what a report needs: live, with the caller's own rights, each call with an end. A read that
 //! fails is kept as such.
 
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 use futures::StreamExt;
 use futures::stream;
@@ -16,16 +18,16 @@ use rewitness_messaging::Timestamp;
 
 use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, VERSION, Version};
 use crate::link::Link;
-use crate::why::{Read, Unread, is_not_found, preferred, read};
+use crate::read::{Read, Unread, is_not_found, pages, read};
+use crate::why::preferred;
 
 mod survey;
 
 /// How many rights are asked for at a time.
 const REVIEWS: usize = 8;
 
-/// How many Cascades are read: as many pages of so many.
+/// How many Cascades are read: pages of 500.
 const PAGES: usize = 4;
-const PAGE: u32 = 500;
 
 /// Everything that there is to know; an error if the server does not even answer.
 pub(super) async fn facts(link: &Link, is_before: bool) -> Result<Facts> {
@@ -123,20 +125,14 @@ fn is_served(definition: &CustomResourceDefinition) -> bool {
 
 async fn cascades(link: &Link) -> Read<CascadeList> {
     let api: Api<Cascade> = Api::all(link.client.clone());
-    let mut params = ListParams::default().limit(PAGE);
-    let mut list = CascadeList { items: Vec::new(), is_cut: true };
-    for _ in 0..PAGES {
-        let page = read("list cascades.rewitness.dev", api.list(&params)).await?;
-        list.items.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => {
-                list.is_cut = false;
-                break;
-            }
-        }
-    }
-    Ok(list)
+    let mut items = Vec::new();
+    let list = async |params: &ListParams| api.list(params).await;
+    let ended = pages("list cascades.rewitness.dev", PAGES, ListParams::default(), list, |page| {
+        items.extend(page.items);
+        ControlFlow::Continue(())
+    });
+    let is_cut = !ended.await?;
+    Ok(CascadeList { items, is_cut })
 }
 
 /// What somebody needs who types what the documentation says.

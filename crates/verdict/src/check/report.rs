@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::document::API_VERSION;
-use crate::why::Step;
+use crate::step::Step;
 
 /// The answer. As JSON it is documented in `rewitness check --help`: fields may be added, none is
 /// renamed or changes its meaning.

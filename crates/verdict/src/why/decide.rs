@@ -4,34 +4,34 @@ use std::collections::BTreeSet;
 
 use rewitness_crds::Reason;
 
-use super::commands::Typist;
 use super::facts::{Event, Facts, Subject};
 use super::verdict::{Finding, Resource, State, Verdict, Weight};
+use crate::commands::Commands;
 use crate::text::age;
 
 mod absent;
 mod belonging;
 mod cascade;
 mod content;
+mod decision;
 mod finalizers;
-mod judge;
 mod left;
 mod live;
 mod namespace;
 
 pub(crate) use cascade::{ASK_WHO_PAUSED, NO_RULE, last_sign};
-use judge::Judge;
-pub(crate) use judge::PATIENCE_SECONDS;
+use decision::Decision;
+pub(crate) use decision::PATIENCE_SECONDS;
 
 /// How many events are told.
 const EVENTS: usize = 3;
 
 /// What is made of the facts.
-pub(crate) fn decide(facts: &Facts, typist: &Typist) -> Verdict {
-    Judge { facts, typist }.verdict()
+pub(crate) fn decide(facts: &Facts, commands: &Commands) -> Verdict {
+    Decision { facts, commands }.verdict()
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     fn verdict(&self) -> Verdict {
         let asked = Resource::from(&self.facts.asked);
         match &self.facts.subject {

@@ -1,45 +1,13 @@
 //! What was read, as values: all that a verdict goes by.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use rewitness_cascade::{ParentReference, Preview};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Mode;
-use rewitness_kubernetes::ApiError;
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 
-/// What was read, or why it was not: then it is unknown, and never guessed.
-pub(crate) type Read<T> = Result<T, Unread>;
-
-/// A read that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unread {
-    /// As `list clusters.example.com in team-a`.
-    pub(crate) what: String,
-    /// The server's words; `None` if the right is missing.
-    pub(crate) reason: Option<String>,
-}
-
-impl Unread {
-    /// Why a call of ours did not answer.
-    pub(crate) fn of(what: String, error: ApiError) -> Self {
-        let reason = match error {
-            ApiError::Forbidden { .. } => None,
-            other => Some(other.to_string()),
-        };
-        Self { what, reason }
-    }
-}
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            None => write!(f, "you may not {}", self.what),
-            Some(reason) => write!(f, "cannot {}: {reason}", self.what),
-        }
-    }
-}
+use crate::read::{Read, Unread};
 
 /// All that was read for one verdict.
 #[derive(Clone, Debug)]
@@ -171,16 +139,6 @@ pub(crate) struct ApiServiceFacts {
     pub(crate) name: String,
     pub(crate) group: String,
     pub(crate) message: String,
-}
-
-/// What the server calls its kinds: `clusters.example.com`.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Types(pub(crate) BTreeMap<Kind, String>);
-
-impl Types {
-    pub(crate) fn name(&self, kind: &Kind) -> String {
-        self.0.get(kind).cloned().unwrap_or_else(|| kind.to_string())
-    }
 }
 
 impl Facts {

@@ -11,19 +11,17 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade as names;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::facts::{
-    Belonging, Content, DefinitionFacts, Facts, Holding, NamespaceFacts, Read, Subject, Unread,
-};
+use super::facts::{Belonging, Content, DefinitionFacts, Facts, Holding, NamespaceFacts, Subject};
+
+use crate::read::{Read, Unread, is_not_found, read};
 
 mod belonging;
 mod content;
 mod loader;
-mod read;
 mod status;
 mod subject;
 
 pub(crate) use loader::Loader;
-pub(crate) use read::{is_not_found, read};
 
 /// How many previews are made at a time.
 const PREVIEWS: usize = 4;

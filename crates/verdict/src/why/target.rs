@@ -3,7 +3,6 @@
 use rewitness_kubernetes::{Error, ResolvedKind, Resolver};
 use rewitness_messaging::{Kind, ResourceId};
 
-use super::facts::Types;
 use crate::error::wrong_use;
 use crate::link::Link;
 
@@ -18,7 +17,6 @@ pub(super) struct Target {
     pub(super) served: Vec<ResolvedKind>,
     /// Group versions that do not answer.
     pub(super) broken: Vec<String>,
-    pub(super) types: Types,
 }
 
 impl Target {
@@ -26,7 +24,6 @@ impl Target {
         let (type_name, name) = typed(what)?;
         let resolver = Resolver::new(&link.client).await.map_err(|error| link.explain(error))?;
         let served = preferred(&resolver);
-        let types = Types(served.iter().map(|kind| (kind.kind.clone(), kind.to_string())).collect());
         let broken = resolver.broken().to_vec();
         let namespace = place.unwrap_or(&link.namespace);
         let (kind, unknown) = match resolver.resolve(type_name) {
@@ -44,7 +41,12 @@ impl Target {
                 unread(Kind::new(group, resource), place, name)
             }
         };
-        Ok(Self { asked, kind, unknown, served, broken, types })
+        Ok(Self { asked, kind, unknown, served, broken })
+    }
+
+    /// What the server calls its kinds: `clusters.example.com`.
+    pub(super) fn types(&self) -> impl Iterator<Item = (Kind, String)> {
+        self.served.iter().map(|kind| (kind.kind.clone(), kind.to_string()))
     }
 
     /// How the server serves a kind.

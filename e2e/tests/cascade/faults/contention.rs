@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use rewitness_cascade::Standing;
+use rewitness_cascade::DeletionState;
 use rewitness_controlplane::{Fault, Gate, Match, until};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -142,8 +142,8 @@ async fn fault_b16_what_was_deleted_without_an_answer_was_to_be_deleted_all_the_
     scene.finished().await?;
     assert_eq!(lost.hits(), 1);
     let records = &scene.operator.rules[0].records;
-    let counts = |standing: &Standing| match standing {
-        Standing::Finished { stages, authorised } => Some((stages[0].deleted, *authorised)),
+    let counts = |state: &DeletionState| match state {
+        DeletionState::Finished { stages, authorised } => Some((stages[0].deleted, *authorised)),
         _ => None,
     };
     let counted = until("it is finished", soon(), async || Ok(records.first(counts))).await?;

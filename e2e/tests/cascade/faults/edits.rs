@@ -33,13 +33,13 @@ pub(crate) async fn fault_b7_a_deletion_ends_with_the_rule_that_it_began_with() 
     scene.lab.create("Disk", "b", Some("web")).await?;
     scene.lab.patch("Cluster", "a", json!({ "finalizers": [FOREIGN] })).await?;
     scene.delete_parent().await?;
-    scene.operator.standing(0, &scene.parent, waits_for("Finalizers")).await?;
+    scene.operator.state(0, &scene.parent, waits_for("Finalizers")).await?;
     // The rule is edited to be about Disks, and the operator restarted with it.
     let edited = edited(&scene.lab, &scene.rule)?;
     let Scene { lab, operator, proxy, parent, .. } = scene;
     operator.kill().await;
     let operator = Operator::start(lab.proxied(&proxy).await?, &[&edited])?;
-    operator.standing(0, &parent, waits_for("Finalizers")).await?;
+    operator.state(0, &parent, waits_for("Finalizers")).await?;
     lab.create("Cluster", "late", Some("web")).await?;
     lab.patch("Cluster", "a", json!({ "finalizers": null })).await?;
     lab.gone("Project", "web").await?;

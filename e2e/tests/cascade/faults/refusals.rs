@@ -3,7 +3,7 @@
 use anyhow::Result;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-use rewitness_cascade::{self as cascade, Cause, Config, Standing};
+use rewitness_cascade::{self as cascade, Cause, Config, DeletionState};
 use rewitness_controlplane::{Fault, Gate, Match};
 use rewitness_messaging::{Queue, Uid};
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn c4_one_delete_that_fails_stops_no_other_and_an_overloaded_server_is_wai
         .proxy
         .rule(Match::any().method("DELETE").path("/clusters/c").times(4), Fault::too_many_requests(1));
     scene.delete_parent().await?;
-    scene.operator.standing(0, &scene.parent, waits_for("Refused")).await?;
+    scene.operator.state(0, &scene.parent, waits_for("Refused")).await?;
     assert_eq!(busy.hits(), 4);
     let left = scene.lab.api("Cluster").list(&Default::default()).await?;
     assert_eq!(left.items.len(), 1, "the others went");
@@ -39,13 +39,13 @@ async fn missing_rights_are_said_and_noticed_once_they_are_given() -> Result<()>
     let taken =
         scene.proxy.rule(deletes(), Fault::Status { code: 403, retry_after: None, message: message.clone() });
     scene.delete_parent().await?;
-    scene.operator.standing(0, &scene.parent, waits_for("Refused")).await?;
+    scene.operator.state(0, &scene.parent, waits_for("Refused")).await?;
     drop(taken);
     scene.finished().await?;
     let scene = Scene::new().await?;
     let taken = scene.proxy.rule(lists(), Fault::Status { code: 403, retry_after: None, message });
     scene.delete_parent().await?;
-    scene.operator.standing(0, &scene.parent, waits_for("Forbidden")).await?;
+    scene.operator.state(0, &scene.parent, waits_for("Forbidden")).await?;
     assert!(scene.lab.exists("Cluster", "a").await?);
     drop(taken);
     scene.finished().await
@@ -60,14 +60,11 @@ async fn c6_what_is_denied_is_waited_for_and_tried_again_when_it_is_woken() -> R
         let message = "somebody is forbidden: User \"x\" cannot do it".to_owned();
         let taken = scene.proxy.rule(denied, Fault::Status { code: 403, retry_after: None, message });
         scene.delete_parent().await?;
-        scene.operator.standing(0, &scene.parent, waits_for("Refused")).await?;
+        scene.operator.state(0, &scene.parent, waits_for("Refused")).await?;
         taken.wait_hits(3, soon()).await?;
         assert_eq!(scene.operator.rules[0].handle.progress().failing, 0, "it is no failure");
         let told = scene.operator.rules[0].records.since(waits_for("Refused"));
-        assert!(
-            told.iter().all(|standing| waits_for("Refused")(standing).is_some()),
-            "not even while it is tried"
-        );
+        assert!(told.iter().all(|state| waits_for("Refused")(state).is_some()), "not even while it is tried");
         drop(taken);
         let uid = Uid::new(scene.parent.metadata.uid.as_deref().unwrap());
         scene.operator.queue.wake(&cascade::wake_key(&uid));
@@ -89,11 +86,12 @@ async fn c6_what_was_denied_is_told_no_more_once_it_is_done() -> Result<()> {
     let taken =
         proxy.rule(deletes(), Fault::Status { code: 403, retry_after: None, message: "no".to_owned() });
     lab.delete("Project", "web").await?;
-    operator.standing(0, &parent, waits_for("Refused")).await?;
+    operator.state(0, &parent, waits_for("Refused")).await?;
     drop(taken);
     lab.gone("Project", "web").await?;
     let told = operator.rules[0].records.since(waits_for("Refused"));
-    let is_second = |one: &Standing| matches!(one, Standing::Deleting { stage, .. } if **stage == *"stage-1");
+    let is_second =
+        |one: &DeletionState| matches!(one, DeletionState::Deleting { stage, .. } if **stage == *"stage-1");
     assert!(told.iter().any(is_second), "{told:?}");
     Ok(())
 }
@@ -132,8 +130,8 @@ async fn c6_what_admission_says_to_a_delete_can_be_read_and_stops_no_other() -> 
     })
     .await?;
     scene.delete_parent().await?;
-    let said = scene.operator.standing(0, &scene.parent, |standing| match standing {
-        Standing::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
+    let said = scene.operator.state(0, &scene.parent, |state| match state {
+        DeletionState::Waiting { waits, .. } => waits.iter().find_map(|wait| match &wait.cause {
             Cause::Refused { message } => Some(message.clone()),
             _ => None,
         }),
@@ -168,7 +166,7 @@ async fn c10_a_rule_that_is_paused_stops_before_its_next_delete_and_goes_on_when
     gate.reached().await?;
     operator.rules[0].rule.set(cascade::Rule::new(&paused)?);
     gate.open();
-    operator.standing(0, &parent, |it| refused(it).filter(|(reason, _)| *reason == "Paused")).await?;
+    operator.state(0, &parent, |it| refused(it).filter(|(reason, _)| *reason == "Paused")).await?;
     assert_eq!(lab.api("Cluster").list(&Default::default()).await?.items.len(), 2);
     operator.rules[0].rule.set(cascade::Rule::new(&rule)?);
     operator.queue.wake(&cascade::wake_key(&Uid::new(parent.metadata.uid.as_deref().unwrap_or_default())));

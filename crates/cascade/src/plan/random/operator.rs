@@ -53,13 +53,13 @@ impl Cluster {
                 return true;
             };
             match next {
-                Next::Leave(_) => {
+                Next::Leave => {
                     self.graph.forget(&delivered.uid, &rule.finalizer);
                     return true;
                 }
                 Next::LookAgain => empty_rounds += 1,
-                Next::Wait(standing) => {
-                    self.note(&parent, &rule, standing);
+                Next::Wait(remainder) => {
+                    self.note(&parent, &rule, remainder);
                     return false;
                 }
                 Next::Refuse(Refused::Unconfirmed(unconfirmed)) => {
@@ -81,8 +81,8 @@ impl Cluster {
         }
     }
 
-    fn note(&mut self, parent: &LiveParent, rule: &Rule, standing: Standing) {
-        match standing.blocks {
+    fn note(&mut self, parent: &LiveParent, rule: &Rule, remainder: Remainder) {
+        match remainder.blocks {
             Some(waits) => self.graph.wait(parent, &rule.parent, &rule.finalizer, waits),
             None => self.graph.forget(&parent.id.uid, &rule.finalizer),
         }
@@ -96,7 +96,7 @@ impl Cluster {
                 thing.annotations.insert(annotation, text);
             });
         }
-        self.note(parent, rule, deletion.standing);
+        self.note(parent, rule, deletion.remainder);
         for target in deletion.targets {
             self.edit();
             let uid = &target.dependent.id.uid;

@@ -35,7 +35,7 @@ fn where_nothing_has_to_be_marked_no_number_is_said_to_be() {
 fn without_a_command_it_is_said_that_nothing_is_kept() {
     let text = announcement("f", "s", &[count("widgets", 1, 0, 0)], false);
     assert!(text.starts_with("1 resource will be"), "{text}");
-    assert!(text.ends_with("let go as soon as its line is out."), "{text}");
+    assert!(text.ends_with("released as soon as its line is printed."), "{text}");
 }
 
 #[test]

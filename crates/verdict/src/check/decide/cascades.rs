@@ -5,17 +5,18 @@ use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
 use rewitness_crds::{Cascade, Command};
 use rewitness_messaging::Kind;
 
-use super::judge::{Judge, NAMED, some, unknown};
+use super::decision::{Decision, NAMED, some, unknown};
 use super::operator::{is_seen, name};
 use super::parents::{kind, parent, parent_kind};
 use crate::check::report::{Check, Group, Result};
+use crate::step::Step;
 use crate::text::counted;
-use crate::why::{ASK_WHO_PAUSED, Step};
+use crate::why::ASK_WHO_PAUSED;
 
 /// Reasons for which a Cascade is not ready that have a check of their own.
 const TOLD_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn cascades(&self) -> Group {
         let mut checks: Vec<Check> = Vec::new();
         match &self.facts.cascades {
@@ -55,13 +56,13 @@ impl Judge<'_> {
                 self.age(since.0)
             );
             let result = if self.is_late(since.0) { Result::Failed } else { Result::Warning };
-            return Check::new(id, result, message).step([self.describe(name)]);
+            return Check::new(id, result, message).step([self.commands.describe_cascade(name)]);
         }
         if !is_seen(cascade) {
             let what = if cascade.status.is_some() { "the last edit of " } else { "" };
             let message = format!("no operator has looked at {what}{name} yet");
             let result = if self.is_overlooked(cascade) { Result::Failed } else { Result::Warning };
-            return Check::new(id, result, message).step([self.find_operator()]);
+            return Check::new(id, result, message).step([self.commands.find_operator()]);
         }
         let Some(ready) = find(cascade, condition::READY) else {
             return Check::new(
@@ -75,11 +76,15 @@ impl Judge<'_> {
             "False" if TOLD_BELOW.contains(&&*ready.reason) => {
                 Check::new(id, Result::Failed, format!("{name} is not ready: {} (below)", ready.reason))
             }
-            "False" => Check::new(id, Result::Failed, format!("{name} is not ready: {}", said(ready)))
-                .step([self.edit(name), self.describe(name)]),
+            "False" => {
+                Check::new(id, Result::Failed, format!("{name} is not ready: {}", said(ready))).step([
+                    Step::act(self.commands.edit_cascade(name), "changes the rule"),
+                    self.commands.describe_cascade(name),
+                ])
+            }
             _ => {
                 let message = format!("whether {name} is ready is unknown: {}", said(ready));
-                Check::new(id, Result::Unknown, message).step([self.describe(name)])
+                Check::new(id, Result::Unknown, message).step([self.commands.describe_cascade(name)])
             }
         }
     }
@@ -93,11 +98,11 @@ impl Judge<'_> {
         if cascade.spec.paused {
             return warning(
                 "is paused: no parent is held anew, and nothing is deleted",
-                self.typist.resume(name),
+                self.commands.rewitness("resume").word(name),
             );
         }
         if cascade.spec.hold_deletions {
-            let resume = self.typist.resume_deletions(name);
+            let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
             return warning("holds deletions back: parents are held, and nothing is deleted", resume);
         }
         let counts = cascade.status.as_ref().map(|status| status.counts).unwrap_or_default();
@@ -128,10 +133,10 @@ impl Judge<'_> {
             found.map(ToString::to_string).collect::<Vec<_>>()
         };
         let (missing, silent) = (with(Some(false)), with(None));
-        let look = Step::look(self.typist.list_types(), "lists what the server serves");
+        let look = self.commands.list_types();
         if !missing.is_empty() {
             let message = format!("the server does not serve {}, which {name} names", some(missing));
-            let edit = Step::act(self.typist.edit_cascade(name), "drop the kind there, or bring it back");
+            let edit = Step::act(self.commands.edit_cascade(name), "drop the kind there, or bring it back");
             return Check::new(id, Result::Failed, message).step([edit, look]);
         }
         if !silent.is_empty() {
@@ -150,11 +155,13 @@ impl Judge<'_> {
                 // The rules that grant them follow; `rbac` prints them whole.
                 let lacks = found.message.split("; by these rules").next().unwrap_or_default().to_owned();
                 let message = format!("the operator lacks rights that {name} needs");
-                Check::new(id, Result::Failed, message).detail([lacks]).step([self.grant()])
+                Check::new(id, Result::Failed, message).detail([lacks]).step([self.commands.grant()])
             }
             _ => {
                 let message = format!("whether the operator has the rights that {name} needs is unknown");
-                Check::new(id, Result::Unknown, message).detail([said(found)]).step([self.describe(name)])
+                Check::new(id, Result::Unknown, message)
+                    .detail([said(found)])
+                    .step([self.commands.describe_cascade(name)])
             }
         })
     }
@@ -171,7 +178,7 @@ impl Judge<'_> {
         let result = if is_consequence { Result::Note } else { Result::Failed };
         let message = format!("the parents of {name} are not watched");
         let check = Check::new(id, result, message).detail([said(found)]);
-        Some(if is_consequence { check } else { check.step([self.describe(name)]) })
+        Some(if is_consequence { check } else { check.step([self.commands.describe_cascade(name)]) })
     }
 
     /// Whoever asked for a warning, and has none, takes a deletion without one for harmless. That
@@ -182,9 +189,13 @@ impl Judge<'_> {
             return None;
         }
         let name = name(cascade);
-        let grant = (found.reason == "MissingRights").then(|| self.grant());
+        let grant = (found.reason == "MissingRights").then(|| self.commands.grant());
         let message = format!("{name} does not warn as it should: {}", said(found));
-        Some(Check::new("warning", Result::Warning, message).step(grant).step([self.describe(name)]))
+        Some(
+            Check::new("warning", Result::Warning, message)
+                .step(grant)
+                .step([self.commands.describe_cascade(name)]),
+        )
     }
 
     fn limits(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
@@ -195,28 +206,13 @@ impl Judge<'_> {
         }
         let waiting = status.held_parents.iter().filter(|held| held.reason == "LimitExceeded");
         let steps = waiting.take(NAMED).map(|held| {
-            let confirm = self.typist.confirm(name, &parent(cascade, held));
+            let confirm = self.commands.confirm(name, &parent(cascade, held));
             Step::act(confirm, "shows what would be deleted, and asks")
         });
         let message = of(status, condition::LIMIT_EXCEEDED).map(|one| one.message.clone());
         Check::new(id, Result::Warning, format!("{name}: deletions wait for a confirmation"))
             .detail(message)
             .step(steps)
-    }
-
-    fn grant(&self) -> Step {
-        Step::act(self.typist.grant(), "writes the role rewitness with all that is needed").caution(
-            "it has to be bound to the operator's account (--name for a role of another name), and is printed once \
-             all kinds are served",
-        )
-    }
-
-    fn describe(&self, name: &str) -> Step {
-        Step::look(self.typist.describe_cascade(name), "shows all that the operator says of it")
-    }
-
-    fn edit(&self, name: &str) -> Step {
-        Step::act(self.typist.edit_cascade(name), "changes the rule")
     }
 }
 

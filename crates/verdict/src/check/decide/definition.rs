@@ -3,13 +3,13 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_crds::{CASCADES, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 
-use super::judge::{Judge, some, unknown};
+use super::decision::{Decision, some, unknown};
 use crate::check::facts::VERSION;
 use crate::check::report::{Check, Group, Result};
 use crate::check::schema::{Difference, compare};
-use crate::why::Step;
+use crate::step::Step;
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn definition(&self) -> Group {
         let checks = match &self.facts.definition {
             Err(unread) => vec![unknown("definition", "how Cascade is defined", unread)],
@@ -30,12 +30,19 @@ impl Judge<'_> {
 
     fn apply(&self) -> Step {
         let effect = "installs the definition of this program, from a clone of its version";
-        Step::act(self.typist.apply_definition(), effect)
+        Step::act(self.commands.kubectl("apply").flag("-f deploy/crds"), effect)
+    }
+
+    pub(super) fn compare(&self) -> Step {
+        Step::look(
+            self.commands.kubectl("diff").flag("-f deploy/crds"),
+            "shows what applying it would change",
+        )
     }
 
     fn established(&self, definition: &CustomResourceDefinition) -> Check {
         let id = "established";
-        let look = Step::look(self.typist.describe_definition(), "shows what the server says of it");
+        let look = Step::look(self.commands.definition("describe"), "shows what the server says of it");
         if let Some(since) = &definition.metadata.deletion_timestamp {
             let message =
                 format!("{CASCADES} has been Terminating for {}: all Cascades go with it", self.age(since.0));
@@ -75,7 +82,7 @@ impl Judge<'_> {
             false => {
                 let message = format!("Cascades may be stored as {}, which it does not serve", some(lost));
                 let effect = "shows the versions: bring these back, and write each Cascade once more";
-                let look = Step::look(self.typist.describe_definition(), effect);
+                let look = Step::look(self.commands.definition("describe"), effect);
                 Check::new("stored", Result::Failed, message).step([look])
             }
         }
@@ -95,7 +102,7 @@ impl Judge<'_> {
         ];
         let said = said.iter().filter(|(_, fields)| !fields.is_empty());
         let said = said.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
-        let compare = Step::look(self.typist.compare_definition(), "shows the differences");
+        let compare = self.compare();
         let is_newer = !adds.is_empty() && lacks.is_empty();
         let is_older = !lacks.is_empty() && adds.is_empty();
         let (result, message, steps) = match is_newer {
@@ -130,9 +137,16 @@ impl Judge<'_> {
         };
         let message =
             format!("Rewitness is being uninstalled: {UNINSTALL_ANNOTATION} is {mark}, and {answered}");
-        let unmark = Step::choice(self.typist.unmark(), "takes the mark off, and everything up again")
-            .caution("ask first who uninstalls, and why");
-        let look = Step::look(self.typist.show_marks(), "shows the mark and the operator's answer");
+        let unmark = self.commands.definition("annotate");
+        let unmark = Step::choice(
+            unmark.word(format!("{UNINSTALL_ANNOTATION}-")),
+            "takes the annotation off, and everything up again",
+        )
+        .caution("ask first who uninstalls, and why");
+        let look = Step::look(
+            self.commands.definition("get").flag("-o yaml"),
+            "shows the annotation and the operator's answer",
+        );
         Check::new("uninstall", Result::Failed, message).step([look, unmark])
     }
 }

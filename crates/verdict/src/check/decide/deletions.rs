@@ -4,13 +4,13 @@ use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{HeldParent, finalizer};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::judge::{Judge, NAMED};
+use super::decision::{Decision, NAMED};
 use super::operator::name;
 use super::parents::{parent, parent_kind};
 use crate::check::facts::{Carried, Phase};
 use crate::check::report::{Check, Result};
+use crate::step::Step;
 use crate::text::counted;
-use crate::why::Step;
 
 /// How long a deletion may be held before that is said.
 const LONG_SECONDS: i64 = 3600;
@@ -22,7 +22,7 @@ struct Long {
     said: String,
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// The status names those that have been held the longest, as far as an operator wrote it. One that
     /// has died since tells of none that came after, so that what carries the finalizer is asked too.
     pub(super) fn deletions(&self, cascade: &Cascade) -> Option<Check> {
@@ -54,7 +54,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn ask_why(&self, parent: &ResourceId) -> Step {
-        Step::look(self.typist.why(parent), "says what keeps it, and what to do")
+        Step::look(self.commands.why(parent), "says what keeps it, and what to do")
     }
 
     fn is_long(&self, since: Timestamp) -> bool {

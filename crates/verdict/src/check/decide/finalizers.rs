@@ -1,15 +1,16 @@
 //! Finalizers of ours, and whether a rule owns them.
 
-use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, is_finalizer};
+use rewitness_crds::{Cascade, Command};
 
-use super::judge::{Judge, some, unknown};
+use super::decision::{Decision, some, unknown};
 use super::operator::name;
 use super::parents::parent_kind;
 use crate::check::facts::{Carried, Place, Survey};
 use crate::check::report::{Check, Group, Result};
+use crate::step::Step;
 use crate::text::{counted, thousands};
-use crate::why::{NO_RULE, Step};
+use crate::why::NO_RULE;
 
 /// What is better than taking finalizers off by hand.
 const AGAIN: &str = "apply it again instead: an operator sees to them then";
@@ -27,7 +28,7 @@ enum Owner<'a> {
     Unknown(String),
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn finalizers(&self, survey: &Survey) -> Group {
         let title = "Finalizers of ours";
         if let Err(unread) = &self.facts.served {
@@ -73,10 +74,9 @@ impl Judge<'_> {
     /// A finalizer that no rule owns, or not everywhere; `None` if one does.
     fn without_rule(&self, carried: &Carried) -> Option<Check> {
         let (rule, typed) = (cascade_name(carried), format!("cascade/{}", cascade_name(carried)));
-        let has = carry(carried, &self.typist.kind(&carried.kind));
+        let has = carry(carried, &self.commands.kind(&carried.kind));
         let effect = "takes it off all of them; what is being deleted and waits for nothing else goes then";
-        let release =
-            |force: bool| Step::last_resort(self.typist.release(&typed, carried, force), effect, NO_RULE);
+        let release = |force: bool| Step::last_resort(self.release(&typed, carried, force), effect, NO_RULE);
         let (message, again, step) = match self.owner(carried) {
             Owner::Rule(cascade) => return self.outside(cascade, carried),
             Owner::Unknown(why) => {
@@ -97,8 +97,7 @@ impl Judge<'_> {
             Owner::Planning => (
                 format!("{has}, and the Cascade {rule} only plans: its operator takes it off"),
                 None,
-                Step::act(self.typist.release(&typed, carried, false), effect)
-                    .caution("only if no operator runs"),
+                Step::act(self.release(&typed, carried, false), effect).caution("only if no operator runs"),
             ),
         };
         let check = Check::new("unowned", Result::Failed, message).detail(examples(carried));
@@ -113,7 +112,7 @@ impl Judge<'_> {
             carried.places.iter().filter(|(namespace, _)| is_outside(namespace)).collect();
         let (_, first) = outside.first()?;
         let has = Carried { count: outside.iter().map(|(_, place)| place.count).sum(), ..carried.clone() };
-        let has = carry(&has, &self.typist.kind(&carried.kind));
+        let has = carry(&has, &self.commands.kind(&carried.kind));
         let message = format!("{has} outside of the namespaces of the Cascade {}", name(cascade));
         let places = some(outside.iter().map(|(namespace, _)| namespace));
         let check = Check::new("outside", Result::Warning, message).detail([format!("in {places}")]);
@@ -125,11 +124,20 @@ impl Judge<'_> {
         let hold = carried.finalizer.split_once('/').map_or("", |(_, hold)| hold);
         let message = format!(
             "{}, put on by `rewitness tail --hold {hold}`",
-            carry(carried, &self.typist.kind(&carried.kind))
+            carry(carried, &self.commands.kind(&carried.kind))
         );
-        let release = Step::act(self.typist.release(hold, carried, false), "takes it off all of them")
+        let release = Step::act(self.release(hold, carried, false), "takes it off all of them")
             .caution("only if nothing is to be cleaned up for them any more");
         Check::new("holds", Result::Note, message).detail(examples(carried)).step([release])
+    }
+
+    /// Removes a finalizer of ours from all objects of a kind; `name` as `cascade/project`, or as `demo`.
+    fn release(&self, name: &str, carried: &Carried, force: bool) -> Command {
+        let mut unhold = self.commands.rewitness("unhold").word(name).word(self.commands.kind(&carried.kind));
+        if carried.namespaced {
+            unhold = unhold.flag("-A");
+        }
+        if force { unhold.flag("--force") } else { unhold }
     }
 
     fn not_looked_at(&self, survey: &Survey) -> Vec<Check> {
@@ -141,7 +149,7 @@ impl Judge<'_> {
         if let Some(first) = survey.forbidden.first() {
             let kinds = counted(survey.forbidden.len() as u64, "kind", "kinds");
             let step = Step::look(
-                self.typist.can_i_list(first),
+                self.commands.kubectl("auth can-i list").flag("-A").word(first),
                 "asks once more; who administers the cluster can grant it",
             );
             let lacks = format!("you lack the right to list {}", some(&survey.forbidden));

@@ -3,12 +3,13 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_crds::CASCADES;
 
+use super::decision::{Decision, some, unknown};
 use super::definition::difference;
-use super::judge::{Judge, some, unknown};
 use crate::check::facts::{Asked, Purpose};
 use crate::check::report::{Check, Group, Result};
+use crate::read::Unread;
+use crate::step::Step;
 use crate::text::counted;
-use crate::why::{Step, Unread};
 
 /// What somebody who installs does, and with which rights.
 const STEPS: [(&str, Purpose, &str); 3] = [
@@ -17,7 +18,7 @@ const STEPS: [(&str, Purpose, &str); 3] = [
     ("install-binding", Purpose::Binding, "bind them to the operator's account"),
 ];
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn rights(&self, rights: &[Asked]) -> Group {
         let mut checks: Vec<Check> = STEPS.iter().map(|step| self.step_of(rights, *step)).collect();
         checks.push(self.grants(rights));
@@ -61,7 +62,7 @@ impl Judge<'_> {
     fn ask_for(&self, missing: &[&Asked]) -> Option<Step> {
         let first = missing.first()?;
         let effect = "asks once more; who administers the cluster can grant it";
-        Some(Step::look(self.typist.can_i(&first.right), effect))
+        Some(Step::look(self.commands.can_i(&first.right), effect))
     }
 
     pub(super) fn present(&self) -> Group {
@@ -96,9 +97,8 @@ impl Judge<'_> {
                 format!("{CASCADES} is installed already{age}, and differs from this program's"),
             ),
         };
-        let compare = Step::look(self.typist.compare_definition(), "shows what applying it would change");
         let check = Check::new(id, result, message).detail(said);
-        if is_same { check } else { check.step([compare]) }
+        if is_same { check } else { check.step([self.compare()]) }
     }
 
     fn present_operator(&self) -> Check {
@@ -118,11 +118,7 @@ impl Judge<'_> {
                     "an operator has written to Cascades here {} ago; only one may follow a Cascade at a time",
                     self.age(at)
                 );
-                let look = Step::look(
-                    self.typist.find_operator(),
-                    "shows whether the operator is installed and runs",
-                );
-                Check::new(id, Result::Warning, message).step([look])
+                Check::new(id, Result::Warning, message).step([self.commands.find_operator()])
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The API server: who it is, who the caller is to it, and whether it serves what Rewitness uses.
 
-use super::judge::{Judge, some, unknown};
+use super::decision::{Decision, some, unknown};
 use crate::check::facts::Served;
 use crate::check::report::{Check, Group, KUBERNETES, Result};
-use crate::why::Step;
+use crate::step::Step;
 
 /// The first version that checks the rules in a definition's schema (`x-kubernetes-validations`)
 /// without being told to. An older one drops them, and admits Cascades that must be refused, as one
@@ -58,7 +58,7 @@ const USED: [Used; 5] = [
     },
 ];
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn kubernetes(&self) -> Group {
         let reachable = Check::ok("reachable", format!("{} answers", self.facts.place));
         let mut checks = vec![reachable, self.user(), self.version()];
@@ -87,7 +87,7 @@ impl Judge<'_> {
         };
         let text = &version.text;
         let (major, minor) = OLDEST;
-        let look = Step::look(self.typist.server_version(), "shows the version once more");
+        let look = Step::look(self.commands.kubectl("version"), "shows the version once more");
         match version.number {
             Some(number) if number >= OLDEST => {
                 Check::ok("version", format!("it is Kubernetes {text}; {major}.{minor} or later is needed"))
@@ -112,7 +112,7 @@ impl Judge<'_> {
             return Check::ok(id, format!("it serves {kind} of {group}/v1"));
         }
         let what = format!("{kind} of {group}/v1, {purpose}");
-        let list = Step::look(self.typist.list_versions(), "lists what the server serves");
+        let list = Step::look(self.commands.kubectl("api-versions"), "lists what the server serves");
         match served.broken.contains(&format!("{group}/v1")) {
             true => {
                 let message = format!("whether it serves {what}, is unknown: {group}/v1 does not answer");
@@ -127,8 +127,7 @@ impl Judge<'_> {
         let message = format!("it cannot say at present what it serves as {}", some(&served.broken));
         // The APIService has the version before the group.
         let (group, version) = first.split_once('/').unwrap_or(("", first));
-        let look = self.typist.describe_api_service(&format!("{version}.{group}"));
-        let look = Step::look(look, "shows which Service should answer, and why it does not");
+        let look = self.commands.describe_api_service(&format!("{version}.{group}"));
         Some(Check::new("api-services", Result::Warning, message).step([look]))
     }
 }

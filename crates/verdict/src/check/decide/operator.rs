@@ -3,12 +3,13 @@
 use rewitness_crds::Cascade;
 use rewitness_messaging::Timestamp;
 
-use super::judge::{Judge, some, unknown};
+use super::decision::{Decision, some, unknown};
 use crate::check::report::{Check, Group, Result};
+use crate::step::Step;
 use crate::text::counted;
-use crate::why::{Step, last_sign};
+use crate::why::last_sign;
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn operator(&self) -> Group {
         Group { id: "operator", title: "The operator", checks: vec![self.sign_of_life()] }
     }
@@ -43,7 +44,7 @@ impl Judge<'_> {
                      now cannot be seen",
                     self.age(at)
                 );
-                Check::new(id, Result::Note, message).step([self.find_operator()])
+                Check::new(id, Result::Note, message).step([self.commands.find_operator()])
             }
             (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {said}")),
             (None, true) => {
@@ -60,13 +61,10 @@ impl Judge<'_> {
     }
 
     fn look_for_operator(&self) -> [Step; 2] {
-        let run = Step::act(self.typist.run(), "follows the Cascades from here, with your rights")
-            .caution("it deletes what the Cascades in force say; only if no operator runs");
-        [self.find_operator(), run]
-    }
-
-    pub(super) fn find_operator(&self) -> Step {
-        Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs")
+        let run =
+            Step::act(self.commands.rewitness("run"), "follows the Cascades from here, with your rights")
+                .caution("it deletes what the Cascades in force say; only if no operator runs");
+        [self.commands.find_operator(), run]
     }
 
     /// Whether a Cascade waits for longer than it should to be looked at.

@@ -13,7 +13,10 @@ use crate::check::facts::{
     Asked, Carried, CascadeList, Facts, Leaving, Phase, Place, Purpose, Served, Survey, Version,
 };
 use crate::check::report::{Check, Report, Result};
-use crate::why::{Canvas, NO_RULE, Typist, Unread};
+use crate::commands::Commands;
+use crate::picture::Canvas;
+use crate::read::Unread;
+use crate::why::NO_RULE;
 
 const NOW: &str = "2026-01-01T12:00:00Z";
 
@@ -84,7 +87,7 @@ fn well() -> Facts {
 }
 
 fn report(facts: &Facts) -> Report {
-    decide(facts, &Typist::default())
+    decide(facts, &Commands::default())
 }
 
 fn all(facts: &Facts, id: &str) -> Vec<Check> {

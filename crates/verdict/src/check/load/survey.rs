@@ -2,6 +2,7 @@
 //! metadata alone.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -19,12 +20,10 @@ use tokio::time::Instant;
 use crate::check::facts::{Carried, Leaving, Place, Survey};
 use crate::link::Link;
 use crate::object;
-use crate::why::{Unread, is_not_found, read};
+use crate::read::{Unread, is_not_found, pages};
 
 /// How many kinds are listed at a time.
 const AT_A_TIME: usize = 8;
-
-const PAGE: u32 = 500;
 
 /// How many objects of a kind are looked at: pages of 500.
 const PAGES: usize = 200;
@@ -66,27 +65,20 @@ async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Seen {
     let api = object::api(link, kind, None);
     let mut seen =
         Seen { plural: kind.to_string(), objects: 0, carried: BTreeMap::new(), is_cut: false, failed: None };
-    let what = format!("list {kind}");
-    let mut params = ListParams::default().limit(PAGE);
-    for _ in 0..PAGES {
-        if Instant::now() >= until {
-            break;
-        }
-        let page = match read(&what, api.list_metadata(&params)).await {
-            Ok(page) => page,
-            Err(unread) => {
-                // Its definition has gone since it was looked up.
-                seen.failed = Some(unread).filter(|unread| !is_not_found(unread));
-                return seen;
-            }
-        };
-        page.items.iter().for_each(|object| seen.object(kind, object));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return seen,
-        }
+    let (what, list) = (format!("list {kind}"), async |params: &ListParams| api.list_metadata(params).await);
+    if Instant::now() >= until {
+        seen.is_cut = true;
+        return seen;
     }
-    seen.is_cut = true;
+    let ended = pages(&what, PAGES, ListParams::default(), list, |page| {
+        page.items.iter().for_each(|object| seen.object(kind, object));
+        if Instant::now() < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    match ended.await {
+        Ok(ended) => seen.is_cut = !ended,
+        // Its definition has gone since it was looked up.
+        Err(unread) => seen.failed = Some(unread).filter(|unread| !is_not_found(unread)),
+    }
     seen
 }
 

@@ -4,12 +4,13 @@ use rewitness_crds::ApiVersion;
 use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Uid};
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::read::Unread;
+use crate::step::Step;
 use crate::text::counted;
-use crate::why::facts::Unread;
-use crate::why::verdict::{Finding, Resource, State, Step, Verdict, Weight};
+use crate::why::verdict::{Finding, Resource, State, Verdict, Weight};
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn not_there(&self, asked: Resource) -> Verdict {
         let summary = format!("there is no {asked}: nothing holds it");
         let mut findings = self.former(&self.facts.asked);
@@ -33,8 +34,8 @@ impl Judge<'_> {
                 "{why}. {gone}. Kubernetes deletes the objects of a kind before its definition; if somebody forced \
                  that, they come back with the definition"
             );
-            let look = Step::look(self.typist.list_types(), "lists what the server serves");
-            findings.push(Finding::new(Weight::Unknown, Reason::KindNotServed, message).step([look]));
+            let finding = Finding::new(Weight::Unknown, Reason::KindNotServed, message);
+            findings.push(finding.step([self.commands.list_types()]));
         }
         findings.extend(unavailable);
         findings.extend(self.naming_cascades(&asked));
@@ -49,12 +50,9 @@ impl Judge<'_> {
         let told = of_group.map(|service| {
             let message = format!("the API service {} is not available: {}", service.name, service.message);
             Finding::new(Weight::Blocks, Reason::ApiServiceUnavailable, message).step([
-                Step::look(
-                    self.typist.describe_api_service(&service.name),
-                    "shows which Service should answer, and why it does not; bring that back",
-                ),
+                self.commands.describe_api_service(&service.name),
                 Step::last_resort(
-                    self.typist.delete_api_service(&service.name),
+                    self.commands.api_service("delete", &service.name),
                     format!("tells the server that {} is not served any more", service.name),
                     "its objects can no longer be reached until it is registered again; only if it is gone for good",
                 ),
@@ -79,7 +77,7 @@ impl Judge<'_> {
             );
             Finding::new(Weight::Note, Reason::NamedByCascade, message)
                 .of_cascade(name)
-                .step([Step::look(self.typist.edit_cascade(name), "drop the kind there")])
+                .step([Step::look(self.commands.edit_cascade(name), "drop the kind there")])
         });
         told.collect()
     }

@@ -3,11 +3,12 @@
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Holds, Mode};
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::step::Step;
 use crate::why::facts::{Belonging, Subject};
-use crate::why::verdict::{Finding, Resource, Step, Weight};
+use crate::why::verdict::{Finding, Resource, Weight};
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// The parents that take the subject along.
     pub(super) fn belongs_to(&self, subject: &Subject) -> Vec<Finding> {
         self.facts.belongings.iter().map(|belonging| self.belongs(subject, belonging)).collect()
@@ -53,8 +54,10 @@ impl Judge<'_> {
             finding(Weight::Note, Reason::Dependent, message).about(&parent.id).since(parent.deleting);
         // Who keeps a dependent is told here; what its parent waits for besides, there.
         match parent.deleting.is_some() && subject.deleting.is_none() {
-            true => found
-                .step([Step::look(self.typist.why(&parent.id), "says why it has not come to this one yet")]),
+            true => found.step([Step::look(
+                self.commands.why(&parent.id),
+                "says why it has not come to this one yet",
+            )]),
             false => found,
         }
     }

@@ -8,10 +8,11 @@ use rewitness_crds::Reason;
 use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_annotation};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::step::Step;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::verdict::{Finding, Weight};
 use crate::why::words::{GOES_ON, QUOTED};
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
@@ -20,7 +21,7 @@ pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
 /// What to think of before a Cascade goes on that somebody stopped.
 pub(crate) const ASK_WHO_PAUSED: &str = "ask first who has paused it, and why";
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// The finalizer of a Cascade on an object that is being deleted.
     pub(super) fn held_by_cascade(&self, subject: &Subject, name: &str) -> Finding {
         self.held(&subject.id, subject.deleting, name, &mut vec![subject.id.uid.clone()])
@@ -66,9 +67,9 @@ impl Judge<'_> {
                 let Some(why) = self.no_rule(cascade, parent) else {
                     let message = format!("held by the Cascade {name}; what it waits for was not looked at");
                     return finding(Weight::Waits, Reason::Held, message)
-                        .step([Step::look(self.typist.why(parent), "goes on from there")]);
+                        .step([Step::look(self.commands.why(parent), "goes on from there")]);
                 };
-                let edit = Step::look(self.typist.edit_cascade(name), "shows the rule, and changes it");
+                let edit = Step::look(self.commands.edit_cascade(name), "shows the rule, and changes it");
                 return finding(Weight::Blocks, Reason::NoRule, format!("held by the Cascade {name}, {why}"))
                     .step([edit, self.let_go(parent, name, true)]);
             }
@@ -89,7 +90,7 @@ impl Judge<'_> {
         match Rule::new(cascade) {
             Err(error) => Some(format!("which makes no rule, so that nothing goes on: {error}")),
             Ok(rule) if *rule.parent_kind() != parent.kind => {
-                let kind = self.typist.kind(rule.parent_kind());
+                let kind = self.commands.kind(rule.parent_kind());
                 Some(format!("which is about {kind} now: nobody lets it go"))
             }
             Ok(_) => None,
@@ -103,19 +104,20 @@ impl Judge<'_> {
             let finding =
                 Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
             match refused {
-                Refused::Paused => {
-                    finding
-                        .step([Step::act(self.typist.resume(name), "lets the Cascade go on")
-                            .caution(ASK_WHO_PAUSED)])
-                }
+                Refused::Paused => finding.step([Step::act(
+                    self.commands.rewitness("resume").word(name),
+                    "lets the Cascade go on",
+                )
+                .caution(ASK_WHO_PAUSED)]),
                 Refused::DeletionsHeld => {
-                    let resume = Step::act(self.typist.resume_deletions(name), "lets its deletions go on");
+                    let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
+                    let resume = Step::act(resume, "lets its deletions go on");
                     finding.step([resume.caution(ASK_WHO_PAUSED)])
                 }
                 Refused::Unconfirmed(unconfirmed) => {
                     let count = counted(unconfirmed.count, "deletion", "deletions");
                     let step = Step::act(
-                        self.typist.confirm(name, parent),
+                        self.commands.confirm(name, parent),
                         format!("shows the {count}, and asks before it allows them"),
                     );
                     let mut finding = finding.step([step]);
@@ -125,7 +127,9 @@ impl Judge<'_> {
                 }
                 Refused::RevisionUnknown(_) => {
                     let anew = Step::last_resort(
-                        self.typist.unannotate(parent, &record_annotation(name)),
+                        self.commands
+                            .on(parent, self.commands.kubectl("annotate"))
+                            .word(format!("{}-", record_annotation(name))),
                         "lets the deletion begin anew, by the rule as it is now",
                         "what the rule names now is deleted, under its limits",
                     );
@@ -137,14 +141,14 @@ impl Judge<'_> {
                     Finding { weight: Weight::Waits, message: message.to_owned(), ..finding }
                 }
                 _ => finding.step([Step::look(
-                    self.typist.edit_cascade(name),
+                    self.commands.edit_cascade(name),
                     "changes the rule: drop what it may not or cannot say",
                 )]),
             }
         };
         let mut findings: Vec<Finding> = preview.refused.iter().map(told).collect();
         if preview.kind_removed.is_none() && preview.begun.is_none() {
-            let kind = self.typist.kind(&parent.kind);
+            let kind = self.commands.kind(&parent.kind);
             let message = format!(
                 "whether {kind} is being removed itself, and the deletion has to be confirmed for that, is unknown: you \
                  may not get its definition"
@@ -179,9 +183,8 @@ impl Judge<'_> {
                 } else {
                     Reason::CascadeNotReady
                 };
-                let look =
-                    Step::look(self.typist.describe_cascade(name), "shows all that it says of the Cascade");
-                let grant = (one.type_ == condition::AUTHORIZED).then(|| self.grant());
+                let look = self.commands.describe_cascade(name);
+                let grant = (one.type_ == condition::AUTHORIZED).then(|| self.commands.grant());
                 found.push(
                     Finding::new(Weight::Blocks, reason, message).of_cascade(name).step(grant).step([look]),
                 );
@@ -196,18 +199,10 @@ impl Judge<'_> {
         found
     }
 
-    /// Grants the operator what it lacks.
-    fn grant(&self) -> Step {
-        Step::act(
-            self.typist.grant(),
-            "writes the operator's ClusterRole anew, with what all Cascades need; the operator notices within 15 s",
-        )
-        .caution("that role is called rewitness, unless it was installed by another name: then add --name NAME to rbac")
-    }
-
     /// Lets a parent go that nobody else will.
     pub(super) fn let_go(&self, parent: &ResourceId, name: &str, is_there: bool) -> Step {
-        let command = self.typist.let_go(name, parent, is_there);
+        let unhold = self.commands.unhold(&format!("cascade/{name}"), parent);
+        let command = if is_there { unhold.flag("--force") } else { unhold };
         Step::last_resort(command, "takes the Cascade's finalizer off by hand", NO_RULE)
     }
 
@@ -242,17 +237,15 @@ impl Judge<'_> {
             .since(sign);
         }
         let message = format!("no operator seems to follow the Cascade: {said}");
-        let look =
-            Step::look(self.typist.find_operator(), "shows whether the operator is installed and runs");
         let run = Step::choice(
-            self.typist.run_once(),
+            self.commands.rewitness("run").flag("--once"),
             "works off what is there from here, with your rights, and ends",
         )
         .caution("it deletes what the Cascades in force say; only if no operator runs");
         Finding::new(Weight::Blocks, Reason::NoOperator, message)
             .of_cascade(name)
             .since(sign)
-            .step([look, run])
+            .step([self.commands.find_operator(), run])
     }
 
     /// What the deletion of a live object would take along.
@@ -292,7 +285,7 @@ impl Judge<'_> {
                 };
                 finding.count = Some(preview.total);
                 let list = Step::look(
-                    self.typist.plan(name, &preview.parent),
+                    self.commands.on(&preview.parent, self.commands.rewitness("plan").word(name)),
                     "shows the whole list of what goes with it, and deletes nothing",
                 );
                 let list = (preview.total > 0).then_some(list);

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use rewitness_crds::Reason;
 
-use super::judge::{Judge, of_kind, qualified};
-use crate::why::facts::{Content, KindContent, Subject, Unread};
+use super::decision::{Decision, of_kind, qualified};
+use crate::read::Unread;
+use crate::step::Step;
+use crate::why::facts::{Content, KindContent, Subject};
 use crate::why::known;
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::verdict::{Finding, Weight};
 
 /// How many objects of a kind are named.
 const NAMED: usize = 5;
@@ -15,7 +17,7 @@ const NAMED: usize = 5;
 /// How many reads that failed are named.
 const UNREAD: usize = 5;
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// What is left, by kind.
     pub(super) fn content(&self, content: &Content, what: &str) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
@@ -25,7 +27,7 @@ impl Judge<'_> {
     }
 
     fn kind_content(&self, content: &KindContent, what: &str) -> Finding {
-        let name = self.typist.kind(&content.kind);
+        let name = self.commands.kind(&content.kind);
         let mut by_finalizer: BTreeMap<&String, Vec<&Subject>> = BTreeMap::new();
         for object in &content.some {
             for finalizer in &object.finalizers {
@@ -44,21 +46,14 @@ impl Judge<'_> {
 
     fn kept_content(&self, content: &KindContent, finalizer: &str, kept: &[&Subject]) -> Finding {
         let since = kept.iter().filter_map(|object| object.deleting).min();
-        let known = known::find(finalizer);
-        let whose = known.map_or_else(
-            || "of an owner that is not known here".to_owned(),
-            |known| format!("of {}: {}", known.owner, known.goes),
-        );
-        let what = of_kind(kept.len() as u64, &self.typist.kind(&content.kind));
+        let what = of_kind(kept.len() as u64, &self.commands.kind(&content.kind));
         let at_least = if content.count > content.some.len() as u64 { "at least " } else { "" };
-        let message = format!("{at_least}{what} kept by {finalizer}, {whose}");
+        let message = format!("{at_least}{what} kept by {}", known::with_owner(finalizer));
         let weight = if self.is_late(since) { Weight::Blocks } else { Weight::Waits };
-        let left_behind = known.map_or("what its owner was to clean up stays", |known| known.left_behind);
         let first = kept.first().filter(|object| object.deleting.is_some());
         let steps = first.into_iter().flat_map(|object| {
-            let look = Step::look(self.typist.why(&object.id), "says more of what keeps the first of them");
-            let caution = format!("{left_behind}; let its owner finish if it still runs");
-            [look, self.take_off(&object.id, &object.finalizers, finalizer, &caution)]
+            let look = Step::look(self.commands.why(&object.id), "says more of what keeps the first of them");
+            [look, self.take_off(&object.id, &object.finalizers, finalizer, &known::caution(finalizer))]
         });
         let mut finding = Finding::new(weight, Reason::ContentKept, message)
             .by_finalizer(finalizer)
@@ -85,7 +80,7 @@ impl Judge<'_> {
         }
         let owned = owned.kinds.iter().flat_map(|kind| &kind.some).next();
         let why = owned.map(|object| {
-            Step::look(self.typist.why(&object.id), "says what keeps the first of what it owns")
+            Step::look(self.commands.why(&object.id), "says what keeps the first of what it owns")
         });
         let off = self.take_off(
             &subject.id,
@@ -111,7 +106,7 @@ impl Judge<'_> {
                     .with(unread);
             }
         };
-        let kind = self.typist.kind(&definition.defined);
+        let kind = self.commands.kind(&definition.defined);
         let message = format!("kept by {finalizer} of Kubernetes until every one of {kind} is gone");
         let mut left = self.content(&definition.content, "left");
         if left.is_empty() {

@@ -3,15 +3,13 @@
 use rewitness_crds::cascade::{self, CASCADE_FINALIZER};
 use rewitness_crds::{HOLD_PREFIX as PREFIX, Reason};
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::step::Step;
 use crate::why::facts::Subject;
 use crate::why::known;
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::verdict::{Finding, Weight};
 
-const UNKNOWN_OWNER: &str =
-    "what its owner was to clean up stays; find the owner first, and let it finish if it still runs";
-
-impl Judge<'_> {
+impl Decision<'_> {
     /// What keeps an object that is being deleted.
     pub(super) fn kept_by(&self, subject: &Subject) -> Vec<Finding> {
         let found: Vec<Finding> =
@@ -24,7 +22,7 @@ impl Judge<'_> {
         let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
         let told = others.map(|finalizer| {
             let whose = match (finalizer.strip_prefix(PREFIX), known::find(finalizer)) {
-                (Some(name), _) => format!("`{} tail --hold {name}`", self.typist.typed.program),
+                (Some(name), _) => format!("`{} tail --hold {name}`", self.commands.program),
                 (None, Some(known)) => known.owner.to_owned(),
                 (None, None) => self.writer(subject, finalizer),
             };
@@ -50,10 +48,10 @@ impl Judge<'_> {
     fn held_by_hand(&self, subject: &Subject, finalizer: &str, name: &str) -> Finding {
         let message = format!(
             "kept by {finalizer}: `{} tail --hold {name}` lets it go once its command has succeeded",
-            self.typist.typed.program
+            self.commands.program
         );
         let step = Step::last_resort(
-            self.typist.unhold(name, &subject.id),
+            self.commands.unhold(name, &subject.id),
             "takes that hold off this one",
             "what its command was to clean up stays; see first whether it still runs, and what it says",
         );
@@ -64,26 +62,18 @@ impl Judge<'_> {
     }
 
     fn kept_by_others(&self, subject: &Subject, finalizer: &str) -> Finding {
-        let (message, caution) = match known::find(finalizer) {
-            Some(known) => {
-                let caution =
-                    format!("{}; do it only if {} is gone for good", known.left_behind, known.owner);
-                (format!("kept by {finalizer} of {}: {}", known.owner, known.goes), caution)
-            }
-            None => {
-                let writer = self.writer(subject, finalizer);
-                (format!("kept by {finalizer}: {writer}"), UNKNOWN_OWNER.to_owned())
-            }
+        let message = match known::find(finalizer) {
+            Some(_) => format!("kept by {}", known::with_owner(finalizer)),
+            None => format!("kept by {finalizer}: {}", self.writer(subject, finalizer)),
         };
         let look = Step::look(
-            self.typist.describe(&subject.id),
+            self.commands.describe(&subject.id),
             "shows what the finalizer's owner says in status and Events",
         );
         let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
-        Finding::new(weight, Reason::Finalizer, message)
-            .by_finalizer(finalizer)
-            .since(subject.deleting)
-            .step([look, self.take_off(&subject.id, &subject.finalizers, finalizer, &caution)])
+        Finding::new(weight, Reason::Finalizer, message).by_finalizer(finalizer).since(subject.deleting).step(
+            [look, self.take_off(&subject.id, &subject.finalizers, finalizer, &known::caution(finalizer))],
+        )
     }
 
     /// Who put a finalizer there.
@@ -104,12 +94,18 @@ impl Judge<'_> {
             "kept by {finalizer} until its parents are held no more: the operator takes its finalizer off all of \
              them first"
         );
-        let run = Step::choice(self.typist.run_once(), "does it from here, with your rights, and ends")
-            .caution("only if no operator runs; it follows the other Cascades too");
+        let run = Step::choice(
+            self.commands.rewitness("run").flag("--once"),
+            "does it from here, with your rights, and ends",
+        )
+        .caution("only if no operator runs; it follows the other Cascades too");
         Finding::new(Weight::Waits, Reason::CascadeLeaving, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
-            .step([Step::look(self.typist.describe(&subject.id), "shows what the operator says of it"), run])
+            .step([
+                Step::look(self.commands.describe(&subject.id), "shows what the operator says of it"),
+                run,
+            ])
     }
 
     fn kept_by_nothing(&self, subject: &Subject) -> Option<Finding> {
@@ -124,7 +120,7 @@ impl Judge<'_> {
             );
             let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
             let gone = Step::look(
-                self.typist.describe(&subject.id),
+                self.commands.describe(&subject.id),
                 "shows the node that has to end it, and what that says",
             );
             return Some(Finding::new(weight, Reason::Grace, message).step([gone]));

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Found, Preview};
-use rewitness_crds::Cascade;
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
+use rewitness_crds::{CASCADES, Cascade};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::{leaves_some_out, told_of};
-use super::judge::{Judge, of_kind, qualified};
+use super::decision::{Decision, of_kind, qualified};
+use crate::step::Step;
 use crate::text::counted;
 use crate::why::known;
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::verdict::{Finding, Weight};
 
 /// How many of a group are named.
 const NAMED: usize = 5;
@@ -35,7 +36,7 @@ impl Group<'_> {
     }
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// What the stage waits for, and how much comes after it.
     pub(super) fn left(
         &self,
@@ -74,7 +75,7 @@ impl Judge<'_> {
         let kinds = preview.stages.iter().flat_map(|stage| &stage.kinds);
         let told = kinds.filter_map(|kind| {
             let cause = kind.found.as_ref().err()?;
-            let name = self.typist.kind(&kind.kind);
+            let name = self.commands.kind(&kind.kind);
             let finding = |weight, message| Finding::new(weight, cause.reason(), message);
             Some(match cause {
                 Cause::NotServed => {
@@ -126,15 +127,16 @@ impl Judge<'_> {
             { "op": "test", "path": format!("{path}/{test}"), "value": value },
             { "op": "remove", "path": path },
         ]);
+        let command = self.commands.kubectl("patch").flag("--type=json").option("-p", patch.to_string());
         let caution = "what there still is of it, if the kind comes back, stays";
         Some(
-            Step::act(self.typist.patch_cascade(name, &patch), format!("drops {} from the Cascade", kind))
+            Step::act(command.object(CASCADES, name), format!("drops {kind} from the Cascade"))
                 .caution(caution),
         )
     }
 
     fn group(&self, group: &Group<'_>, told: Option<&[Remaining]>, path: &mut Vec<Uid>) -> Finding {
-        let what = of_kind(group.found.len() as u64, &self.typist.kind(group.kind));
+        let what = of_kind(group.found.len() as u64, &self.commands.kind(group.kind));
         let since = group.since();
         let finding = |weight, message: String| Finding::new(weight, group.cause.reason(), message);
         let late = |weight| if self.is_late(since) { weight } else { Weight::Waits };
@@ -171,23 +173,16 @@ impl Judge<'_> {
 
     fn kept(&self, group: &Group<'_>, what: &str, finalizers: &[String], path: &mut Vec<Uid>) -> Finding {
         let others: Vec<&String> = finalizers.iter().filter(|one| !cascade::is_finalizer(one)).collect();
-        let whose = |finalizer: &&String| match known::find(finalizer) {
-            Some(known) => format!("{finalizer} of {}: {}", known.owner, known.goes),
-            None => format!("{finalizer}, of an owner that is not known here"),
-        };
         let message = format!(
             "{what} Terminating for {}, kept by {}",
             self.age(group.since()),
-            others.iter().map(whose).collect::<Vec<_>>().join("; and by ")
+            others.iter().map(|one| known::with_owner(one)).collect::<Vec<_>>().join("; and by ")
         );
         let weight = if self.is_late(group.since()) { Weight::Blocks } else { Weight::Waits };
         let first = group.found.first();
         let off = first.into_iter().flat_map(|found| {
             others.iter().map(|finalizer| {
-                let left_behind = known::find(finalizer)
-                    .map_or("what its owner was to clean up stays", |known| known.left_behind);
-                let caution = format!("{left_behind}; let its owner finish if it still runs");
-                self.take_off(&found.id, &found.finalizers, finalizer, &caution)
+                self.take_off(&found.id, &found.finalizers, finalizer, &known::caution(finalizer))
             })
         });
         let mut finding = Finding::new(weight, group.cause.reason(), message)
@@ -249,12 +244,12 @@ impl Judge<'_> {
 
     fn ask_why(&self, group: &Group<'_>) -> Option<Step> {
         let found = group.found.first()?;
-        Some(Step::look(self.typist.why(&found.id), "says more of what keeps the first of them"))
+        Some(Step::look(self.commands.why(&found.id), "says more of what keeps the first of them"))
     }
 
     fn try_deletion(&self, group: &Group<'_>) -> Option<Step> {
         let found = group.found.first()?;
-        let command = self.typist.try_deletion(&found.id);
+        let command = self.commands.delete(&found.id).flag("--dry-run=server");
         Some(Step::look(command, "shows whether it is still refused, and deletes nothing"))
     }
 
@@ -262,7 +257,7 @@ impl Judge<'_> {
     fn leave_out(&self, group: &Group<'_>) -> Option<Step> {
         let (found, label) = (group.found.first()?, group.label?);
         Some(Step::last_resort(
-            self.typist.unlabel(&found.id, label),
+            self.commands.on(&found.id, self.commands.kubectl("label")).word(format!("{label}-")),
             "takes the first of them out of the deletion, which goes on without it",
             "it stays, and nobody deletes it with its parent any more; do first what the refusal asks for, if you can",
         ))
@@ -270,7 +265,7 @@ impl Judge<'_> {
 
     fn by_hand(&self, group: &Group<'_>, caution: &str) -> Option<Step> {
         let found = group.found.first()?;
-        Some(Step::last_resort(self.typist.delete(&found.id), "deletes the first of them by hand", caution))
+        Some(Step::last_resort(self.commands.delete(&found.id), "deletes the first of them by hand", caution))
     }
 }
 

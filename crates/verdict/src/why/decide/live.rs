@@ -4,12 +4,13 @@ use rewitness_cascade::Protection;
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::Mode;
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::step::Step;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::verdict::{Finding, Weight};
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// That it is there because nobody has deleted it, and how one does: whoever asks why it is still
     /// there may have thought that it was deleted.
     pub(super) fn not_deleted(&self, subject: &Subject, others: &[Finding]) -> Option<Finding> {
@@ -31,7 +32,7 @@ impl Judge<'_> {
     }
 
     fn delete(&self, subject: &Subject) -> Step {
-        let step = Step::choice(self.typist.delete(&subject.id), "deletes it, if that is what you want");
+        let step = Step::choice(self.commands.delete(&subject.id), "deletes it, if that is what you want");
         let holdings = self.facts.holdings.get(&subject.id.uid).into_iter().flatten();
         let price: Vec<String> = holdings.filter_map(|holding| self.goes_with(holding)).collect();
         if price.is_empty() { step } else { step.caution(price.join("; ")) }

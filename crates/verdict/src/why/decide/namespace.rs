@@ -2,14 +2,16 @@
 
 use rewitness_crds::Reason;
 
-use super::judge::Judge;
+use super::decision::Decision;
+use crate::step::Step;
 use crate::why::facts::{Condition, NamespaceFacts};
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::known;
+use crate::why::verdict::{Finding, Weight};
 
 /// Kubernetes' own, which the namespace controller takes off last.
 const KUBERNETES: &str = "kubernetes";
 
-impl Judge<'_> {
+impl Decision<'_> {
     pub(super) fn namespace(&self) -> Vec<Finding> {
         let namespace = match &self.facts.namespace {
             None => return Vec::new(),
@@ -44,12 +46,15 @@ impl Judge<'_> {
         let others = namespace.finalizers.iter().filter(|finalizer| *finalizer != KUBERNETES);
         let told = others.map(|finalizer| {
             let step = Step::last_resort(
-                self.typist.finalize(&subject.id, &namespace.finalizers, finalizer),
+                self.commands.finalize(&subject.id, &namespace.finalizers, finalizer),
                 format!("takes {finalizer} off the namespace's spec"),
-                "what its owner was to clean up stays; find the owner first, and let it finish if it still runs",
+                known::caution(finalizer),
             );
-            let message = format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
-            Finding::new(Weight::Blocks, Reason::NamespaceFinalizer, message).by_finalizer(finalizer).step([step])
+            let message =
+                format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
+            Finding::new(Weight::Blocks, Reason::NamespaceFinalizer, message)
+                .by_finalizer(finalizer)
+                .step([step])
         });
         told.collect()
     }
@@ -66,8 +71,8 @@ impl Judge<'_> {
         }
         let message = "the namespace controller has said nothing of its deletion, though it is empty: \
                        kube-controller-manager may not run";
-        let look =
-            Step::look(self.typist.find_controller_manager(), "shows whether it runs, where it is a pod");
+        let find = self.commands.kubectl("get").flag("-n kube-system -l component=kube-controller-manager");
+        let look = Step::look(find.word("pods"), "shows whether it runs, where it is a pod");
         Finding::new(Weight::Blocks, Reason::NoNamespaceController, message).step([look])
     }
 }

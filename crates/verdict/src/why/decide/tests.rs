@@ -13,11 +13,11 @@ use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::picture::Canvas;
+use crate::read::Unread;
 use crate::typed::Typed;
-use crate::why::draw::{Canvas, draw};
-use crate::why::facts::{
-    ApiServiceFacts, Condition, Content, Holding, KindContent, NamespaceFacts, Types, Unread, Writer,
-};
+use crate::why::draw::draw;
+use crate::why::facts::{ApiServiceFacts, Condition, Content, Holding, KindContent, NamespaceFacts, Writer};
 
 mod advice;
 
@@ -133,7 +133,7 @@ fn verdict(facts: &Facts) -> Verdict {
     let kinds = ["Project", "Cluster", "Disk", "Space"];
     let types =
         kinds.map(|kind| (Kind::new("example.com", kind), format!("{}s.example.com", kind.to_lowercase())));
-    decide(facts, &Typist::new(Typed::default(), Types(types.into())))
+    decide(facts, &Commands::new(Typed::default(), types))
 }
 
 fn golden(name: &str, facts: &Facts) {

@@ -1,5 +1,7 @@
 //! The parents that the subject refers to.
 
+use std::ops::ControlFlow;
+
 use futures::stream::{self, StreamExt};
 use kube::api::ListParams;
 use rewitness_cascade::{ParentReference, Rule};
@@ -9,16 +11,15 @@ use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Uid;
 
 use super::loader::Loader;
-use super::read::read;
 use super::subject;
-use crate::why::facts::{Belonging, Read, Subject, Unread};
+use crate::read::{Read, Unread, pages};
+use crate::why::facts::{Belonging, Subject};
 
 /// How many are read at a time.
 const AT_A_TIME: usize = 4;
 
-/// How many parents are looked through for one that is known by its uid only.
+/// How many pages of parents are looked through for one that is known by its uid only.
 const PAGES: usize = 20;
-const PAGE: u32 = 500;
 
 pub(super) async fn find(
     loader: &Loader<'_>,
@@ -66,17 +67,15 @@ async fn parent(loader: &Loader<'_>, rule: &Rule, reference: &ParentReference) -
 /// No server can be asked for a uid.
 async fn by_uid(loader: &Loader<'_>, kind: &ResolvedKind, uid: &Uid) -> Read<Option<Subject>> {
     let (api, what) = (loader.api(kind, None), format!("list {kind}"));
-    let mut params = ListParams::default().limit(PAGE);
-    for _ in 0..PAGES {
-        let page = read(&what, api.list_metadata(&params)).await?;
+    let list = async |params: &ListParams| api.list_metadata(params).await;
+    let mut found = None;
+    let ended = pages(&what, PAGES, ListParams::default(), list, |page| {
         let mut parents = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
-        if let Some(parent) = parents.find(|parent| parent.id.uid == *uid) {
-            return Ok(Some(parent));
-        }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(None),
-        }
+        found = parents.find(|parent| parent.id.uid == *uid);
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if ended.await? || found.is_some() {
+        return Ok(found);
     }
     Err(Unread { what, reason: Some("there are too many to find one by its uid".to_owned()) })
 }

@@ -1,5 +1,6 @@
 //! What is left of some kinds.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -9,15 +10,12 @@ use rewitness_messaging::Uid;
 use tokio::time::{Instant, timeout_at};
 
 use super::loader::{Loader, place};
-use super::read::{is_not_found, read};
 use super::subject;
-use crate::why::facts::{Content, KindContent, Read, Subject, Unread};
+use crate::read::{Read, Unread, is_not_found, pages};
+use crate::why::facts::{Content, KindContent, Subject};
 
 /// How many kinds are listed at a time.
 const AT_A_TIME: usize = 8;
-
-/// How many objects of a kind are read at once; the server says how many more there are.
-const PAGE: u32 = 500;
 
 /// How many pages of a kind are looked through for what is wanted.
 const PAGES: usize = 20;
@@ -56,11 +54,12 @@ pub(super) async fn of_kinds(
             Err(Unread { what: format!("list {kind}{}", place(namespace)), reason: Some(reason) })
         })
     });
-    let lists: Vec<Read<Listed>> = stream::iter(lists).buffered(AT_A_TIME).collect().await;
+    let lists: Vec<Read<(KindContent, Option<Unread>)>> =
+        stream::iter(lists).buffered(AT_A_TIME).collect().await;
     let mut content = Content::default();
     for list in lists {
         match list {
-            Ok(Listed { kind, unread }) => {
+            Ok((kind, unread)) => {
                 content.unread.extend(unread);
                 content.kinds.extend((kind.count > 0).then_some(kind));
             }
@@ -81,47 +80,31 @@ fn with_unanswered(loader: &Loader<'_>, mut content: Content) -> Content {
     content
 }
 
-/// What was found of a kind, and what of it was not looked at.
-struct Listed {
-    kind: KindContent,
-    unread: Option<Unread>,
-}
-
-/// A page is enough where everything is wanted, since the server says how many more there are. What
+/// What is left of a kind, and what of it was not looked at. A page is enough where everything is wanted, since the server says how many more there are. What
 /// blocks an owner is looked for page by page, up to a bound.
 async fn list(
     loader: &Loader<'_>,
     kind: &ResolvedKind,
     namespace: Option<&str>,
     owner: Option<&Uid>,
-) -> Read<Listed> {
+) -> Read<(KindContent, Option<Unread>)> {
     let what = format!("list {kind}{}", place(namespace));
     let api = loader.api(kind, namespace);
-    let mut params = ListParams::default().limit(PAGE);
-    let (mut some, mut looked_at) = (Vec::new(), 0);
-    for _ in 0..PAGES {
-        let page = read(&what, api.list_metadata(&params)).await?;
+    let list = async |params: &ListParams| api.list_metadata(params).await;
+    let (mut some, mut looked_at, mut more) = (Vec::new(), 0, None);
+    let ended = pages(&what, PAGES, ListParams::default(), list, |page| {
         looked_at += page.items.len();
         let objects = page.items.iter().map(|object| subject::of(&object.metadata, &kind.kind));
         some.extend(objects.filter(|object| owner.is_none_or(|owner| object.blocks.contains(owner))));
-        let more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
-        let token = page.metadata.continue_.filter(|token| !token.is_empty());
-        let counted = more.filter(|_| owner.is_none());
-        match token {
-            Some(token) if counted.is_none() => params = params.continue_token(&token),
-            _ => {
-                let count = some.len() as u64 + counted.unwrap_or_default();
-                return Ok(Listed {
-                    kind: KindContent { kind: kind.kind.clone(), count, some },
-                    unread: None,
-                });
-            }
-        }
-    }
-    let count = some.len() as u64;
-    let reason = Some(format!("there are many, and only the first {looked_at} were looked at"));
-    Ok(Listed {
-        kind: KindContent { kind: kind.kind.clone(), count, some },
-        unread: Some(Unread { what, reason }),
-    })
+        more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
+        more = more.filter(|_| owner.is_none());
+        if more.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let is_known = ended.await? || more.is_some();
+    let count = some.len() as u64 + more.unwrap_or_default();
+    let unread = (!is_known).then(|| Unread {
+        what,
+        reason: Some(format!("there are many, and only the first {looked_at} were looked at")),
+    });
+    Ok((KindContent { kind: kind.kind.clone(), count, some }, unread))
 }

@@ -6,11 +6,11 @@ use rewitness_cascade::{Cascades, Config};
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::call::segment;
 
-use super::read::{is_not_found, read};
 use super::subject;
 use crate::link::Link;
 use crate::object;
-use crate::why::facts::{Read, Subject};
+use crate::read::{Read, is_not_found, read};
+use crate::why::facts::Subject;
 use crate::why::target::Target;
 
 /// Reads for one verdict.

@@ -1,5 +1,7 @@
 //! What Kubernetes itself says: of namespaces, of definitions, of API services, in Events.
 
+use std::ops::ControlFlow;
+
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Namespace};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
@@ -8,15 +10,14 @@ use kube::{Api, Client};
 use rewitness_kubernetes::call::segment;
 use rewitness_messaging::{Kind, ResourceId};
 
-use super::read::read;
-use crate::why::facts::{ApiServiceFacts, Condition, Content, DefinitionFacts, Event, NamespaceFacts, Read};
+use crate::read::{Read, pages, read};
+use crate::why::facts::{ApiServiceFacts, Condition, Content, DefinitionFacts, Event, NamespaceFacts};
 
 /// How many Events of an object are kept.
 const EVENTS: usize = 100;
 
-/// How many are read at a time, and how often.
-const PAGE: u32 = 500;
-const PAGES: u32 = 20;
+/// How many pages of them are read.
+const PAGES: usize = 20;
 
 pub(super) async fn namespace(client: &Client, name: &str) -> Read<NamespaceFacts> {
     let api: Api<Namespace> = Api::all(client.clone());
@@ -75,19 +76,17 @@ pub(super) async fn unavailable(client: &Client) -> Read<Vec<ApiServiceFacts>> {
 pub(super) async fn events(client: &Client, id: &ResourceId) -> Read<Vec<Event>> {
     let namespace = id.namespace.as_deref().unwrap_or("default");
     let api: Api<CoreEvent> = Api::namespaced(client.clone(), namespace);
-    let mut of_object = ListParams::default().fields(&format!("involvedObject.uid={}", id.uid)).limit(PAGE);
-    let what = format!("list events in {namespace}");
+    let of_object = ListParams::default().fields(&format!("involvedObject.uid={}", id.uid));
+    let (what, list) =
+        (format!("list events in {namespace}"), async |params: &ListParams| api.list(params).await);
     let mut events: Vec<Event> = Vec::new();
-    for _ in 0..PAGES {
-        let page = read(&what, api.list(&of_object)).await?;
+    let listed = pages(&what, PAGES, of_object, list, |page| {
         events.extend(page.items.into_iter().map(event));
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         events.truncate(EVENTS);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => of_object = of_object.continue_token(&token),
-            None => break,
-        }
-    }
+        ControlFlow::Continue(())
+    });
+    listed.await?;
     Ok(events)
 }
 

@@ -1,7 +1,7 @@
 //! What is advised, and what is not.
 
 use super::*;
-use crate::why::verdict::Step;
+use crate::step::Step;
 
 fn commands(facts: &Facts) -> Vec<String> {
     verdict(facts).next.into_iter().map(|step| step.command).collect()

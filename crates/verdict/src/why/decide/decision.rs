@@ -3,22 +3,24 @@
 use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Timestamp};
 
+use crate::commands::Commands;
+use crate::read::Read;
+use crate::step::Step;
 use crate::text::{age, counted};
-use crate::why::commands::Typist;
-use crate::why::facts::{Facts, Read};
-use crate::why::verdict::{Finding, Step, Weight};
+use crate::why::facts::Facts;
+use crate::why::verdict::{Finding, Weight};
 
 /// How long something may take, before whoever keeps it up is said to block.
 pub(crate) const PATIENCE_SECONDS: i64 = 60;
 
 /// The facts, and how commands are typed.
 #[derive(Clone, Copy)]
-pub(super) struct Judge<'a> {
+pub(super) struct Decision<'a> {
     pub(super) facts: &'a Facts,
-    pub(super) typist: &'a Typist,
+    pub(super) commands: &'a Commands,
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// How long ago, as people say it.
     pub(super) fn age(&self, since: Option<Timestamp>) -> String {
         since.map_or_else(|| "an unknown time".to_owned(), |since| age(since, self.facts.now))
@@ -43,7 +45,7 @@ impl Judge<'_> {
         finalizer: &str,
         caution: &str,
     ) -> Step {
-        let command = self.typist.take_off(id, finalizers, finalizer);
+        let command = self.commands.take_off(id, finalizers, finalizer);
         Step::last_resort(command, format!("takes {finalizer} off by hand"), caution)
     }
 }

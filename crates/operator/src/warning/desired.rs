@@ -4,20 +4,20 @@ use rewitness_cascade::Rule;
 use rewitness_crds::{Cascade, CascadeSpec};
 use rewitness_messaging::Kind;
 
-use super::super::course::{Course, Grip};
+use super::super::decision::{Decision, Enforcement};
 
 /// What is to be done about the warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum DesiredWarning {
     /// Whoever deletes one of these is warned.
     Warn(Parents),
     /// Nobody is.
-    Silence {
+    Absent {
         /// Whether the Cascade asks for the warning all the same.
         is_asked: bool,
     },
     /// It stays as it is.
-    Keep,
+    Unchanged,
 }
 
 /// Which deletions are warned of, and how.
@@ -38,21 +38,23 @@ pub(super) enum Tone {
     DeletionsHeld,
 }
 
-impl Wish {
-    /// The wish of a Cascade that makes this rule, if it makes any, on this course. Only what is held is
+impl DesiredWarning {
+    /// The warning that a Cascade asks for. Only what is held is
     /// warned of, so a rule that plans (C11), and one that leaves (C10), warn of nothing.
-    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, course: &Course) -> Self {
+    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, decision: &Decision) -> Self {
         let is_asked = cascade.spec.warn_on_delete;
-        match (course, rule) {
-            (Course::Leave | Course::Follow(Grip::Plan, _), _) => Self::Silence { is_asked },
-            _ if !is_asked => Self::Silence { is_asked },
-            (Course::Follow(Grip::Keep | Grip::Hold, parents), Some(rule)) => Self::Warn(Parents {
-                kind: rule.parent_kind().clone(),
-                version: rule.parent_version().to_owned(),
-                namespaces: parents.namespaces.clone(),
-                tone: Tone::of(&cascade.spec),
-            }),
-            (Course::Follow(..), None) | (Course::Suspend, _) => Self::Keep,
+        match (decision, rule) {
+            (Decision::Leave | Decision::Follow(Enforcement::Plan, _), _) => Self::Absent { is_asked },
+            _ if !is_asked => Self::Absent { is_asked },
+            (Decision::Follow(Enforcement::Keep | Enforcement::Hold, parents), Some(rule)) => {
+                Self::Warn(Parents {
+                    kind: rule.parent_kind().clone(),
+                    version: rule.parent_version().to_owned(),
+                    namespaces: parents.namespaces.clone(),
+                    tone: Tone::of(&cascade.spec),
+                })
+            }
+            (Decision::Follow(..), None) | (Decision::Suspend, _) => Self::Unchanged,
         }
     }
 }
@@ -72,18 +74,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::course::tests::cascade;
+    use crate::decision::tests::cascade;
 
-    fn wish(spec: Value, is_uninstalling: bool) -> Wish {
+    fn of(spec: Value, is_uninstalling: bool) -> DesiredWarning {
         let cascade = cascade(json!({}), spec);
         let rule = Rule::new(&cascade).ok();
-        Wish::of(&cascade, rule.as_ref(), &Course::of(&cascade, rule.as_ref(), is_uninstalling))
+        DesiredWarning::of(&cascade, rule.as_ref(), &Decision::of(&cascade, rule.as_ref(), is_uninstalling))
     }
 
     #[test]
     fn only_a_rule_that_holds_and_is_asked_to_warns() {
-        let asked = Wish::Silence { is_asked: true };
-        let unasked = Wish::Silence { is_asked: false };
+        let asked = DesiredWarning::Absent { is_asked: true };
+        let unasked = DesiredWarning::Absent { is_asked: false };
         let bad = json!({ "apiVersion": "v1", "kind": "Secret", "labelSelector": {
             "matchExpressions": [{ "key": "tier", "operator": "Like" }],
         } });
@@ -92,9 +94,13 @@ mod tests {
             (json!({ "mode": "Enforce", "parent": bad }), false, unasked),
             (json!({ "warnOnDelete": true }), false, asked.clone()),
             (json!({ "mode": "Enforce", "warnOnDelete": true }), true, asked),
-            (json!({ "mode": "Enforce", "warnOnDelete": true, "parent": bad }), false, Wish::Keep),
+            (
+                json!({ "mode": "Enforce", "warnOnDelete": true, "parent": bad }),
+                false,
+                DesiredWarning::Unchanged,
+            ),
         ] {
-            assert_eq!(wish(spec.clone(), is_uninstalling), expected, "{spec}");
+            assert_eq!(of(spec.clone(), is_uninstalling), expected, "{spec}");
         }
     }
 
@@ -107,7 +113,7 @@ mod tests {
         ] {
             let mut spec = json!({ "mode": "Enforce", "warnOnDelete": true });
             spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            let Wish::Warn(parents) = wish(spec, false) else { panic!("it warns") };
+            let DesiredWarning::Warn(parents) = of(spec, false) else { panic!("it warns") };
             assert_eq!((parents.tone, parents.version.as_str()), (expected, "v1"));
         }
     }

@@ -1,14 +1,16 @@
 //! What is to be done about a Cascade: decided by values alone.
 
+use std::collections::BTreeSet;
+
 use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
-use rewitness_messaging::{Scope, Subscription};
+use rewitness_messaging::{ResourceId, Scope, Subscription};
 use serde::{Deserialize, Serialize};
 
 /// What is done to the parents of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grip {
+pub(crate) enum Enforcement {
     /// They are counted; nothing is written to them (C11).
     Plan,
     /// Those that are held stay so, and no others are.
@@ -19,13 +21,13 @@ pub(crate) enum Grip {
 
 /// What is to be done about a Cascade.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Course {
+pub(crate) enum Decision {
     /// Its parents are let go, and then it is (C10).
     Leave,
     /// Nothing is done until it says something else. What is held stays held.
     Suspend,
     /// Its parents are watched.
-    Follow(Grip, HeldParents),
+    Follow(Enforcement, HeldParents),
 }
 
 /// Which parents a Cascade may hold, as it is remembered on the Cascade itself: where they live, and
@@ -40,7 +42,7 @@ pub(crate) struct HeldParents {
     pub(crate) selector: String,
 }
 
-impl Grip {
+impl Enforcement {
     /// What a rule asks for.
     pub(crate) fn of(rule: &Rule) -> Self {
         match (rule.mode(), rule.is_paused()) {
@@ -51,14 +53,14 @@ impl Grip {
     }
 }
 
-impl Course {
-    /// The course for a Cascade that makes this rule, if it makes any.
+impl Decision {
+    /// The decision for a Cascade that makes this rule, if it makes any.
     pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, is_uninstalling: bool) -> Self {
         if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() {
             return Self::Leave;
         }
         let Some(rule) = rule else { return Self::Suspend };
-        Self::Follow(Grip::of(rule), HeldParents::of(&rule.subscription()))
+        Self::Follow(Enforcement::of(rule), HeldParents::of(&rule.subscription()))
     }
 }
 
@@ -80,6 +82,32 @@ impl HeldParents {
             Some(text) => Some(serde_json::from_str(text).unwrap_or_default()),
             None => is_held(cascade).then(Self::default),
         }
+    }
+
+    /// Whether a parent lives where these do.
+    pub(crate) fn covers(&self, parent: &ResourceId) -> bool {
+        let (Some(names), Some(own)) = (&self.namespaces, &parent.namespace) else { return true };
+        names.iter().any(|name| **name == **own)
+    }
+
+    /// These, and those of the same labels where the others live.
+    pub(crate) fn and_where(&self, others: &Self) -> Self {
+        let namespaces = match (&self.namespaces, &others.namespaces) {
+            (Some(names), Some(more)) => {
+                let all: BTreeSet<&String> = names.iter().chain(more).collect();
+                Some(all.into_iter().cloned().collect())
+            }
+            _ => None,
+        };
+        Self { namespaces, selector: self.selector.clone() }
+    }
+
+    /// As the scope of a subscription.
+    pub(crate) fn scope(&self) -> Scope {
+        let names = self.namespaces.as_ref();
+        names.map_or(Scope::All, |names| {
+            Scope::Namespaces(names.iter().map(|name| (&**name).into()).collect())
+        })
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -122,25 +150,25 @@ pub(super) mod tests {
         serde_json::from_value(cascade).unwrap()
     }
 
-    fn course(metadata: Value, spec: Value, is_uninstalling: bool) -> Course {
+    fn decision(metadata: Value, spec: Value, is_uninstalling: bool) -> Decision {
         let cascade = cascade(metadata, spec);
-        Course::of(&cascade, Rule::new(&cascade).ok().as_ref(), is_uninstalling)
+        Decision::of(&cascade, Rule::new(&cascade).ok().as_ref(), is_uninstalling)
     }
 
     #[test]
     fn c10_what_is_going_lets_go_and_what_only_plans_holds_nothing() {
         let all = HeldParents::default();
         for (spec, expected) in [
-            (json!({}), Grip::Plan),
-            (json!({ "mode": "Plan", "paused": true }), Grip::Plan),
-            (json!({ "mode": "Enforce", "paused": true }), Grip::Keep),
-            (json!({ "mode": "Enforce", "holdDeletions": true }), Grip::Hold),
-            (json!({ "mode": "Enforce" }), Grip::Hold),
+            (json!({}), Enforcement::Plan),
+            (json!({ "mode": "Plan", "paused": true }), Enforcement::Plan),
+            (json!({ "mode": "Enforce", "paused": true }), Enforcement::Keep),
+            (json!({ "mode": "Enforce", "holdDeletions": true }), Enforcement::Hold),
+            (json!({ "mode": "Enforce" }), Enforcement::Hold),
         ] {
-            assert_eq!(course(json!({}), spec.clone(), false), Course::Follow(expected, all.clone()));
-            assert_eq!(course(json!({}), spec.clone(), true), Course::Leave);
+            assert_eq!(decision(json!({}), spec.clone(), false), Decision::Follow(expected, all.clone()));
+            assert_eq!(decision(json!({}), spec.clone(), true), Decision::Leave);
             let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
-            assert_eq!(course(going, spec, false), Course::Leave);
+            assert_eq!(decision(going, spec, false), Decision::Leave);
         }
     }
 
@@ -150,9 +178,9 @@ pub(super) mod tests {
             "matchExpressions": [{ "key": "tier", "operator": "Like" }],
         } });
         let spec = json!({ "mode": "Enforce", "parent": parent });
-        assert_eq!(course(json!({}), spec.clone(), false), Course::Suspend);
+        assert_eq!(decision(json!({}), spec.clone(), false), Decision::Suspend);
         let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
-        assert_eq!(course(going, spec, false), Course::Leave);
+        assert_eq!(decision(going, spec, false), Decision::Leave);
     }
 
     #[test]
@@ -161,7 +189,7 @@ pub(super) mod tests {
             "apiVersion": "example.com/v1", "kind": "Project",
             "namespaces": ["b", "a"], "labelSelector": { "matchLabels": { "tier": "gold" } },
         } });
-        let Course::Follow(_, parents) = course(json!({}), spec, false) else { panic!("it is followed") };
+        let Decision::Follow(_, parents) = decision(json!({}), spec, false) else { panic!("it is followed") };
         assert_eq!(parents.to_text(), r#"{"namespaces":["a","b"],"selector":"tier=gold"}"#);
         let remembered = |metadata| HeldParents::remembered(&cascade(metadata, json!({})));
         let noted = |text: &str| json!({ "annotations": { HELD_PARENTS_ANNOTATION: text } });

@@ -4,20 +4,22 @@ use rewitness_messaging::Timestamp;
 
 use crate::check::facts::Facts;
 use crate::check::report::{Check, Result};
+use crate::commands::Commands;
+use crate::read::Unread;
 use crate::text::age;
-use crate::why::{PATIENCE_SECONDS, Typist, Unread};
+use crate::why::PATIENCE_SECONDS;
 
 /// How many of several things a message names.
 pub(super) const NAMED: usize = 5;
 
 /// The facts, and how commands are typed.
 #[derive(Clone, Copy)]
-pub(super) struct Judge<'a> {
+pub(super) struct Decision<'a> {
     pub(super) facts: &'a Facts,
-    pub(super) typist: &'a Typist,
+    pub(super) commands: &'a Commands,
 }
 
-impl Judge<'_> {
+impl Decision<'_> {
     /// How long ago, as people say it.
     pub(super) fn age(&self, since: Timestamp) -> String {
         age(since, self.facts.now)
