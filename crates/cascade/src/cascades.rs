@@ -19,7 +19,7 @@ impl Cascades {
         Self(Arc::new(Shared::new(client, config)))
     }
 
-    /// The consumer that follows a rule; to be subscribed with [`Rule::subscription`]. The handle
+    /// The consumer that follows a rule; to be subscribed with [`subscription`](crate::Rule::subscription). The handle
     /// changes the rule while it is followed.
     pub fn consumer<R: Records>(&self, rule: impl Into<RuleHandle>, records: R) -> CascadeConsumer<R> {
         CascadeConsumer::new(self.0.clone(), rule.into(), records)
