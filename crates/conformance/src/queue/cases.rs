@@ -26,7 +26,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use rewitness_messaging::{
     Backoff, Cause, Delivery, Error, Hold, HoldState, Kind, Listed, Pause, Progress, Queue, ResourceId,
-    SourceState, State, Subscription, Version,
+    Scope, SourceState, State, Subscription, Version,
 };
 use tokio::time::Instant;
 
@@ -121,6 +121,7 @@ macro_rules! for_every_queue_case {
             q6_what_comes_back_into_the_selector_is_held_again,
             q6_what_is_outside_of_the_selector_at_the_start_is_relieved_too,
             q6_a_deletion_that_left_the_selector_while_nothing_ran_is_delivered,
+            q6_a_deletion_in_a_former_scope_is_delivered,
             q6_an_ended_subscription_leaves_its_holds_for_the_next,
             q6_a_consumer_of_deletions_alone_does_not_wait_for_its_hold,
             q6_nothing_is_written_to_a_resource_that_nobody_holds,

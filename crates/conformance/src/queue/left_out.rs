@@ -48,6 +48,7 @@ left_out! {
     q6_what_comes_back_into_the_selector_is_held_again,
     q6_what_is_outside_of_the_selector_at_the_start_is_relieved_too,
     q6_a_deletion_that_left_the_selector_while_nothing_ran_is_delivered,
+    q6_a_deletion_in_a_former_scope_is_delivered,
     q6_an_ended_subscription_leaves_its_holds_for_the_next,
     q6_a_consumer_of_deletions_alone_does_not_wait_for_its_hold,
     q6_names_and_holds_belong_to_one_subscription,

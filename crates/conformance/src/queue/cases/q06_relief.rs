@@ -99,6 +99,31 @@ pub(super) async fn q6_a_deletion_that_left_the_selector_while_nothing_ran_is_de
     Ok(())
 }
 
+/// A scope that was narrowed releases live resources alone.
+pub(super) async fn q6_a_deletion_in_a_former_scope_is_delivered<D: Driver>(world: World<D>) -> Result {
+    let elsewhere = |name: &str| Draft::new(world.kind(0), world.namespace(1), name);
+    let [live, deleted] = [elsewhere("live"), elsewhere("deleted")].map(|draft| world.create(draft));
+    let (live, deleted) = (live.await?, deleted.await?);
+    let one = world.witness("one");
+    let both = || [world.namespace(0), world.namespace(1)];
+    let mut process = world.run([(world.wants_held("one")?.in_namespaces(both()), &one)])?;
+    process.replayed().await?;
+    process.stop().await?;
+    drop(process);
+    let before = one.count(&live);
+
+    world.delete(&deleted).await?;
+    let narrowed = world.wants_held("one")?.formerly_in(Scope::Namespaces(both().into()));
+    let process = world.run([(narrowed, &one)])?;
+    world.until_gone(&deleted).await?;
+    let held = |handing: &Handing| handing.delivery.hold == HoldState::Held;
+    one.expect("the deletion, held", |record| record.of_in(&deleted, State::Deleting).any(held))?;
+    world.until(&live, "is held by nobody", |seen| seen.is_some_and(|seen| seen.holds.is_empty())).await?;
+    process.replayed().await?;
+    ensure!(one.count(&live) == before, "what is live outside of the scope was delivered");
+    Ok(())
+}
+
 pub(super) async fn q6_an_ended_subscription_leaves_its_holds_for_the_next<D: Driver>(
     world: World<D>,
 ) -> Result {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use rewitness_messaging::{
-    Capabilities, Delivery, Failure, Hold, HoldState, Outcome, Progress, ResourceId, Selector, State,
+    Capabilities, Delivery, Failure, Hold, HoldState, Outcome, Progress, ResourceId, Scope, Selector, State,
     Subscription,
 };
 
@@ -36,6 +36,7 @@ catalogue! {
     Q6 HoldsOutsideOfTheSelector => q6_what_leaves_the_selector_is_relieved_of_the_hold,
         q6_what_is_outside_of_the_selector_at_the_start_is_relieved_too;
     Q6 RelievesWhatIsDeleting => q6_a_deletion_that_left_the_selector_while_nothing_ran_is_delivered;
+    Q6 ReleasesDeletionsOutsideOfTheScope => q6_a_deletion_in_a_former_scope_is_delivered;
     Q6 LetsGoAtTheEndOfASubscription => q6_an_ended_subscription_leaves_its_holds_for_the_next;
     Q6 GatesWhoActsOnDeletionsAlone => q6_a_consumer_of_deletions_alone_does_not_wait_for_its_hold;
     Q6 WritesWithoutAHold => q6_nothing_is_written_to_a_resource_that_nobody_holds;
@@ -271,6 +272,19 @@ impl Plant for RelievesWhatIsDeleting {
             true => swallowed(),
             false => to.hand(delivery),
         }
+    }
+}
+
+struct ReleasesDeletionsOutsideOfTheScope;
+
+impl Plant for ReleasesDeletionsOutsideOfTheScope {
+    fn deliver<'a>(&'a self, to: &'a Recipient, delivery: Delivery) -> Answering<'a> {
+        let namespace = delivery.envelope.resource.namespace.as_ref();
+        let is_inside = match (&to.spec.scope, namespace) {
+            (Scope::Namespaces(names), Some(namespace)) => names.contains(namespace),
+            _ => true,
+        };
+        if is_inside { to.hand(delivery) } else { swallowed() }
     }
 }
 
