@@ -139,10 +139,6 @@ impl Rules {
         self.changed.subscribe()
     }
 
-    pub(super) fn cuts(&self) -> u64 {
-        self.table().cuts
-    }
-
     /// Cuts the streams of all watches that are open, and answers how many there were.
     pub(super) fn cut(&self) -> usize {
         let streams = {
@@ -164,9 +160,14 @@ impl Rules {
 
     /// Counts an open watch until it is dropped.
     pub(super) fn opened(self: &Arc<Self>) -> OpenWatch {
-        self.table().streams += 1;
+        // Under one lock: whoever sees the watch counted can cut it.
+        let cuts = {
+            let mut table = self.table();
+            table.streams += 1;
+            table.cuts
+        };
         self.progress.send_replace(());
-        OpenWatch { rules: Arc::clone(self) }
+        OpenWatch { rules: Arc::clone(self), cuts }
     }
 
     /// Waits until the condition holds; it is asked whenever something has happened.
@@ -183,6 +184,14 @@ impl Rules {
 #[derive(Debug)]
 pub(super) struct OpenWatch {
     rules: Arc<Rules>,
+    /// How many cuts there had been when it was opened.
+    cuts: u64,
+}
+
+impl OpenWatch {
+    pub(super) fn is_cut(&self) -> bool {
+        self.rules.table().cuts > self.cuts
+    }
 }
 
 impl Drop for OpenWatch {

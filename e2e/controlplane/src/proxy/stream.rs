@@ -54,10 +54,9 @@ impl Answer {
         let watch = self.call.watch.then(|| self.rules.opened());
         let pump = Pump {
             changes: self.rules.changes(),
-            cuts: self.rules.cuts(),
             unfinished: Vec::new(),
             broken: None,
-            _watch: watch,
+            watch,
             answer: self,
         };
         let frames = stream::unfold(Some(pump), |pump| async move {
@@ -75,13 +74,11 @@ impl Answer {
 struct Pump {
     answer: Answer,
     changes: watch::Receiver<()>,
-    /// How many cuts there had been when this stream was opened.
-    cuts: u64,
     /// The beginning of an event of which the rest is still to come.
     unfinished: Vec<u8>,
     broken: Option<&'static str>,
     /// Counted as open as long as the client reads.
-    _watch: Option<OpenWatch>,
+    watch: Option<OpenWatch>,
 }
 
 impl Pump {
@@ -97,7 +94,7 @@ impl Pump {
                 continue;
             }
             self.changes.mark_unchanged();
-            if self.answer.call.watch && self.answer.rules.cuts() > self.cuts {
+            if self.watch.as_ref().is_some_and(OpenWatch::is_cut) {
                 self.broken = Some("all watches are cut");
                 continue;
             }
