@@ -31,7 +31,7 @@ impl Printer {
     pub(crate) fn heading(&self) -> Option<String> {
         let text = || {
             let resource = self.kinds.width + 1 + self.name_width.load(Relaxed);
-            let line = format!("CAUSE    TRY  STATE     {:resource$}  UID", "RESOURCE");
+            let line = format!("CAUSE    ATTEMPT  STATE     {:resource$}  UID", "RESOURCE");
             if self.color { format!("\x1b[1m{line}\x1b[0m\n") } else { format!("{line}\n") }
         };
         (self.format == Format::Text).then(text)
@@ -67,7 +67,7 @@ impl Printer {
 
         self.put(out, cause, delivery.cause, 7);
         out.extend_from_slice(b"  ");
-        self.put(out, attempt, format_args!("{:>3}", delivery.attempt), 3);
+        self.put(out, attempt, format_args!("{:>7}", delivery.attempt), 7);
         out.extend_from_slice(b"  ");
         self.put(out, state, delivery.state, 8);
         out.extend_from_slice(b"  ");
