@@ -6,7 +6,7 @@ MDBOOK_VERSION := 0.5.4
 MDBOOK := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin/mdbook
 # What third parties depend on: published, and built by the compiler that Cargo.toml promises.
 LIBRARIES := rewitness-messaging rewitness-memory rewitness-conformance rewitness-kubernetes \
-	rewitness-crds rewitness-cascade rewitness
+	rewitness-crds rewitness-cascade rewitness-verdict rewitness-operator rewitness
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Tests against a server mostly wait: twice as many as there are cores of a small machine.
 TEST_THREADS ?= 4

@@ -204,7 +204,7 @@ pub(crate) struct UnholdArgs {
     /// Only say what would be released.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Also where a Cascade of this name is there, whose operator holds its parents anew.
+    /// Also where a Cascade of this name is there, whose operator then adds the finalizer again.
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -253,22 +253,18 @@ impl Cli {
             Command::Tail(args) => &mut args.scope.place,
             Command::Unhold(args) => {
                 if args.types.is_empty() && matches!(args.hold, HoldRef::Hand(_)) {
-                    let text = "`<TYPE>` is missing: say what is to be let go, as in";
+                    let text = "`<TYPE>` is missing: name the types to release, as in";
                     let text = format!("{text} `{} unhold demo widgets`", called::typed());
                     return Err(Self::command_as_called().error(ErrorKind::MissingRequiredArgument, text));
                 }
                 &mut args.scope.place
             }
-            Command::Why(args) if !before.all_namespaces => {
-                args.namespace = args.namespace.take().or(before.namespace);
-                return Ok(cli);
-            }
-            Command::Plan(args) if !before.all_namespaces => {
-                args.namespace = args.namespace.take().or(before.namespace);
-                return Ok(cli);
-            }
-            Command::Confirm(args) if !before.all_namespaces => {
-                args.namespace = args.namespace.take().or(before.namespace);
+            Command::Why(WhyArgs { namespace, .. })
+            | Command::Plan(PlanArgs { namespace, .. })
+            | Command::Confirm(ConfirmArgs { namespace, .. })
+                if !before.all_namespaces =>
+            {
+                *namespace = namespace.take().or(before.namespace);
                 return Ok(cli);
             }
             _ if before != PlaceArgs::default() => {

@@ -4,7 +4,6 @@
 //! the annotation is written: what has changed meanwhile was not read by anybody. Only the operator's
 //! own list counts in the end, so one that differs from what its status names is not confirmed.
 
-use std::io::IsTerminal;
 use std::mem::{Discriminant, discriminant};
 
 use kube::api::{Patch, PatchParams};
@@ -21,7 +20,7 @@ use serde_json::json;
 use crate::answer;
 use crate::args::{ConfirmArgs, GlobalArgs};
 use crate::connect;
-use crate::exit::{Status, wrong_use};
+use crate::exit::Status;
 use crate::screen::Screen;
 use crate::signals::Signals;
 
@@ -87,7 +86,8 @@ async fn confirm(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> an
     if answer.needed {
         let names = if args.all { Names::All } else { Names::Some };
         screen.lines(shown.question(&plan, names).as_bytes());
-        if !agreed(args, screen).await? {
+        let question = "Confirm that all of this is deleted?";
+        if !args.yes && !screen.ask(question, "a person confirms").await? {
             screen.note("nothing was confirmed");
             return Ok(Status::Failed);
         }
@@ -96,20 +96,9 @@ async fn confirm(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> an
     }
     answer::print(args.output, &answer, || answer.text(&plan.typed.to_string()))?;
     if answer.changed && shown.preview.deleting.is_none() {
-        screen.note("it is not being deleted yet; what refers to it until then has to be confirmed anew");
+        screen.note("it is not being deleted yet; what refers to it until then has to be confirmed again");
     }
     Ok(Status::Done)
-}
-
-async fn agreed(args: &ConfirmArgs, screen: &Screen) -> anyhow::Result<bool> {
-    if args.yes {
-        return Ok(true);
-    }
-    if !screen.is_terminal() || !std::io::stdin().is_terminal() {
-        return Err(wrong_use("a person confirms, and there is no terminal to ask on\nadd --yes"));
-    }
-    let answer = screen.ask("Confirm that all of this is deleted? [y/N] ").await?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 impl Confirm<'_> {
@@ -237,7 +226,7 @@ impl Look {
         anyhow::bail!(
             "the operator waits for the confirmation of another list: of {listed} with the hash {}, and this one is \
              of {ours} with the hash {hash}; nothing was confirmed\n\
-             if the list has just changed, run the same command again: it lists anew within a minute\n\
+             if the list has just changed, run the same command again: it lists again within a minute\n\
              if they stay apart, the operator leaves out what you see: what is outside of its --namespace-scope, or \
              in its own namespace",
             theirs.hash
@@ -249,12 +238,12 @@ impl Look {
         let again = "nothing was confirmed\nrun the same command again";
         if now.parent.id.uid != self.parent.id.uid {
             anyhow::bail!(
-                "{} was made anew while you read: it is another object now; {again}",
+                "{} was replaced while you read: it is another object now; {again}",
                 now.parent.typed()
             );
         }
         if now.subject.cascade.metadata.uid != self.subject.cascade.metadata.uid {
-            anyhow::bail!("cascade/{} was made anew while you read; {again}", now.subject.rule.name());
+            anyhow::bail!("cascade/{} was replaced while you read; {again}", now.subject.rule.name());
         }
         if now.preview.hash != self.preview.hash {
             let left = now.preview.dependents().count() as u64;

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         }
     };
     let Ok(screen) = Screen::stderr() else { return Status::Failed.into() };
-    let status = require_command(words.into_iter()).and_then(|()| run(&cli, &screen));
+    let status = require_command(&words).and_then(|()| run(&cli, &screen));
     let status = status.unwrap_or_else(|error| {
         screen.status("");
         screen.alarm("error", exit::describe(&error));
@@ -97,11 +97,9 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
 }
 
 /// `--` with nothing behind it is a command that got lost, `-- $CLEANER` with nothing in the variable,
-/// say. To take it for no command would let go of every deletion that the command was to clean up for.
-fn require_command(mut typed: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
-    let mut last = None;
-    typed.by_ref().for_each(|word| last = Some(word));
-    match last {
+/// say. To take it for no command would release every deletion that the command was to clean up for.
+fn require_command(words: &[OsString]) -> anyhow::Result<()> {
+    match words.last() {
         Some(word) if word == "--" => Err(exit::wrong_use(
             "there is no command after `--`: name one, or leave `--` out to print each delivery",
         )),
@@ -123,9 +121,7 @@ mod tests {
 
     #[test]
     fn a_command_that_got_lost_is_wrong_use() {
-        let typed = |words: &[&str]| {
-            require_command(words.iter().map(OsString::from).collect::<Vec<_>>().into_iter())
-        };
+        let typed = |words: &[&str]| require_command(&words.iter().map(OsString::from).collect::<Vec<_>>());
         for lost in [&["rewitness", "tail", "pods", "--hold", "x", "--"][..], &["rewitness", "tail", "--"]] {
             let error = typed(lost).unwrap_err();
             assert_eq!(exit::status_of(&error), Status::WrongUse, "{lost:?}");

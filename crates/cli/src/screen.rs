@@ -14,6 +14,7 @@ use rewitness_verdict::why::Canvas;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::Color;
+use crate::exit::wrong_use;
 use background::Background;
 
 /// Back to the first column, and clear the line.
@@ -132,14 +133,22 @@ impl Screen {
         }
     }
 
-    /// Asks a question and reads the line that is typed; an end of input is an empty one.
-    pub(crate) async fn ask(&self, question: &str) -> anyhow::Result<String> {
-        self.lines(question.as_bytes());
+    /// Asks a question and reads the answer; an end of input is a no.
+    ///
+    /// # Errors
+    ///
+    /// There is no terminal to ask on: a wrong use, with `why_asked`.
+    pub(crate) async fn ask(&self, question: &str, why_asked: &str) -> anyhow::Result<bool> {
+        if !self.is_terminal() || !io::stdin().is_terminal() {
+            return Err(wrong_use(format!("{why_asked}, and there is no terminal to ask on\nadd --yes")));
+        }
+        self.lines(format!("{question} [y/N] ").as_bytes());
         let read = || {
             let mut answer = String::new();
             io::stdin().read_line(&mut answer).map(|_| answer)
         };
-        Ok(tokio::task::spawn_blocking(read).await??)
+        let answer = tokio::task::spawn_blocking(read).await??;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -176,7 +185,7 @@ fn columns(terminal: impl AsFd) -> usize {
 /// Whether the user wants colour where there can be some: <https://no-color.org>, and terminals
 /// that say they have none.
 #[expect(clippy::disallowed_methods, reason = "the program reads the environment")]
-pub(crate) fn color_is_welcome() -> bool {
+fn color_is_welcome() -> bool {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     !set("NO_COLOR") && std::env::var("TERM").as_deref() != Ok("dumb")
 }

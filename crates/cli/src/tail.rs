@@ -13,11 +13,11 @@ use rewitness_verdict::Link;
 use rewitness_verdict::text::counted;
 use tokio::sync::Notify;
 
-use crate::args::{Color, GlobalArgs, TailArgs};
+use crate::args::{GlobalArgs, TailArgs};
 use crate::connect;
 use crate::exit::{Status, describe};
 use crate::scope::{Namespaces, Scope};
-use crate::screen::{Screen, color_is_welcome};
+use crate::screen::{Screen, stdout_canvas};
 use crate::signals::Signals;
 use crate::types;
 
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         hold.check()?;
         let agreed = hold.ask(self.screen).await?;
         if !agreed {
-            self.screen.line("nothing was marked");
+            self.screen.line("nothing was changed");
         }
         Ok(agreed)
     }
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
     /// Delivers until there is a reason to stop, then drains.
     async fn follow(&self, program: Option<Program>, signals: &mut Signals) -> anyhow::Result<Status> {
         let kinds: Vec<Kind> = self.kinds.iter().map(|kind| kind.kind.clone()).collect();
-        let printer = Printer::new(self.args.output, colored(self.args.color), &kinds);
+        let printer = Printer::new(self.args.output, stdout_canvas(self.args.color).color, &kinds);
         if let Some(heading) = printer.heading().filter(|_| io::stdout().is_terminal()) {
             output::to_stdout(heading.as_bytes())?;
         }
@@ -172,8 +172,8 @@ impl<'a> Session<'a> {
             subscription = subscription.with_gone();
         }
         if let Some(name) = &args.hold {
-            // A line has no effect that waits for the mark, and a command may have; and who waits
-            // for the end of the replay wants everything marked by then.
+            // A printed line has no effect that must wait for the finalizer, a command may have one; and
+            // with --until-replayed every resource has the finalizer at the end of the replay.
             let gates_live = !args.command.is_empty() || args.until_replayed;
             subscription = subscription.holding(Hold { name: name.finalizer(), gates_live });
         }
@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
 }
 
 impl Probe for &Session<'_> {
-    /// Lists what has a label that nothing has: the answer is short, and its refusal tells.
+    /// Lists what has a label that nothing has: the answer is short, and the error tells.
     async fn hopeless(&self, kind: &Kind, namespace: Option<&str>) -> Option<String> {
         let kind = self.kinds.iter().find(|resolved| resolved.kind == *kind)?;
         let nothing = "rewitness.dev/nothing=nothing".parse().unwrap_or_default();
@@ -255,14 +255,5 @@ impl Probe for &Session<'_> {
             }) => survey.err().map(|error| describe(&self.link.explain(error))),
             _ => None,
         }
-    }
-}
-
-/// Whether lines are coloured.
-fn colored(when: Color) -> bool {
-    match when {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => io::stdout().is_terminal() && color_is_welcome(),
     }
 }

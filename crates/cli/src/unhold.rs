@@ -25,7 +25,7 @@ pub(crate) use reference::HoldRef;
 /// Patches under way at a time: quick for who waits, and little for an API server.
 const AT_A_TIME: usize = 16;
 
-/// Lets go of one hold.
+/// Removes one finalizer.
 struct Release<'a> {
     finalizer: &'a str,
     dry_run: bool,
@@ -74,9 +74,9 @@ async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyh
                     // One that does not carry it is fine; one that is not there was not meant.
                     object::read(&link, kind, scope.namespace_of(kind), name).await?;
                 }
-                release.let_go(held).await?;
+                release.remove(held).await?;
             }
-            // The other types can be let go all the same.
+            // The other types can be released all the same.
             Err(error) => {
                 release.unlisted += 1;
                 screen.alarm("failed", describe(&error));
@@ -128,8 +128,8 @@ impl Release<'_> {
         Ok(held)
     }
 
-    /// Lets go of several at a time, and tells of them in the order of their names.
-    async fn let_go(&mut self, mut held: Vec<Held>) -> anyhow::Result<()> {
+    /// Removes the finalizer from several at a time, and prints them in the order of their names.
+    async fn remove(&mut self, mut held: Vec<Held>) -> anyhow::Result<()> {
         held.sort_unstable_by(|one, other| name_of(one).cmp(&name_of(other)));
         let (holds, finalizer, dry_run) = (self.holds.clone(), self.finalizer, self.dry_run);
         let mut answers = futures::stream::iter(held)

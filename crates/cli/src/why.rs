@@ -48,7 +48,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Reads everything anew.
+    /// Reads everything again.
     async fn ask(&self, screen: &Screen) -> anyhow::Result<Verdict> {
         // Whoever watches sees the last answer meanwhile.
         if !self.args.watch {

@@ -1,6 +1,7 @@
 use http::Request;
 use http::header::AUTHORIZATION;
 use kube::client::{Body, ClientBuilder};
+use secrecy::ExposeSecret as _;
 use tower::util::MapRequestLayer;
 
 use crate::Error;
@@ -18,8 +19,8 @@ use token::Token;
 ///   queue would neither see the `Retry-After` nor keep its own pace, and could not say what fails.
 /// - **No read timeout** on the connection. It would cut a quiet watch; the queue sets a limit on
 ///   each call and on a watch's silence instead (see [`Config`](crate::Config)).
-/// - **Credentials are read as kubectl reads them**: without white space around a token, and none in
-///   the base64 of a certificate.
+/// - **Credentials are read as kubectl reads them**: without white space around a token, and without
+///   line ends in the base64 of a certificate and its key.
 ///
 /// # Assumptions
 ///
@@ -35,9 +36,8 @@ pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
     config.read_timeout = None;
     let failed = |source| Error::Client { source: Box::new(source) };
     let auth = &mut config.auth_info;
-    if let Some(data) = &mut auth.client_certificate_data {
-        data.retain(|char| !char.is_whitespace());
-    }
+    auth.client_certificate_data = auth.client_certificate_data.take().map(|data| in_one_line(&data));
+    auth.client_key_data = auth.client_key_data.take().map(|data| in_one_line(data.expose_secret()).into());
     let token = Token::take(auth).map_err(|error| failed(kube::Error::Auth(error)))?;
     let builder = ClientBuilder::try_from(config).map_err(failed)?;
     let Some(token) = token else { return Ok(builder.build()) };
@@ -46,4 +46,9 @@ pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
         request
     });
     Ok(builder.with_layer(&authorize).build())
+}
+
+/// Base64 without its line ends, which Go's decoder ignores.
+fn in_one_line(base64: &str) -> String {
+    base64.replace(['\r', '\n'], "")
 }

@@ -15,7 +15,7 @@ async fn a_deletion_is_held_until_the_command_succeeded() -> Result<()> {
     world.create("web").await?;
     let clean = world.script("clean", "[ $REWITNESS_STATE = live ] || test -e ready")?;
     let mut tail = world.tail(&["--hold", "demo", "--yes", "--", &clean])?;
-    tail.warns(&["1 resource will be marked with the finalizer hold.rewitness.dev/demo on https://"]).await?;
+    tail.warns(&["1 resource will get the finalizer hold.rewitness.dev/demo on https://"]).await?;
     world.until_held("web", HOLD).await?;
     tail.says(&["replay", "live", "/web"]).await?;
 
@@ -96,7 +96,7 @@ async fn only_what_is_selected_is_held() -> Result<()> {
     world.create_with("db", json!({"labels": {"app": "db"}})).await?;
     let ended = world.tail(&["--hold", "demo", "-y", "-l", "app=web", "--until-replayed"])?.end().await?;
     assert_eq!(ended.stdout.len(), 1, "{ended:?}");
-    assert!(ended.warnings().starts_with("1 resource will be marked"), "{ended:?}");
+    assert!(ended.warnings().starts_with("1 resource will get the finalizer"), "{ended:?}");
     assert_eq!(world.finalizers("web").await?, Some(vec![HOLD.to_owned()]));
     assert_eq!(world.finalizers("db").await?, Some(vec![]));
     Ok(())

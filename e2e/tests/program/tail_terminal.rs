@@ -23,7 +23,7 @@ async fn a_terminal_has_a_heading_colours_and_the_progress() -> Result<()> {
     let tail = on_terminal(&world, &[], false)?;
     tail.shows("following, Ctrl-C ends").await?;
     let shown = tail.shown();
-    assert!(shown.starts_with("\x1b[1mCAUSE    TRY  STATE     RESOURCE"), "{shown:?}");
+    assert!(shown.starts_with("\x1b[1mCAUSE    ATTEMPT  STATE     RESOURCE"), "{shown:?}");
     assert!(
         shown.contains(&format!("{CLEAR_LINE}replaying  0 listed  0 delivered  waiting for Widget")),
         "{shown:?}"
@@ -60,10 +60,10 @@ async fn who_holds_is_asked_first() -> Result<()> {
     world.create("web").await?;
     for (answer, status, marks) in [("n\n", 1, 0), ("\n", 1, 0), ("yes\n", 0, 1)] {
         let mut tail = on_terminal(&world, &["--hold", "demo", "--until-replayed", "--", "true"], true)?;
-        tail.shows("1 resource will be marked with the finalizer hold.rewitness.dev/demo").await?;
+        tail.shows("1 resource will get the finalizer hold.rewitness.dev/demo").await?;
         tail.shows("Continue? [y/N] ").await?;
         tail.types(answer)?;
-        tail.shows(if marks == 0 { "nothing was marked" } else { "rewitness unhold --context" }).await?;
+        tail.shows(if marks == 0 { "nothing was changed" } else { "rewitness unhold --context" }).await?;
         assert_eq!(tail.end().await?, Some(status), "{answer:?}");
         assert_eq!(
             world.finalizers("web").await?.map(|finalizers| finalizers.len()),
@@ -73,7 +73,7 @@ async fn who_holds_is_asked_first() -> Result<()> {
     }
     // All is marked, so there is nothing to agree to.
     let tail = on_terminal(&world, &["--hold", "demo", "--until-replayed", "--", "true"], true)?;
-    tail.shows("nothing is there now that has to be marked").await?;
+    tail.shows("no resource needs the finalizer").await?;
     assert_eq!(tail.end().await?, Some(0));
     Ok(())
 }

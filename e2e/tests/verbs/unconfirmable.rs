@@ -41,14 +41,14 @@ async fn refuses(mut asked: OnTerminal, why: &str) -> Result<()> {
 
 /// Its dependents are the same objects: they refer to it by its name.
 #[tokio::test]
-async fn c7_a_parent_that_was_made_anew_while_one_read_is_not_confirmed() -> Result<()> {
+async fn c7_a_parent_that_was_replaced_while_one_read_is_not_confirmed() -> Result<()> {
     let office = Office::new().await?;
     let (cascade, project) = over_the_limit(&office).await?;
     let asked = asks(&office, &cascade, &project).await?;
     office.lab.delete("Project", "web").await?;
     office.lab.gone("Project", "web").await?;
     office.lab.create("Project", "web", None).await?;
-    refuses(asked, "was made anew while you read: it is another object now").await?;
+    refuses(asked, "was replaced while you read: it is another object now").await?;
     assert_eq!(annotation(&office, &cascade).await?, None);
     Ok(())
 }

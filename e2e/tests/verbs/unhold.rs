@@ -1,4 +1,4 @@
-//! C10: `rewitness unhold cascade/NAME`: what a Cascade holds is let go by hand.
+//! C10: `rewitness unhold cascade/NAME` removes the finalizer of a Cascade by hand.
 
 use anyhow::Result;
 use kube::ResourceExt;
@@ -90,7 +90,7 @@ async fn c10_what_a_cascade_in_mode_plan_has_left_is_let_go_without_force() -> R
     office.lab.patch("Project", "other", finalizers).await?;
     let forced = office.types(&["unhold", &format!("cascade/{cascade}"), "--force"]).await?;
     assert_eq!(forced.status, Some(0), "{forced:?}");
-    assert!(!forced.warnings().contains("held anew"), "nothing holds it: {forced:?}");
+    assert!(!forced.warnings().contains("adds the finalizer"), "nothing holds it: {forced:?}");
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum VerdictFormat {
 /// How a delivery is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Aligned columns for people: cause, try, state, resource, uid.
+    /// Aligned columns for people: cause, attempt, state, resource, uid.
     #[default]
     Text,
     /// A JSON object per line.

@@ -9,7 +9,7 @@ Examples:
   rewitness tail widgets                          follow the widgets of the context's namespace
   rewitness tail deploy,svc -A -o json            everywhere, as JSON lines
   rewitness tail widgets --hold demo -- ./clean   no widget goes before ./clean has succeeded
-  rewitness unhold demo widgets -A                let go what the line above still holds
+  rewitness unhold demo widgets -A                remove the finalizers that it left
   rewitness why project/web                       why is it still there, and what to do
   rewitness check                                 is all well with Rewitness here?
   rewitness run                                   follow the cluster's Cascades
@@ -48,7 +48,7 @@ Output (-o):
          change.
   name   as `kubectl get -o name`: without the namespace
 
-  cause    replay, change, retry (the try before failed), requeue (the command asked for it)
+  cause    replay, change, retry (the attempt before failed), requeue (the command asked for it)
   state    live, deleting, gone (with --gone)
 
 Commands (-- CMD ARGS):
@@ -255,7 +255,7 @@ Examples:
   rewitness confirm project spaces/web -n team-a --yes
 
 Writes the annotation confirm.rewitness.dev/CASCADE with the hash of the list; who may patch the parent
-may confirm. What comes to the list later has to be confirmed anew. Where the operator's status names
+may confirm. What comes to the list later has to be confirmed again. Where the operator's status names
 another list than the one that you see, nothing is confirmed.
 
 Output (-o), after the list and the question on stderr:
@@ -271,7 +271,7 @@ pub(super) const PAUSE_ABOUT: &str = "Pause Cascades: nothing is done by them un
 
 pub(super) const PAUSE: &str = "\
 Examples:
-  rewitness pause project                         no parent is held anew, no deletion begins or goes on
+  rewitness pause project                         no more parents are held, no deletion begins or goes on
   rewitness pause project --deletions             parents are held as usual, deletions stand still
   rewitness pause --all                           all Cascades
 

@@ -112,10 +112,10 @@ pub(super) async fn of_context(
     if !contexts.contains(&name) {
         return Err(wrong_use(format!("there is no context `{name}`\n{}", known())));
     }
-    // As base64 in several lines, which kubectl takes.
+    // Go's decoder, and with it kubectl, ignores line ends in base64.
     for cluster in kubeconfig.clusters.iter_mut().flat_map(|named| &mut named.cluster) {
         if let Some(data) = &mut cluster.certificate_authority_data {
-            data.retain(|char| !char.is_whitespace());
+            data.retain(|char| !matches!(char, '\r' | '\n'));
         }
     }
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };

@@ -200,3 +200,23 @@ async fn a_line_end_after_a_token_is_none_of_it() {
     let said = authorization(r#"{token: "a\nsecret"}"#).await.unwrap_err();
     assert!(said.contains("token") && !said.contains("secret"), "{said}");
 }
+
+/// As kubectl: its decoder passes over line ends.
+#[tokio::test]
+async fn base64_in_several_lines_is_read_as_in_one() {
+    let cluster = |data: &str| KUBECONFIG.replace("1/\"}", &format!("1/\", {data}}}"));
+    let user = |data: &str| KUBECONFIG.replace("user: {}}", &format!("user: {{{data}}}}}"));
+    for (one, several) in [
+        (
+            cluster("certificate-authority-data: aGVsbG8K"),
+            cluster(r#"certificate-authority-data: "aGVs\r\nbG8K\n""#),
+        ),
+        (
+            user("client-certificate-data: aGVsbG8K, client-key-data: aGVsbG8K"),
+            user(r#"client-certificate-data: "aGVs\r\nbG8K\n", client-key-data: "aGVs\r\nbG8K\n""#),
+        ),
+    ] {
+        let answer = async |text: &str| connect_with(text, None).await.map(drop).map_err(|it| describe(&it));
+        assert_eq!(answer(&several).await, answer(&one).await, "{several}");
+    }
+}

@@ -33,8 +33,8 @@ pub(crate) struct HoldPlan<'a> {
 #[derive(Debug, PartialEq, Eq)]
 struct Count {
     kind: String,
-    to_mark: u64,
-    marked: u64,
+    to_add: u64,
+    held: u64,
     protected: u64,
 }
 
@@ -62,7 +62,7 @@ impl HoldPlan<'_> {
         Ok(())
     }
 
-    /// Says what will be marked, and asks. `false` if the answer was no.
+    /// Says which resources will get the finalizer, and asks. `false` if the answer was no.
     pub(crate) async fn ask(&self, screen: &Screen) -> anyhow::Result<bool> {
         let mut counts = Vec::new();
         for kind in self.kinds {
@@ -73,22 +73,14 @@ impl HoldPlan<'_> {
         }
         let has_command = !self.args.command.is_empty();
         screen.line(announcement(&self.name.finalizer(), &self.link.place(), &counts, has_command));
-        if self.args.yes {
+        let has_terminal = screen.is_terminal() && std::io::stdin().is_terminal();
+        if self.args.yes || (has_terminal && counts.iter().all(|count| count.to_add == 0)) {
             return Ok(true);
         }
-        if !screen.is_terminal() || !std::io::stdin().is_terminal() {
-            return Err(wrong_use(
-                "--hold writes to the cluster, and there is no terminal to ask on\nadd --yes",
-            ));
-        }
-        if counts.iter().all(|count| count.to_mark == 0) {
-            return Ok(true);
-        }
-        let answer = screen.ask("Continue? [y/N] ").await?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        screen.ask("Continue?", "--hold writes to the cluster").await
     }
 
-    /// Says how much is still held, and by which command it is let go.
+    /// Says how much is still held, and which command removes the finalizer.
     pub(crate) async fn farewell(&self, screen: &Screen) {
         let finalizer = self.name.finalizer();
         match tokio::time::timeout(PATIENCE, self.count_held()).await {
@@ -109,8 +101,10 @@ impl HoldPlan<'_> {
     }
 
     fn tell_way_out(&self, screen: &Screen, what: &str) {
-        screen
-            .line(format_args!("{what}; start again to go on, or let go with:\n  {}", self.unhold_command()));
+        screen.line(format_args!(
+            "{what}; start again to go on, or remove the finalizer with:\n  {}",
+            self.unhold_command()
+        ));
     }
 
     async fn survey(&self, kind: &ResolvedKind, selector: &Selector) -> anyhow::Result<Survey> {
@@ -128,7 +122,7 @@ impl HoldPlan<'_> {
         Ok(held)
     }
 
-    /// The command that lets everything go that this one can have held. Without the selector, for
+    /// The command that removes every finalizer that this one can have added. Without the selector, for
     /// the reason that [`Self::count_held`] has.
     fn unhold_command(&self) -> Command {
         let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
@@ -144,20 +138,22 @@ impl HoldPlan<'_> {
 
 /// What is said before anything is written.
 fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: bool) -> String {
-    let marking = format!("marked with the finalizer {finalizer} on {place}");
-    let (mut text, so) = match counts.iter().map(|count| count.to_mark).sum() {
+    let (mut text, so) = match counts.iter().map(|count| count.to_add).sum() {
         0 => (
-            format!("nothing is there now that has to be {marking}:\n"),
-            "What is created from now on will be.",
+            format!("no resource needs the finalizer {finalizer} added on {place}:\n"),
+            "Resources created from now on will get it.",
         ),
         total => {
             let total = counted(total, "resource", "resources");
-            (format!("{total} will be {marking}:\n"), "So will be those that are created meanwhile.")
+            (
+                format!("{total} will get the finalizer {finalizer} on {place}:\n"),
+                "So will resources that are created meanwhile.",
+            )
         }
     };
     let width = counts.iter().map(|count| count.kind.len()).max().unwrap_or_default();
     for count in counts {
-        text += &format!("  {:width$}  {:>9}{}\n", count.kind, thousands(count.to_mark), count.besides());
+        text += &format!("  {:width$}  {:>9}{}\n", count.kind, thousands(count.to_add), count.besides());
     }
     text += so;
     text += match has_command {
@@ -172,14 +168,14 @@ fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: boo
 impl Count {
     fn new(kind: String, survey: &Survey, allow_protected: bool) -> Self {
         let protected = if allow_protected { 0 } else { survey.protected };
-        let marked = survey.held.len() as u64;
-        let to_mark = survey.total.saturating_sub(marked + protected + survey.unreadable);
-        Self { kind, to_mark, marked, protected }
+        let held = survey.held.len() as u64;
+        let to_add = survey.total.saturating_sub(held + protected + survey.unreadable);
+        Self { kind, to_add, held, protected }
     }
 
-    /// What is there besides those to mark.
+    /// Resources that do not get the finalizer now.
     fn besides(&self) -> String {
-        let parts = [(self.marked, "marked already"), (self.protected, "in kube-* namespaces, left alone")];
+        let parts = [(self.held, "have it already"), (self.protected, "in kube-* namespaces, left alone")];
         let parts: Vec<String> = parts
             .iter()
             .filter(|(count, _)| *count > 0)

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use anstyle::{AnsiColor, Style};
 use rewitness_messaging::{Cause, Delivery, HoldState, Kind, ResourceId, State, Timestamp, Uid, Version};
 use serde::Serialize;
 
@@ -31,7 +32,7 @@ impl Printer {
     pub(crate) fn heading(&self) -> Option<String> {
         let text = || {
             let resource = self.kinds.width + 1 + self.name_width.load(Relaxed);
-            let line = format!("CAUSE    TRY  STATE     {:resource$}  UID", "RESOURCE");
+            let line = format!("CAUSE    ATTEMPT  STATE     {:resource$}  UID", "RESOURCE");
             if self.color { format!("\x1b[1m{line}\x1b[0m\n") } else { format!("{line}\n") }
         };
         (self.format == Format::Text).then(text)
@@ -49,78 +50,47 @@ impl Printer {
 
     fn write_text(&self, out: &mut Vec<u8>, delivery: &Delivery) {
         let resource = &delivery.envelope.resource;
+        let (plain, dim, red) = (Style::new(), Style::new().dimmed(), AnsiColor::Red.on_default());
         let cause = match delivery.cause {
-            Cause::Replay => Style::Dim,
-            Cause::Change => Style::Cyan,
-            Cause::Retry => Style::Yellow,
-            Cause::Requeue => Style::Blue,
+            Cause::Replay => dim,
+            Cause::Change => AnsiColor::Cyan.on_default(),
+            Cause::Retry => AnsiColor::Yellow.on_default(),
+            Cause::Requeue => AnsiColor::Blue.on_default(),
         };
         let state = match delivery.state {
-            State::Live => Style::Green,
-            State::Deleting => Style::Red,
-            State::Gone => Style::Dim,
+            State::Live => AnsiColor::Green.on_default(),
+            State::Deleting => red,
+            State::Gone => dim,
         };
-        let attempt = if delivery.attempt > 1 { Style::Yellow } else { Style::Dim };
+        let attempt = if delivery.attempt > 1 { AnsiColor::Yellow.on_default() } else { dim };
         let name = qualified_name(resource);
         let width =
             self.name_width.fetch_max(name.len().min(WIDEST_NAME), Relaxed).max(name.len().min(WIDEST_NAME));
 
         self.put(out, cause, delivery.cause, 7);
         out.extend_from_slice(b"  ");
-        self.put(out, attempt, format_args!("{:>3}", delivery.attempt), 3);
+        self.put(out, attempt, format_args!("{:>7}", delivery.attempt), 7);
         out.extend_from_slice(b"  ");
         self.put(out, state, delivery.state, 8);
         out.extend_from_slice(b"  ");
-        self.put(out, Style::Plain, self.kinds.label(&resource.kind), self.kinds.width);
+        self.put(out, plain, self.kinds.label(&resource.kind), self.kinds.width);
         out.push(b' ');
-        self.put(out, Style::Bold, &name, width);
+        self.put(out, plain.bold(), &name, width);
         out.extend_from_slice(b"  ");
-        self.put(out, Style::Dim, &resource.uid, 0);
+        self.put(out, dim, &resource.uid, 0);
         if delivery.state == State::Deleting && delivery.hold == HoldState::NotHeld {
             out.extend_from_slice(b"  ");
-            self.put(out, Style::Red, "not held", 0);
+            self.put(out, red, "not held", 0);
         }
     }
 
     /// A value in its style, padded to `width` outside of it.
     fn put(&self, out: &mut Vec<u8>, style: Style, value: impl Display, width: usize) {
-        let style = if self.color { style.code() } else { "" };
-        out.extend_from_slice(style.as_bytes());
-        let start = out.len();
+        let style = if self.color { style } else { Style::new() };
+        let value = value.to_string();
         // Writing to a vector does not fail.
-        let _ = write!(out, "{value}");
-        let written = out.len() - start;
-        if !style.is_empty() {
-            out.extend_from_slice(b"\x1b[0m");
-        }
-        out.resize(out.len() + width.saturating_sub(written), b' ');
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Style {
-    Plain,
-    Bold,
-    Dim,
-    Red,
-    Green,
-    Yellow,
-    Blue,
-    Cyan,
-}
-
-impl Style {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Bold => "\x1b[1m",
-            Self::Dim => "\x1b[2m",
-            Self::Red => "\x1b[31m",
-            Self::Green => "\x1b[32m",
-            Self::Yellow => "\x1b[33m",
-            Self::Blue => "\x1b[34m",
-            Self::Cyan => "\x1b[36m",
-        }
+        let _ = write!(out, "{style}{value}{style:#}");
+        out.resize(out.len() + width.saturating_sub(value.len()), b' ');
     }
 }
 

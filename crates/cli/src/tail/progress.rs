@@ -154,7 +154,7 @@ impl<P: Probe> Lookout<P> {
         }
         if rollbacks > self.told.rollbacks {
             let text =
-                "the server's versions moved backwards (restored from a backup?); everything is listed anew";
+                "the server's versions moved backwards (restored from a backup?); everything is listed again";
             self.screen.alarm("warning", text);
         }
         self.told = Told { lost: progress.lost, poisoned, rollbacks };
@@ -174,7 +174,7 @@ fn status_line(progress: &Progress, columns: usize) -> String {
         }
     }
     if progress.awaiting_hold > 0 {
-        parts.push(format!("{} to mark", thousands(progress.awaiting_hold)));
+        parts.push(format!("{} without finalizer", thousands(progress.awaiting_hold)));
     }
     if !parts.is_empty() && progress.failing > 0 {
         parts.push(format!("{} failing", thousands(progress.failing)));

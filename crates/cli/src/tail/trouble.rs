@@ -73,7 +73,10 @@ impl Troubles {
             return;
         };
         if !is_known(&self.holding, source, reason) {
-            screen.alarm("warning", format_args!("cannot mark {}: {reason}; tried again", source.kind));
+            screen.alarm(
+                "warning",
+                format_args!("cannot add the finalizer to {}: {reason}; tried again", source.kind),
+            );
             insert(&mut self.holding, source, reason, None);
         }
     }
@@ -87,11 +90,11 @@ impl Troubles {
             .or_else(|| self.lost_patience(trouble, now).map(|lost| format!("{}{lost}", trouble.reason)))
     }
 
-    /// Why the marks of a list are waited for no longer, if so.
+    /// Why the finalizers of a list are waited for no longer, if so.
     pub(super) fn unholdable(&self, source: &SourceProgress, now: Instant) -> Option<String> {
         let trouble = self.holding.get(&place_of(source))?;
         let lost = self.lost_patience(trouble, now)?;
-        Some(format!("cannot mark {}: {}{lost}", source.kind, trouble.reason))
+        Some(format!("cannot add the finalizer to {}: {}{lost}", source.kind, trouble.reason))
     }
 
     /// When patience with one of them ends.

@@ -9,11 +9,11 @@ use crate::args::UnholdArgs;
 use crate::exit::wrong_use;
 use crate::screen::Screen;
 
-/// What is to be let go, as it would be typed. Refuses what a Cascade owns, unless that is forced.
+/// The types to release, as they would be typed. Refuses what a Cascade owns, unless that is forced.
 pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> anyhow::Result<Vec<String>> {
     let HoldRef::Cascade(name) = &args.hold else { return Ok(args.types.clone()) };
     let owner = match sources::find(link, &name.to_string()).await {
-        // Who may not read Cascades can let go of what was named all the same.
+        // Without the right to read Cascades, the types that were named can be released all the same.
         Err(_) if args.force && !args.types.is_empty() => None,
         Err(error) => {
             return Err(
@@ -42,15 +42,21 @@ fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow
         return Ok(());
     }
     let (why, instead) = match is_going {
-        true => ("is being deleted, and its operator lets go of its parents", "without an operator"),
+        true => (
+            "is being deleted, and its operator removes the finalizer from its parents",
+            "without an operator",
+        ),
         false => (
             "is there, and its operator holds its parents",
-            "to let go of all, delete it or set it to mode Plan; without an operator, or for one parent",
+            "to release all, delete it or set it to mode Plan; without an operator, or for one parent",
         ),
     };
     if args.force {
         if !is_going {
-            screen.alarm("warning", format_args!("{} {why}: live ones will be held anew", args.hold));
+            screen.alarm(
+                "warning",
+                format_args!("{} {why}: its operator adds the finalizer to live ones again", args.hold),
+            );
         }
         return Ok(());
     }

@@ -47,7 +47,7 @@ pub(super) async fn follow(session: &Session<'_>, screen: &Screen) -> anyhow::Re
         if is_gone || is_another {
             return tell_gone(session, before, &verdict, is_another);
         }
-        if is_drawn_anew(session) || verdict.differs(before) {
+        if is_redrawn(session) || verdict.differs(before) {
             show(session, &verdict)?;
         }
         shown = Some(verdict);
@@ -56,13 +56,13 @@ pub(super) async fn follow(session: &Session<'_>, screen: &Screen) -> anyhow::Re
 }
 
 /// A person at a terminal sees ages grow; anybody else is told of changes alone.
-fn is_drawn_anew(session: &Session<'_>) -> bool {
+fn is_redrawn(session: &Session<'_>) -> bool {
     session.args.output == VerdictFormat::Text && session.canvas().columns.is_some()
 }
 
 fn show(session: &Session<'_>, verdict: &Verdict) -> anyhow::Result<()> {
     let text = match session.args.output {
-        VerdictFormat::Text if is_drawn_anew(session) => format!("{REDRAW}{}", session.render(verdict)?),
+        VerdictFormat::Text if is_redrawn(session) => format!("{REDRAW}{}", session.render(verdict)?),
         VerdictFormat::Text => verdict.line(Timestamp::now()),
         VerdictFormat::Json => serde_json::to_string(verdict)? + "\n",
         VerdictFormat::Yaml => format!("---\n{}", session.render(verdict)?),

@@ -1,32 +1,29 @@
 use super::*;
 
-fn count(kind: &str, to_mark: u64, marked: u64, protected: u64) -> Count {
-    Count { kind: kind.to_owned(), to_mark, marked, protected }
+fn count(kind: &str, to_add: u64, held: u64, protected: u64) -> Count {
+    Count { kind: kind.to_owned(), to_add, held, protected }
 }
 
 #[test]
-fn what_will_be_marked_is_said_by_kind() {
+fn what_will_get_the_finalizer_is_said_by_kind() {
     let counts = [count("widgets.example.com", 1204, 96, 0), count("secrets", 7, 0, 12)];
     assert_eq!(
         announcement("hold.rewitness.dev/demo", "https://127.0.0.1:6443 of context `dev`", &counts, true),
         "\
-1,211 resources will be marked with the finalizer hold.rewitness.dev/demo on https://127.0.0.1:6443 of context `dev`:
-  widgets.example.com      1,204  (96 marked already)
+1,211 resources will get the finalizer hold.rewitness.dev/demo on https://127.0.0.1:6443 of context `dev`:
+  widgets.example.com      1,204  (96 have it already)
   secrets                      7  (12 in kube-* namespaces, left alone)
-So will be those that are created meanwhile. A deleted one stays until the command has
+So will resources that are created meanwhile. A deleted one stays until the command has
 answered for it with exit status 0."
     );
 }
 
 #[test]
-fn where_nothing_has_to_be_marked_no_number_is_said_to_be() {
+fn where_no_finalizer_is_to_be_added_no_number_is_said_to_be() {
     let text = announcement("f", "s", &[count("widgets", 0, 3, 0)], true);
+    assert!(text.starts_with("no resource needs the finalizer f added on s:\n"), "{text}");
     assert!(
-        text.starts_with("nothing is there now that has to be marked with the finalizer f on s:\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("  0  (3 marked already)\nWhat is created from now on will be. A deleted one"),
+        text.contains("  0  (3 have it already)\nResources created from now on will get it. A deleted one"),
         "{text}"
     );
 }
@@ -34,7 +31,7 @@ fn where_nothing_has_to_be_marked_no_number_is_said_to_be() {
 #[test]
 fn without_a_command_it_is_said_that_nothing_is_kept() {
     let text = announcement("f", "s", &[count("widgets", 1, 0, 0)], false);
-    assert!(text.starts_with("1 resource will be"), "{text}");
+    assert!(text.starts_with("1 resource will get"), "{text}");
     assert!(text.ends_with("released as soon as its line is printed."), "{text}");
 }
 

@@ -50,10 +50,10 @@ fn text_is_aligned_below_its_heading() {
     assert_eq!(
         text,
         "\
-CAUSE    TRY  STATE     RESOURCE                         UID
-replay     1  live      widget team-a/web                0e4e3b1c-8f4f-4c55-9f0a-0123456789ab
-retry     12  deleting  widget team-a/db                 0e4e3b1c-8f4f-4c55-9f0a-0123456789ab
-retry     12  deleting  widget planet                    0e4e3b1c-8f4f-4c55-9f0a-0123456789ab  not held
+CAUSE    ATTEMPT  STATE     RESOURCE                         UID
+replay         1  live      widget team-a/web                0e4e3b1c-8f4f-4c55-9f0a-0123456789ab
+retry         12  deleting  widget team-a/db                 0e4e3b1c-8f4f-4c55-9f0a-0123456789ab
+retry         12  deleting  widget planet                    0e4e3b1c-8f4f-4c55-9f0a-0123456789ab  not held
 "
     );
 }

@@ -136,9 +136,12 @@ async fn what_cannot_be_held_is_waited_for_half_a_minute_too() {
     let mut now = progress(2, 1, &[widgets]);
     now.awaiting_hold = 1;
     let mut watch = watch(true, now);
-    let reason = "cannot mark Widget: missing right (waited 30 s)".to_owned();
+    let reason = "cannot add the finalizer to Widget: missing right (waited 30 s)".to_owned();
     assert_eq!(watch.end().await, Some((End::Stuck(vec![reason]), 30)));
-    assert_eq!(watch.written.text(), "warning: cannot mark Widget: missing right; tried again\n");
+    assert_eq!(
+        watch.written.text(),
+        "warning: cannot add the finalizer to Widget: missing right; tried again\n"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +200,7 @@ fn the_status_line_says_what_is_waited_for() {
     );
     assert_eq!(status_line(&now, 21), "replaying  12,044 li", "a line that wraps cannot be cleared");
     (now.replayed, now.awaiting_hold, now.failing) = (true, 30, 2);
-    assert_eq!(status_line(&now, 200), "30 to mark  2 failing");
+    assert_eq!(status_line(&now, 200), "30 without finalizer  2 failing");
     (now.awaiting_hold, now.failing) = (0, 0);
     assert_eq!(status_line(&now, 200), "");
 }
