@@ -3,28 +3,15 @@ use std::borrow::Cow;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::core::ClusterResourceScope;
-use kube::runtime::reflector::ObjectRef;
 
-/// A place in the window, as a resource that the applier can look up. Its name is its number.
-/// No such resource exists on any server.
+/// What the applier takes for the resource of a reconcile. No such resource exists on any server.
 #[derive(Clone, Debug)]
-pub(super) struct Slot {
-    metadata: ObjectMeta,
-}
+pub(super) struct Slot(ObjectMeta);
 
 impl Slot {
     pub(super) fn new(number: usize) -> Self {
-        Self { metadata: ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() } }
+        Self(ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() })
     }
-
-    pub(super) fn reference(number: usize) -> ObjectRef<Self> {
-        ObjectRef::new(&number.to_string())
-    }
-}
-
-/// The number of the slot of this name.
-pub(super) fn number_of(name: &str) -> Option<usize> {
-    name.parse().ok()
 }
 
 impl Resource for Slot {
@@ -36,7 +23,7 @@ impl Resource for Slot {
     }
 
     fn group(_: &()) -> Cow<'_, str> {
-        "window.rewitness.dev".into()
+        "reconcile.rewitness.dev".into()
     }
 
     fn version(_: &()) -> Cow<'_, str> {
@@ -48,10 +35,10 @@ impl Resource for Slot {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        &self.metadata
+        &self.0
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
+        &mut self.0
     }
 }

@@ -1,9 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::call::Server;
-use rewitness_messaging::schedule::ScheduleConfig;
-use rewitness_messaging::schedule::{Observation, SourceChange, Via};
-use rewitness_messaging::{Delivery, Failure, Kind, Outcome, Subscription, Version};
+use rewitness_messaging::dispatcher::Run;
+use rewitness_messaging::schedule::{Observation, ScheduleConfig, SourceChange, Via};
+use rewitness_messaging::{Consumer, Delivery, Failure, Handle, Kind, Outcome, Subscription, Version};
 use tokio::sync::Notify;
 
 use super::*;
@@ -21,17 +21,31 @@ fn finalizers() -> Arc<Finalizers> {
 /// As many as this are due at once, which is more than one poll of the applier takes.
 const DUE: usize = 1500;
 
+/// A run of one subscription to so many resources, all of them listed.
+fn begun(due: usize, consumer: impl Consumer) -> (Dispatcher, Handle, Run) {
+    let dispatcher = Dispatcher::new(ScheduleConfig::default());
+    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")]).with_concurrency(due);
+    let handle = dispatcher.subscribe(wants, consumer).unwrap();
+    let run = dispatcher.start().unwrap();
+    let changes = dispatcher.source_changes();
+    let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
+    let names: Vec<String> = (0..due).map(|number| format!("web-{number}")).collect();
+    dispatcher.list_started(id);
+    dispatcher.observe(id, Via::List, names.iter().map(|name| observation(name)));
+    dispatcher.list_finished(id);
+    (dispatcher, handle, run)
+}
+
 #[tokio::test]
 async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
-    let dispatcher = Dispatcher::new(ScheduleConfig::default());
-    let (begun, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (begun_count, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let consumer = {
-        let (begun, all) = (begun.clone(), all.clone());
+        let (begun_count, all) = (begun_count.clone(), all.clone());
         move |_: Delivery| {
-            let (begun, all) = (begun.clone(), all.clone());
+            let (begun_count, all) = (begun_count.clone(), all.clone());
             async move {
                 let gate = all.notified();
-                if begun.fetch_add(1, Ordering::Relaxed) + 1 < DUE {
+                if begun_count.fetch_add(1, Ordering::Relaxed) + 1 < DUE {
                     gate.await;
                 } else {
                     all.notify_waiters();
@@ -40,30 +54,40 @@ async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
             }
         }
     };
-    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")]).with_concurrency(DUE);
-    let handle = dispatcher.subscribe(wants, consumer).unwrap();
-    let run = dispatcher.start().unwrap();
-    let changes = dispatcher.source_changes();
-    let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
-    let names: Vec<String> = (0..DUE).map(|number| format!("web-{number}")).collect();
-    dispatcher.list_started(id);
-    dispatcher.observe(id, Via::List, names.iter().map(|name| observation(name)));
-    dispatcher.list_finished(id);
-
+    let (dispatcher, handle, run) = begun(DUE, consumer);
     let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers());
     let answered = async {
-        while dispatcher.in_flight() > 0 || begun.load(Ordering::Relaxed) < DUE {
+        while dispatcher.in_flight() > 0 || begun_count.load(Ordering::Relaxed) < DUE {
             reconciles.begin_due(Instant::now());
             reconciles.completed().await;
         }
     };
     timeout(Duration::from_secs(30), answered).await.unwrap_or_else(|_| {
-        panic!("{} of {DUE} begun", begun.load(Ordering::Relaxed));
+        panic!("{} of {DUE} begun", begun_count.load(Ordering::Relaxed));
     });
-    assert_eq!(begun.load(Ordering::Relaxed), DUE, "each once");
+    assert_eq!(begun_count.load(Ordering::Relaxed), DUE, "each once");
     let progress = handle.progress();
     assert_eq!((progress.delivered, progress.failing), (DUE as u64, 0), "and none was dropped");
     assert_eq!(reconciles.finish(Duration::from_secs(1)).await, 0);
+    drop(run);
+}
+
+#[tokio::test]
+async fn q10_what_was_admitted_and_has_not_begun_does_not_begin_after_the_stop() {
+    let consumed = Arc::new(AtomicUsize::new(0));
+    let consumer = {
+        let consumed = consumed.clone();
+        move |_: Delivery| {
+            consumed.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Ok::<_, Failure>(Outcome::Done))
+        }
+    };
+    let (dispatcher, _handle, run) = begun(8, consumer);
+    let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers());
+    reconciles.begin_due(Instant::now());
+    assert_eq!(dispatcher.in_flight(), 8, "admitted");
+    assert_eq!(reconciles.finish(Duration::from_secs(10)).await, 0);
+    assert_eq!(consumed.load(Ordering::Relaxed), 0);
     drop(run);
 }
 
