@@ -1,13 +1,17 @@
+mod limit;
+mod token;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use http::Request;
 use http::header::AUTHORIZATION;
-use kube::client::{Body, ClientBuilder};
+use kube::client::{AuthError, Body, ClientBuilder};
 use secrecy::ExposeSecret as _;
+use tower::layer::layer_fn;
 use tower::util::MapRequestLayer;
 
 use crate::Error;
-
-mod token;
-
+use limit::LimitAnswers;
 use token::Token;
 
 /// A client as the queue needs it, from a configuration.
@@ -19,6 +23,7 @@ use token::Token;
 ///   queue would neither see the `Retry-After` nor keep its own pace, and could not say what fails.
 /// - **No read timeout** on the connection. It would cut a quiet watch; the queue sets a limit on
 ///   each call and on a watch's silence instead (see [`Config`](crate::Config)).
+/// - **No answer without end**: one of more than 64 MiB is an error, unless it is a watch.
 /// - **Credentials are read as kubectl reads them**: without white space around a token, and without
 ///   line ends in the base64 of a certificate and its key.
 ///
@@ -39,7 +44,11 @@ pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
     auth.client_certificate_data = auth.client_certificate_data.take().map(|data| in_one_line(&data));
     auth.client_key_data = auth.client_key_data.take().map(|data| in_one_line(data.expose_secret()).into());
     let token = Token::take(auth).map_err(|error| failed(kube::Error::Auth(error)))?;
-    let builder = ClientBuilder::try_from(config).map_err(failed)?;
+    // kube panics at a token of an exec plugin that is no header.
+    let builder = catch_unwind(AssertUnwindSafe(|| ClientBuilder::try_from(config)));
+    let unusable = |_| kube::Error::Auth(AuthError::AuthExec("its token has a line end in it".to_owned()));
+    let builder = builder.map_err(unusable).flatten().map_err(failed)?;
+    let builder = builder.with_layer(&layer_fn(LimitAnswers));
     let Some(token) = token else { return Ok(builder.build()) };
     let authorize = MapRequestLayer::new(move |mut request: Request<Body>| {
         request.headers_mut().insert(AUTHORIZATION, token.header());
@@ -52,3 +61,6 @@ pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
 fn in_one_line(base64: &str) -> String {
     base64.replace(['\r', '\n'], "")
 }
+
+#[cfg(test)]
+mod tests;
