@@ -1,7 +1,7 @@
 //! What the tests of the program share: a place of its own for each, and the program as a person types it.
 
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{Ended, Running, Widgets};
@@ -76,6 +76,11 @@ impl World {
     /// The same through a proxy; what the test itself does goes past it.
     pub fn through(&mut self, proxy: &FaultProxy) {
         self.kubeconfig = proxy.kubeconfig();
+    }
+
+    /// That of whoever the program is.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// The same with a changed kubeconfig.

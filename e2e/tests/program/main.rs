@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod in_cluster;
+mod kubeconfig;
 mod tail;
 mod tail_command;
 mod tail_hold;
