@@ -297,9 +297,12 @@ impl Planted {
                     asked.body = json!([{ "op": "remove", "path": path }]);
                 }
             }
-            Bug::ParentFromCache if asked.is_about_a_parent() => {
-                asked.body["metadata"].as_object_mut().map(|metadata| metadata.remove("uid"));
-            }
+            Bug::ParentFromCache if asked.is_about_a_parent() => match &mut asked.body {
+                Value::Array(steps) => steps.retain(|step| step["path"] != "/metadata/uid"),
+                merged => {
+                    merged["metadata"].as_object_mut().map(|metadata| metadata.remove("uid"));
+                }
+            },
             Bug::AnyVersion if asked.lists_dependents() => {
                 let query = format!("{}&resourceVersion=0", asked.query());
                 asked.set_query(&query);
