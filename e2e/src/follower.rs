@@ -14,7 +14,7 @@ use rewitness_messaging::{Backoff, Failure, Handle, Progress, Queue, ResourceId,
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::lab::{SOON, soon};
+use crate::lab::{SOON, until_soon};
 
 /// A process that follows rules. Dropping it kills it: nothing of it goes on, and nothing is
 /// finished.
@@ -147,7 +147,7 @@ impl Operator {
     ) -> Result<T> {
         let uid = Uid::new(parent.metadata.uid.as_deref().unwrap_or_default());
         let records = &self.rules[rule].records;
-        let found = until("the deletion stands as wanted", soon(), async || {
+        let found = until_soon("the deletion stands as wanted", async || {
             Ok(records.records.state(&uid).and_then(|report: Report| wanted(&report.state)))
         });
         let now = || format!("{:?}", records.records.state(&uid));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use rewitness_controlplane::{ControlPlane, FaultProxy, policy_rule, shared, unique, until};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::audit::Audit;
-use crate::planted::{client, planted};
+use crate::planted::{self, client, planted};
 
 /// Long enough for anything that is to happen at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(180);
@@ -21,6 +21,19 @@ pub const SOON: Duration = Duration::from_secs(180);
 /// The same; with a planted bug it often never happens, and that is no reason to wait as long.
 pub fn soon() -> Duration {
     if planted().is_some() { Duration::from_secs(15) } else { SOON }
+}
+
+/// Waits for a state as long as [`soon`] says, and with a planted bug no longer than until the operator
+/// asks and hears the same again and again.
+pub async fn until_soon<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let goes_in_circles = planted::rounds();
+    until(what, soon(), async || {
+        let found = probe().await?;
+        let is_stuck = found.is_none() && goes_in_circles.as_ref().is_some_and(|closed| closed());
+        ensure!(!is_stuck, "the operator goes round in circles before: {what}");
+        Ok(found)
+    })
+    .await
 }
 
 /// Somebody else's.
@@ -188,7 +201,7 @@ impl Lab {
     /// Waits until an object has gone.
     pub async fn gone(&self, kind: &str, name: &str) -> Result<()> {
         let api = self.api(kind);
-        until(&format!("{kind} {name} has gone"), soon(), async || {
+        until_soon(&format!("{kind} {name} has gone"), async || {
             Ok(api.get_opt(name).await?.is_none().then_some(()))
         })
         .await

@@ -4,9 +4,12 @@
 //! A test is run once more on a thread on which a bug is planted, and has to fail; see [`caught`].
 
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use http::request::Parts;
@@ -75,6 +78,43 @@ struct Memory {
     finalizer: Option<String>,
     /// B6: the paths of deletes; B9: those of lists.
     paths: Vec<String>,
+    rounds: Rounds,
+}
+
+/// Whether what the operator asks and hears is still news.
+#[derive(Default)]
+struct Rounds {
+    seen: HashSet<u64>,
+    /// How many exchanges there were since the last one that was new, and when that was.
+    repeated: usize,
+    newest: Option<Instant>,
+}
+
+impl Rounds {
+    fn note(&mut self, asked: &Asked, heard: &Heard) {
+        let mut body = heard.body.clone();
+        // It moves with whatever anybody writes.
+        body["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
+        let mut hasher = DefaultHasher::new();
+        (asked.parts.method.as_str(), asked.parts.uri.to_string(), asked.body.to_string()).hash(&mut hasher);
+        (heard.status.as_u16(), body.to_string()).hash(&mut hasher);
+        if self.seen.insert(hasher.finish()) {
+            (self.repeated, self.newest) = (0, Some(Instant::now()));
+        } else {
+            self.repeated += 1;
+        }
+    }
+}
+
+/// Follows what the operator with the bug of this thread asks from now on.
+pub fn rounds() -> Option<impl Fn() -> bool> {
+    let planted = here()?;
+    planted.memory().rounds = Rounds { newest: Some(Instant::now()), ..Rounds::default() };
+    // It looks again once a second.
+    Some(move || {
+        let rounds = &planted.memory().rounds;
+        rounds.repeated >= 3 && rounds.newest.is_some_and(|newest| newest.elapsed() >= Duration::from_secs(3))
+    })
 }
 
 thread_local! {
@@ -252,6 +292,7 @@ impl Planted {
         let was = body.as_ref().ok().cloned();
         let mut heard = Heard { status: parts.status, body: body.unwrap_or_default() };
         self.hear(&asked, &mut heard);
+        self.memory().rounds.note(&asked, &heard);
         let changed_question = uri != asked.parts.uri || original != asked.body;
         let changed_answer = was.is_some_and(|was| was != heard.body) || parts.status != heard.status;
         self.acted.fetch_add(usize::from(changed_question || changed_answer), Ordering::Relaxed);

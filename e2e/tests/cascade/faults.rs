@@ -12,7 +12,7 @@ use rewitness_crds::Cascade;
 use serde_json::{Value, json};
 
 use rewitness_e2e::follower::Operator;
-use rewitness_e2e::lab::{FOREIGN, Lab, soon};
+use rewitness_e2e::lab::{FOREIGN, Lab, until_soon};
 
 fn deletes() -> Match {
     Match::any().method("DELETE").path("/clusters/")
@@ -272,7 +272,7 @@ pub(crate) async fn fault_b19_the_deletion_of_a_namespace_takes_its_parents_and_
     lab.create_in("Cluster", &elsewhere, "outside", parent.metadata.uid.as_deref()).await?;
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(lab.client.clone());
     namespaces.delete(&lab.ns, &DeleteParams::default()).await?;
-    rewitness_controlplane::until("the namespace has gone", soon(), async || {
+    until_soon("the namespace has gone", async || {
         Ok(namespaces.get_opt(&lab.ns).await?.is_none().then_some(()))
     })
     .await?;

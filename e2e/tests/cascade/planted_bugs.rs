@@ -71,8 +71,7 @@ fn fault_b2_patches_without_tests_are_caught() {
 #[test]
 fn fault_b13_a_finalizer_taken_off_by_its_place_is_caught() {
     let writers = contention::fault_b13_the_finalizers_of_others_survive_concurrent_writers;
-    // Another's goes in its place, so that ours stays.
-    assert_caught(Bug::ByPlace, &[(writers, "ours is off")]);
+    assert_caught(Bug::ByPlace, &[(writers, "another's was removed")]);
 }
 
 #[test]
