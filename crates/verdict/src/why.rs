@@ -23,7 +23,6 @@ use target::Target;
 // What `check` says and reads as well.
 pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
 pub use draw::draw;
-pub(crate) use target::preferred;
 pub use verdict::{Resource, State, Verdict};
 pub use words::REASONS;
 
@@ -36,7 +35,7 @@ pub use words::REASONS;
 /// verdict.
 pub async fn ask(link: &Link, what: &[String], namespace: Option<&str>) -> anyhow::Result<Verdict> {
     let target = Target::find(link, what, namespace).await?;
-    let commands = Commands::new(link.typed.clone(), target.types());
+    let commands = Commands::new(link.typed.clone(), target.served.types());
     let facts = Loader::new(link, &target).facts().await;
     Ok(decide::decide(&facts, &commands))
 }

@@ -5,65 +5,37 @@ use rewitness_messaging::{Kind, ResourceId};
 
 use crate::error::wrong_use;
 use crate::link::Link;
+use crate::served::Served;
 
 /// The object that is meant, and what the server serves.
 pub(super) struct Target {
     pub(super) asked: ResourceId,
-    /// `None` if the server does not serve the kind, or cannot say so at present.
-    pub(super) kind: Option<ResolvedKind>,
-    /// Why not, then, with similar types.
-    pub(super) unknown: Option<String>,
-    /// What the server serves, each kind once.
-    pub(super) served: Vec<ResolvedKind>,
-    /// Group versions that do not answer.
-    pub(super) broken: Vec<String>,
+    /// How the server serves its kind. If it does not, or cannot say so at present: why not, with similar types.
+    pub(super) kind: Result<ResolvedKind, String>,
+    /// What the server serves besides.
+    pub(super) served: Served,
 }
 
 impl Target {
     pub(super) async fn find(link: &Link, what: &[String], place: Option<&str>) -> anyhow::Result<Self> {
         let (type_name, name) = typed(what)?;
         let resolver = Resolver::new(&link.client).await.map_err(|error| link.explain(error))?;
-        let served = preferred(&resolver);
-        let broken = resolver.broken().to_vec();
         let namespace = place.unwrap_or(&link.namespace);
-        let (kind, unknown) = match resolver.resolve(type_name) {
-            Ok(kind) => (Some(kind.clone()), None),
+        let kind = match resolver.resolve(type_name) {
+            Ok(kind) => Ok(kind.clone()),
             // With a group it may be a kind that was there, and not only a typing error.
-            Err(error @ Error::UnknownType { .. }) if type_name.contains('.') => {
-                (None, Some(error.to_string()))
-            }
+            Err(error @ Error::UnknownType { .. }) if type_name.contains('.') => Err(error.to_string()),
             Err(error) => return Err(link.explain(error)),
         };
         let asked = match &kind {
-            Some(kind) => unread(kind.kind.clone(), Some(namespace).filter(|_| kind.namespaced), name),
-            None => {
+            Ok(kind) => unread(kind.kind.clone(), Some(namespace).filter(|_| kind.namespaced), name),
+            Err(_) => {
                 let (resource, group) = type_name.split_once('.').unwrap_or((type_name, ""));
                 unread(Kind::new(group, resource), place, name)
             }
         };
-        Ok(Self { asked, kind, unknown, served, broken })
+        Ok(Self { asked, kind, served: Served::of(&resolver) })
     }
-
-    /// What the server calls its kinds: `clusters.example.com`.
-    pub(super) fn types(&self) -> impl Iterator<Item = (Kind, String)> {
-        self.served.iter().map(|kind| (kind.kind.clone(), kind.to_string()))
-    }
-
-    /// How the server serves a kind.
-    pub(super) fn served(&self, kind: &Kind) -> Option<&ResolvedKind> {
-        self.served.iter().find(|one| one.kind == *kind)
-    }
-}
-
-/// Each kind in its preferred version, if it can be listed.
-pub(crate) fn preferred(resolver: &Resolver) -> Vec<ResolvedKind> {
-    let mut kinds: Vec<ResolvedKind> = Vec::new();
-    for kind in resolver.kinds().iter().filter(|kind| kind.verbs.iter().any(|verb| verb == "list")) {
-        if !kinds.iter().any(|known| known.kind == kind.kind) {
-            kinds.push(kind.clone());
-        }
-    }
-    kinds
 }
 
 /// `TYPE/NAME`, or `TYPE NAME`.

@@ -1,14 +1,17 @@
 //! The Cascades, one by one.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
 use rewitness_crds::{Cascade, Command};
 use rewitness_messaging::Kind;
 
 use super::decision::{Decision, NAMED, some, unknown};
-use super::operator::{is_seen, name};
-use super::parents::{kind, parent, parent_kind};
+use super::deletions::held_parent;
+use super::operator::is_seen;
 use crate::check::report::{Check, Group, Result};
+use crate::sources::{dependent_kind, dependents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::ASK_WHO_PAUSED;
@@ -122,12 +125,8 @@ impl Decision<'_> {
             Ok(served) => served,
             Err(unread) => return unknown(id, &format!("whether the kinds of {name} are served"), unread),
         };
-        let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
-        let named = dependents.map(|one| kind(&one.api_version, &one.kind));
-        let mut kinds: Vec<Kind> = vec![parent_kind(cascade)];
-        kinds.extend(named);
-        kinds.sort();
-        kinds.dedup();
+        let named = dependents(cascade).map(dependent_kind);
+        let kinds: BTreeSet<Kind> = named.chain([parent_kind(cascade)]).collect();
         let with = |wanted: Option<bool>| {
             let found = kinds.iter().filter(|kind| served.serves(kind) == wanted);
             found.map(ToString::to_string).collect::<Vec<_>>()
@@ -206,7 +205,7 @@ impl Decision<'_> {
         }
         let waiting = status.held_parents.iter().filter(|held| held.reason == "LimitExceeded");
         let steps = waiting.take(NAMED).map(|held| {
-            let confirm = self.commands.confirm(name, &parent(cascade, held));
+            let confirm = self.commands.confirm(name, &held_parent(cascade, held));
             Step::act(confirm, "shows what would be deleted, and asks")
         });
         let message = of(status, condition::LIMIT_EXCEEDED).map(|one| one.message.clone());

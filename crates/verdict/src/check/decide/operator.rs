@@ -5,6 +5,7 @@ use rewitness_messaging::Timestamp;
 
 use super::decision::{Decision, some, unknown};
 use crate::check::report::{Check, Group, Result};
+use crate::sources::name;
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::last_sign;
@@ -71,10 +72,6 @@ impl Decision<'_> {
     pub(super) fn is_overlooked(&self, cascade: &Cascade) -> bool {
         !is_seen(cascade) && edited(cascade).is_none_or(|at| self.is_late(at))
     }
-}
-
-pub(super) fn name(cascade: &Cascade) -> &str {
-    cascade.metadata.name.as_deref().unwrap_or_default()
 }
 
 /// Whether the status is about what the Cascade says now.

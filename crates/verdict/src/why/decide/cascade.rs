@@ -9,6 +9,7 @@ use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_ann
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::decision::Decision;
+use crate::sources::name;
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
@@ -99,7 +100,7 @@ impl Decision<'_> {
 
     /// What keeps the deletion from going on, whatever is left.
     fn refused(&self, cascade: &Cascade, parent: &ResourceId, preview: &Preview) -> Vec<Finding> {
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let name = name(cascade);
         let told = |refused: &Refused| {
             let finding =
                 Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
@@ -167,7 +168,7 @@ impl Decision<'_> {
         preview: Option<&Preview>,
     ) -> Vec<Finding> {
         let mut found = Vec::new();
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let name = name(cascade);
         let conditions = cascade.status.iter().flat_map(|status| &status.conditions);
         for one in conditions.filter(|one| one.status == "False") {
             let is_told = match &*one.type_ {
@@ -217,7 +218,7 @@ impl Decision<'_> {
     ) -> Finding {
         let begun = preview.and_then(|preview| Some(preview.begun.as_ref()?.at));
         let sign = last_sign(cascade).max(begun);
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let name = name(cascade);
         let said = match sign {
             Some(at) => format!("its last sign of life is {} old", self.age(Some(at))),
             None => "it has never written to the Cascade".to_owned(),

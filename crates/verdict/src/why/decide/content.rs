@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rewitness_crds::Reason;
 
-use super::decision::{Decision, of_kind, qualified};
+use super::decision::{Decision, of_kind};
+use crate::object::qualified;
 use crate::read::Unread;
 use crate::step::Step;
 use crate::why::facts::{Content, KindContent, Subject};

@@ -54,11 +54,3 @@ impl Decision<'_> {
 pub(super) fn of_kind(count: u64, kind: &str) -> String {
     counted(count, kind, kind)
 }
-
-/// `team-a/web`.
-pub(super) fn qualified(id: &ResourceId) -> String {
-    match &id.namespace {
-        Some(namespace) => format!("{namespace}/{}", id.name),
-        None => id.name.to_string(),
-    }
-}

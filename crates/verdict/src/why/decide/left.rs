@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Found, Preview};
 use rewitness_crds::Reason;
-use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
+use rewitness_crds::cascade::{self, Reference, Remaining};
 use rewitness_crds::{CASCADES, Cascade};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::{leaves_some_out, told_of};
-use super::decision::{Decision, of_kind, qualified};
+use super::decision::{Decision, of_kind};
+use crate::object::qualified;
+use crate::sources::{dependent_kind, dependents};
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::known;
@@ -110,10 +112,9 @@ impl Decision<'_> {
     /// Drops a kind from the rule, with its stage if that has no other.
     fn drop_kind(&self, cascade: &Cascade, kind: &Kind) -> Option<Step> {
         let stages = &cascade.spec.stages;
-        let (stage, index) = stages
-            .iter()
-            .enumerate()
-            .find_map(|(at, stage)| Some((at, stage.dependents.iter().position(|one| is_of(one, kind))?)))?;
+        let (stage, index) = stages.iter().enumerate().find_map(|(at, stage)| {
+            Some((at, stage.dependents.iter().position(|one| dependent_kind(one) == *kind)?))
+        })?;
         let name = cascade.metadata.name.as_deref()?;
         let (path, value) = match &*stages[stage].dependents {
             [_] if stages.len() == 1 => return None,
@@ -271,17 +272,12 @@ impl Decision<'_> {
 
 /// By which label a Cascade's dependents of a kind refer to their parent; `None` if that is not one.
 fn label<'a>(cascade: &'a Cascade, kind: &Kind) -> Option<&'a str> {
-    let all = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
-    let mut labels = all.filter(|one| is_of(one, kind)).map(|one| match &one.by {
+    let of_kind = dependents(cascade).filter(|one| dependent_kind(one) == *kind);
+    let mut labels = of_kind.map(|one| match &one.by {
         Reference::Label(label) => label.as_str(),
     });
     let first = labels.next()?;
     labels.all(|label| label == first).then_some(first)
-}
-
-fn is_of(dependents: &Dependents, kind: &Kind) -> bool {
-    let version = dependents.api_version().ok();
-    dependents.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
 }
 
 /// A parent that waits for itself by way of others.
