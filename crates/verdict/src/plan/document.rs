@@ -170,21 +170,18 @@ impl Plan {
         self.parents = parents;
     }
 
-    /// Whether a parent may need a confirmation although that is not said of it.
+    /// Whether a parent may need a confirmation although none is listed for it.
     pub(super) fn may_need_more(&self) -> bool {
-        let unsure = |parent: &ParentPlan| !parent.complete || !parent.unknown.is_empty();
-        !self.unknown.is_empty() || self.parents.iter().any(unsure)
+        !self.unknown.is_empty() || self.parents.iter().any(ParentPlan::is_unsure)
     }
 }
 
 impl ParentPlan {
-    /// `is_said` is what is said of the whole rule already.
-    pub fn new(preview: &Preview, is_said: impl Fn(&Refused) -> bool) -> Self {
-        let count =
-            |is: fn(&Cause) -> bool| preview.dependents().filter(|found| is(&found.cause)).count() as u64;
-        let deletes = count(|cause| matches!(cause, Cause::Due));
+    /// `of_rule` are refusals of the whole rule, which are listed there.
+    pub fn new(preview: &Preview, of_rule: impl Fn(&Refused) -> bool) -> Self {
+        let deletes = preview.dependents().filter(|found| found.cause == Cause::Due).count() as u64;
         let refused =
-            preview.refused.iter().filter(|one| !matches!(one, Refused::Unconfirmed(_)) && !is_said(one));
+            preview.refused.iter().filter(|one| !matches!(one, Refused::Unconfirmed(_)) && !of_rule(one));
         Self {
             namespace: preview.parent.namespace.as_deref().map(str::to_owned),
             name: preview.parent.name.to_string(),
@@ -221,6 +218,11 @@ impl ParentPlan {
                            that is planned";
             self.unknown.push(Detail::unknown(Reason::RevisionUnread, message));
         }
+    }
+
+    /// Whether more may be deleted with it than is known.
+    pub(super) fn is_unsure(&self) -> bool {
+        !self.complete || !self.unknown.is_empty()
     }
 
     /// How many would be deleted.

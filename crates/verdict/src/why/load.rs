@@ -136,15 +136,14 @@ impl Loader<'_> {
         stream::iter(looks).buffered(PREVIEWS).collect().await
     }
 
-    async fn preview(&self, rule: &Rule, cascade: &Cascade, parent: &ResourceId) -> Option<Read<Preview>> {
+    async fn preview(&self, rule: &Rule, cascade: &Cascade, parent: &ResourceId) -> Read<Preview> {
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
-        match self.previews.preview(rule, &HourWindow::new(hour), parent).await {
-            Ok(preview) => preview.map(Ok),
-            Err(error) => {
-                let what = format!("read what refers to {}", parent.name);
-                Some(Err(Unread { what, reason: Some(error.to_string()) }))
-            }
-        }
+        let reason = match self.previews.preview(rule, &HourWindow::new(hour), parent).await {
+            Ok(Some(preview)) => return Ok(preview),
+            Ok(None) => "it has just gone".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Unread { what: format!("read what refers to {}", parent.name), reason: Some(reason) })
     }
 
     async fn namespace(&self, name: &str) -> Read<NamespaceFacts> {
@@ -174,7 +173,7 @@ impl Loader<'_> {
 
 /// Dependents that are parents of Cascades themselves, and held by them.
 fn waited_for(holdings: &[Holding]) -> Vec<Found> {
-    let previews = holdings.iter().filter_map(|holding| holding.preview.as_ref()?.as_ref().ok());
+    let previews = holdings.iter().filter_map(|holding| holding.preview.as_ref().ok());
     let stages = previews.filter_map(Preview::stage).flat_map(|stage| stage.dependents());
     let is_parent = |cause: &Cause| match cause {
         Cause::Cascading { .. } => true,

@@ -12,7 +12,7 @@ use crate::sources::{held_parents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
 
-/// How long a deletion may be held before that is said.
+/// A deletion that is held for longer fails the check.
 const LONG_SECONDS: i64 = 3600;
 
 /// A parent that is being deleted, and held.
@@ -56,8 +56,8 @@ impl Decision<'_> {
         self.facts.now.as_second() - since.as_second() > LONG_SECONDS
     }
 
-    /// The status names those that have been held the longest, as far as an operator wrote it. One that
-    /// has died since tells of none that came after, so that what carries the finalizer counts too.
+    /// The status names those that have been held the longest. An operator that has died writes no status
+    /// of later ones, so that the objects that carry the finalizer count too.
     fn held(&self, cascade: &Cascade) -> Vec<Held> {
         let mut held: Vec<Held> = held_parents(cascade)
             .map(|held| Held {

@@ -34,7 +34,7 @@ impl Decision<'_> {
         let unseen: Vec<&str> =
             cascades.iter().filter(|cascade| self.is_overlooked(cascade)).map(name).collect();
         let sign = self.last_sign();
-        let said = match sign {
+        let age = match sign {
             Some(at) => format!("its last sign of life is {} old", self.age(at)),
             None => "none has ever written to a Cascade".to_owned(),
         };
@@ -47,14 +47,14 @@ impl Decision<'_> {
                 );
                 Check::new(id, Result::Note, message).step([self.commands.find_operator()])
             }
-            (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {said}")),
+            (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {age}")),
             (None, true) => {
-                let message = format!("no operator has been seen yet: {said}");
+                let message = format!("no operator has been seen yet: {age}");
                 Check::new(id, Result::Warning, message).step(self.look_for_operator())
             }
             (_, false) => {
                 let of = counted(unseen.len() as u64, "Cascade", "Cascades");
-                let message = format!("no operator seems to follow {of}: {said}");
+                let message = format!("no operator seems to follow {of}: {age}");
                 let which = format!("no operator has looked at {}", some(unseen));
                 Check::new(id, Result::Failed, message).detail([which]).step(self.look_for_operator())
             }

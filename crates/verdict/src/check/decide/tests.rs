@@ -193,13 +193,13 @@ fn a_definition_that_cannot_be_used_is_a_cross_and_a_newer_one_a_warning() {
     assert!(other.message.contains("another"), "it need not be older: {other:?}");
     assert_eq!(other.next[0].command, "kubectl diff -f deploy/crds");
     assert!(other.next[1].caution.is_some());
-    let marks = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
-    let marked = with(&|definition| definition["metadata"]["annotations"] = marks.clone());
+    let annotations = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
+    let uninstalled = with(&|definition| definition["metadata"]["annotations"] = annotations.clone());
     assert!(
-        all(&marked, "uninstall")[0].message.contains("has not said yet"),
+        all(&uninstalled, "uninstall")[0].message.contains("has not said yet"),
         "an answer to an earlier mark"
     );
-    let unmark = &all(&marked, "uninstall")[0].next[1];
+    let unmark = &all(&uninstalled, "uninstall")[0].next[1];
     assert!(unmark.command.ends_with("rewitness.dev/uninstall-") && unmark.caution.is_some(), "{unmark:?}");
 }
 
@@ -298,8 +298,8 @@ fn who_may_escalate_may_grant_what_they_do_not_have() {
 
 #[test]
 fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
-    let refusal = ApiError::Unauthorized;
-    let error = anyhow::anyhow!("the API server: {refusal}\nlog in again");
+    let unauthorized = ApiError::Unauthorized;
+    let error = anyhow::anyhow!("the API server: {unauthorized}\nlog in again");
     let report = Report::unreachable(false, &error);
     assert_eq!(report.result, Result::Failed);
     let text = draw(&report, Canvas::default());

@@ -1,4 +1,4 @@
-//! What is said of an object that is not there, and of one that had its name.
+//! Findings about an object that does not exist, and about an earlier one of its name.
 
 use rewitness_crds::{Cascade, Reason};
 use rewitness_messaging::{ResourceId, Uid};
@@ -47,7 +47,7 @@ impl Decision<'_> {
     pub(super) fn broken_services(&self, group: &str) -> Vec<Finding> {
         let unavailable = self.facts.unavailable.as_deref().unwrap_or_default();
         let of_group = unavailable.iter().filter(|service| group.is_empty() || service.group == group);
-        let told = of_group.map(|service| {
+        let findings = of_group.map(|service| {
             let message = format!("the API service {} is not available: {}", service.name, service.message);
             Finding::new(Weight::Blocks, Reason::ApiServiceUnavailable, message).step([
                 self.commands.describe_api_service(&service.name),
@@ -58,7 +58,7 @@ impl Decision<'_> {
                 ),
             ])
         });
-        told.collect()
+        findings.collect()
     }
 
     /// Cascades that name a kind which is not served: they wait for it.
@@ -68,7 +68,7 @@ impl Decision<'_> {
             let mut kinds = dependents(cascade).map(dependent_kind);
             kinds.any(|kind| *kind.group == *asked.group && is_called(&kind.kind, &asked.kind))
         };
-        let told = cascades.iter().filter(names).map(|cascade| {
+        let findings = cascades.iter().filter(names).map(|cascade| {
             let name = name(cascade);
             let message = format!(
                 "the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped"
@@ -77,7 +77,7 @@ impl Decision<'_> {
                 .of_cascade(name)
                 .step([Step::look(self.commands.edit_cascade(name), "drop the kind there")])
         });
-        told.collect()
+        findings.collect()
     }
 
     /// Another object that had this name, and whose deletion a Cascade remembers.

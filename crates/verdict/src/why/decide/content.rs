@@ -113,28 +113,24 @@ impl Decision<'_> {
         if left.is_empty() {
             left.push(Finding::new(Weight::Waits, Reason::NoObjects, "none is left: it goes at any moment"));
         }
-        let said = definition.conditions.iter().map(|one| {
-            Finding::new(
-                Weight::Note,
-                Reason::Condition,
-                format!("Kubernetes says: {}: {}", one.reason, one.message),
-            )
+        let reported = definition.terminating.as_ref().map(|message| {
+            Finding::new(Weight::Note, Reason::Condition, format!("Kubernetes says: {message}"))
         });
         Finding::new(Weight::Waits, Reason::DefinitionCleanup, message)
             .by_finalizer(finalizer)
             .since(subject.deleting)
             .with(left)
-            .with(said)
+            .with(reported)
     }
 }
 
 /// What could not be listed, in one.
 fn unread(unread: &[Unread]) -> Option<Finding> {
     let (first, more) = (unread.iter().take(UNREAD), unread.len().saturating_sub(UNREAD));
-    let mut said: Vec<String> = first.map(ToString::to_string).collect();
+    let mut named: Vec<String> = first.map(ToString::to_string).collect();
     if more > 0 {
-        said.push(format!("and {more} more"));
+        named.push(format!("and {more} more"));
     }
-    let message = format!("not everything could be read: {}", said.join("; "));
+    let message = format!("not everything could be read: {}", named.join("; "));
     (!unread.is_empty()).then(|| Finding::new(Weight::Unknown, Reason::Unread, message))
 }

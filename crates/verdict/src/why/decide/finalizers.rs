@@ -17,10 +17,10 @@ impl Decision<'_> {
         if found.is_empty() { self.kept_by_nothing(subject).into_iter().collect() } else { found }
     }
 
-    /// What would keep an object that is not being deleted; what Cascades would do is told apart.
+    /// What would keep an object that is not being deleted; what Cascades would do is another finding.
     pub(super) fn would_be_kept(&self, subject: &Subject) -> Vec<Finding> {
         let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
-        let told = others.map(|finalizer| {
+        let findings = others.map(|finalizer| {
             let whose = match (finalizer.strip_prefix(PREFIX), known::find(finalizer)) {
                 (Some(name), _) => format!("`{} tail --hold {name}`", self.commands.program),
                 (None, Some(known)) => known.owner.to_owned(),
@@ -29,7 +29,7 @@ impl Decision<'_> {
             let message = format!("a deletion would wait for {finalizer}: {whose}");
             Finding::new(Weight::Note, Reason::WouldWait, message).by_finalizer(finalizer)
         });
-        told.collect()
+        findings.collect()
     }
 
     fn finalizer(&self, subject: &Subject, finalizer: &str) -> Finding {
