@@ -11,8 +11,8 @@ mod change;
 mod decide;
 mod draw;
 mod facts;
-mod known;
 mod load;
+mod owners;
 mod target;
 mod verdict;
 mod words;
@@ -21,7 +21,7 @@ use load::Loader;
 use target::Target;
 
 // What `check` says and reads as well.
-pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
+pub(crate) use decide::{NO_RULE, PATIENCE_SECONDS, last_sign};
 pub use draw::draw;
 pub use verdict::{Resource, State, Verdict};
 pub use words::REASONS;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rewitness_cascade::{Cause, Excess, Found, Preview, PreviewKind, Refused};
+use rewitness_cascade::{Cause, Found, Preview, PreviewKind, Refused};
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
@@ -193,7 +193,7 @@ impl ParentPlan {
             complete: preview.is_complete(),
             begun: preview.begun.is_some(),
             hash: preview.hash.clone(),
-            excess: preview.excess.iter().map(Detail::of_excess).collect(),
+            excess: preview.excess.iter().map(|one| Detail::new(one.reason(), one.to_string())).collect(),
             refused: refused.map(Detail::of_refused).collect(),
             unknown: Detail::of_definition(preview).into_iter().collect(),
             stages: preview
@@ -216,7 +216,7 @@ impl ParentPlan {
         if self.refused.len() < before {
             let message = "its deletion goes by an earlier revision of the Cascade, and this is by the one \
                            that is planned";
-            self.unknown.push(Detail::unknown(Reason::RevisionUnread, message));
+            self.unknown.push(Detail::new(Reason::RevisionUnread, message));
         }
     }
 
@@ -235,7 +235,7 @@ impl KindPlan {
     fn new(kind: &PreviewKind) -> Self {
         let (found, unknown): (&[Found], _) = match &kind.found {
             Ok(found) => (found, None),
-            Err(cause) => (&[], Some(Detail::unknown(cause.reason(), cause.to_string()))),
+            Err(cause) => (&[], Some(Detail::new(cause.reason(), cause.to_string()))),
         };
         let mut causes = BTreeMap::new();
         found.iter().for_each(|found| *causes.entry(found.cause.reason()).or_default() += 1);
@@ -266,14 +266,10 @@ impl DependentPlan {
 
 impl Detail {
     pub(super) fn of_refused(refused: &Refused) -> Self {
-        Self { reason: refused.reason(), message: refused.to_string() }
+        Self::new(refused.reason(), refused.to_string())
     }
 
-    fn of_excess(excess: &Excess) -> Self {
-        Self { reason: excess.reason(), message: excess.to_string() }
-    }
-
-    pub(super) fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
 
@@ -286,6 +282,6 @@ impl Detail {
             "whether {kind} itself is being removed with all of its objects, which would need a confirmation: \
              its CustomResourceDefinition could not be read"
         );
-        is_asked.then(|| Self::unknown(Reason::DefinitionUnread, message))
+        is_asked.then(|| Self::new(Reason::DefinitionUnread, message))
     }
 }

@@ -19,7 +19,7 @@ mod left;
 mod live;
 mod namespace;
 
-pub(crate) use cascade::{ASK_WHO_PAUSED, NO_RULE, last_sign};
+pub(crate) use cascade::{NO_RULE, last_sign};
 use decision::Decision;
 pub(crate) use decision::PATIENCE_SECONDS;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{Mode, condition};
-use rewitness_crds::{Cascade, Command};
 use rewitness_messaging::Kind;
 
 use super::decision::{Decision, NAMED, some, unknown};
@@ -14,7 +14,6 @@ use crate::check::report::{Check, Group, Result};
 use crate::sources::{dependent_kind, dependents, held_parents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
-use crate::why::ASK_WHO_PAUSED;
 
 /// Reasons for which a Cascade is not ready that have a check of their own.
 const CHECKED_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
@@ -93,19 +92,16 @@ impl Decision<'_> {
 
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
-        let warning = |what: &str, resume: Command| {
-            let step = Step::act(resume, "lets it go on").caution(ASK_WHO_PAUSED);
-            Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
+        let warning = |what: &str, resume: Step| {
+            Check::new(id, Result::Warning, format!("{name} {what}")).step([resume])
         };
         if cascade.spec.paused {
-            return warning(
-                "is paused: no parent is held anew, and nothing is deleted",
-                self.commands.rewitness("resume").word(name),
-            );
+            let what = "is paused: no parent is held anew, and nothing is deleted";
+            return warning(what, self.commands.resume(name, false));
         }
         if cascade.spec.hold_deletions {
-            let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
-            return warning("holds deletions back: parents are held, and nothing is deleted", resume);
+            let what = "holds deletions back: parents are held, and nothing is deleted";
+            return warning(what, self.commands.resume(name, true));
         }
         let counts = cascade.status.as_ref().map(|status| status.counts).unwrap_or_default();
         let parents = counted(counts.parents, "parent", "parents");

@@ -9,6 +9,7 @@ use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_ann
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::decision::Decision;
+use crate::read::Unread;
 use crate::sources::{held_parents, name};
 use crate::step::Step;
 use crate::text::counted;
@@ -18,9 +19,6 @@ use crate::why::words::{GOES_ON, QUOTED};
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
-
-/// What to think of before a Cascade goes on that somebody stopped.
-pub(crate) const ASK_WHO_PAUSED: &str = "ask first who has paused it, and why";
 
 impl Decision<'_> {
     /// The finalizer of a Cascade on an object that is being deleted.
@@ -39,6 +37,10 @@ impl Decision<'_> {
         let finding = |weight, reason, message: String| {
             Finding::new(weight, reason, message).of_cascade(name).by_finalizer(&finalizer(name))
         };
+        let unknown = |unread: &Unread| {
+            let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
+            finding(Weight::Unknown, Reason::Held, message)
+        };
         let cascade = match self.facts.cascade(name) {
             Ok(Some(cascade)) => cascade,
             Ok(None) => {
@@ -46,18 +48,13 @@ impl Decision<'_> {
                 return finding(Weight::Blocks, Reason::CascadeGone, message)
                     .step([self.let_go(parent, name, false)]);
             }
-            Err(unread) => {
-                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, Reason::Held, message);
-            }
+            Err(unread) => return unknown(&unread),
         };
         let mut holdings = self.facts.holdings.get(&parent.uid).into_iter().flatten();
         let preview = match holdings.find(|one| one.cascade == name).map(|holding| &holding.preview) {
             Some(Ok(preview)) => preview,
             Some(Err(unread)) => {
-                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, Reason::Held, message)
-                    .with(self.about_rule(cascade, parent, deleting, None));
+                return unknown(unread).with(self.about_rule(cascade, parent, deleting, None));
             }
             None => {
                 let Some(why) = self.no_rule(cascade, parent) else {
@@ -100,16 +97,8 @@ impl Decision<'_> {
             let finding =
                 Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
             match refused {
-                Refused::Paused => finding.step([Step::act(
-                    self.commands.rewitness("resume").word(name),
-                    "lets the Cascade go on",
-                )
-                .caution(ASK_WHO_PAUSED)]),
-                Refused::DeletionsHeld => {
-                    let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
-                    let resume = Step::act(resume, "lets its deletions go on");
-                    finding.step([resume.caution(ASK_WHO_PAUSED)])
-                }
+                Refused::Paused => finding.step([self.commands.resume(name, false)]),
+                Refused::DeletionsHeld => finding.step([self.commands.resume(name, true)]),
                 Refused::Unconfirmed(unconfirmed) => {
                     let count = counted(unconfirmed.count, "deletion", "deletions");
                     let step = Step::act(

@@ -14,7 +14,7 @@ use crate::object::qualified;
 use crate::sources::{dependent_kind, dependents};
 use crate::step::Step;
 use crate::text::counted;
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 /// How many of a group are named.
@@ -174,13 +174,13 @@ impl Decision<'_> {
         let message = format!(
             "{what} Terminating for {}, kept by {}",
             self.age(group.since()),
-            others.iter().map(|one| known::with_owner(one)).collect::<Vec<_>>().join("; and by ")
+            others.iter().map(|one| owners::with_owner(one)).collect::<Vec<_>>().join("; and by ")
         );
         let weight = if self.is_late(group.since()) { Weight::Blocks } else { Weight::Waits };
         let first = group.found.first();
         let off = first.into_iter().flat_map(|found| {
             others.iter().map(|finalizer| {
-                self.take_off(&found.id, &found.finalizers, finalizer, &known::caution(finalizer))
+                self.take_off(&found.id, &found.finalizers, finalizer, &owners::caution(finalizer))
             })
         });
         let mut finding = Finding::new(weight, group.cause.reason(), message)

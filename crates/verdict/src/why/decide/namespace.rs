@@ -5,7 +5,7 @@ use rewitness_crds::Reason;
 use super::decision::Decision;
 use crate::step::Step;
 use crate::why::facts::{Condition, NamespaceFacts};
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 /// Kubernetes' own, which the namespace controller takes off last.
@@ -48,7 +48,7 @@ impl Decision<'_> {
             let step = Step::last_resort(
                 self.commands.finalize(&subject.id, &namespace.finalizers, finalizer),
                 format!("takes {finalizer} off the namespace's spec"),
-                known::caution(finalizer),
+                owners::caution(finalizer),
             );
             let message =
                 format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
