@@ -35,7 +35,7 @@ const DEEPER: usize = 12;
 impl Loader<'_> {
     /// Everything that there is to know.
     pub(super) async fn facts(&self) -> Facts {
-        let asked = self.target.asked.clone();
+        let asked = self.asked.clone();
         let (subject, cascades) = futures::join!(self.subject(), self.cascades());
         let rules: Vec<(Rule, &Cascade)> = cascades
             .iter()
@@ -59,7 +59,7 @@ impl Loader<'_> {
         Facts {
             now: Timestamp::now(),
             asked,
-            is_served: self.target.kind.is_ok(),
+            is_served: self.kind.is_ok(),
             holdings: holdings.unwrap_or_default(),
             belongings: belongings.unwrap_or_default(),
             namespace,
@@ -73,8 +73,8 @@ impl Loader<'_> {
     }
 
     async fn subject(&self) -> Read<Option<Subject>> {
-        let asked = &self.target.asked;
-        match &self.target.kind {
+        let asked = &self.asked;
+        match &self.kind {
             Ok(kind) => self.get(kind, asked.namespace.as_deref(), &asked.name).await,
             Err(unknown) => {
                 Err(Unread { what: format!("get {}", asked.kind), reason: Some(unknown.clone()) })
@@ -154,7 +154,7 @@ impl Loader<'_> {
 
     async fn definition(&self, name: &str) -> Read<DefinitionFacts> {
         let mut facts = status::definition(&self.link.client, name).await?;
-        let Some(kind) = self.target.served.listed(&facts.defined) else {
+        let Some(kind) = self.served.listed(&facts.defined) else {
             let what = format!("list {}", facts.defined);
             return Err(Unread { what, reason: Some("it is not served any more".to_owned()) });
         };
@@ -164,7 +164,7 @@ impl Loader<'_> {
 
     /// Where something that is not served keeps others up.
     async fn unavailable(&self, is_namespace: bool) -> Read<Vec<ApiServiceFacts>> {
-        if self.target.kind.is_ok() && !is_namespace && self.target.served.broken.is_empty() {
+        if self.kind.is_ok() && !is_namespace && self.served.broken.is_empty() {
             return Ok(Vec::new());
         }
         status::unavailable(&self.link.client).await

@@ -102,18 +102,16 @@ impl Decision<'_> {
         let parts = parts.iter().filter(|(_, fields)| !fields.is_empty());
         let details = parts.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
         let compare = self.compare();
-        let is_newer = !adds.is_empty() && lacks.is_empty();
-        let is_older = !lacks.is_empty() && adds.is_empty();
-        let (result, message, steps) = match is_newer {
-            true => (
+        let (result, message, steps) = match (lacks.is_empty(), adds.is_empty()) {
+            (true, false) => (
                 Result::Warning,
                 "its schema is newer than this program: use the program of its version",
                 vec![compare],
             ),
-            false if is_older => {
+            (false, true) => {
                 (Result::Failed, "its schema is older than this program", vec![self.apply(), compare])
             }
-            false => (
+            _ => (
                 Result::Failed,
                 "its schema is another than the one of this program",
                 vec![
