@@ -11,7 +11,7 @@ use rewitness_cascade::{Cascades, Config, Excess, Preview, Refused};
 use rewitness_crds::cascade::{HeldParent, confirm_annotation};
 use rewitness_kubernetes::call::{in_time, segment};
 use rewitness_messaging::Uid;
-use rewitness_verdict::plan::{Names, ParentPlan, Subject, parent_text};
+use rewitness_verdict::plan::{ParentPlan, Subject, parent_text};
 use rewitness_verdict::text::counted;
 use rewitness_verdict::{API_VERSION, Link, Parent, Parents};
 use serde::Serialize;
@@ -84,8 +84,7 @@ async fn confirm(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> an
     plan.typed = shown.parent.typed();
     let mut answer = shown.answer(&plan);
     if answer.needed {
-        let names = if args.all { Names::All } else { Names::Some };
-        screen.lines(shown.question(&plan, names).as_bytes());
+        screen.lines(shown.question(&plan, args.all).as_bytes());
         let question = "Confirm that all of this is deleted?";
         if !args.yes && !screen.ask(question, "a person confirms").await? {
             screen.note("nothing was confirmed");
@@ -204,13 +203,13 @@ impl Look {
     }
 
     /// What is asked about.
-    fn question(&self, plan: &ParentPlan, names: Names) -> String {
+    fn question(&self, plan: &ParentPlan, all: bool) -> String {
         let why: Vec<String> = self.preview.excess.iter().map(ToString::to_string).collect();
         let why = match (&*why, self.held()) {
             ([], Some(held)) => held.message.clone(),
             _ => why.join(", and "),
         };
-        format!("{}It needs a confirmation: {why}.\n", parent_text(plan, names))
+        format!("{}It needs a confirmation: {why}.\n", parent_text(plan, all))
     }
 
     /// Refuses what the operator would not take: it deletes by its own list, and is started with

@@ -1,6 +1,6 @@
 //! `rewitness plan`: what the deletion of parents would take along by a Cascade, before it does.
 
-use rewitness_verdict::plan::{self, Names, Subject};
+use rewitness_verdict::plan::{self, Subject};
 use rewitness_verdict::sources;
 
 use crate::answer;
@@ -41,7 +41,6 @@ async fn plan(args: &PlanArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::
     screen.status("reading …");
     let plan = plan::of(&link, &subject, parent.map(String::as_str), args.namespace.as_deref()).await?;
     screen.status("");
-    let names = if args.all { Names::All } else { Names::Some };
-    answer::print(args.output, &plan, || plan::text(&plan, names))?;
+    answer::print(args.output, &plan, || plan::text(&plan, args.all))?;
     Ok(Status::Done)
 }

@@ -5,6 +5,7 @@
 
 use crate::commands::Commands;
 use crate::link::Link;
+use crate::served::Served;
 
 mod decide;
 mod draw;
@@ -19,7 +20,10 @@ pub use report::{Report, Result};
 /// Checks a cluster; with `is_before`, one in which Rewitness is to be installed.
 pub async fn check(link: &Link, is_before: bool) -> Report {
     match load::facts(link, is_before).await {
-        Ok(facts) => decide::decide(&facts, &Commands::new(link.typed.clone(), facts.types())),
+        Ok(facts) => {
+            let types = facts.served.iter().flat_map(Served::types);
+            decide::decide(&facts, &Commands::new(link.typed.clone(), types))
+        }
         Err(unreachable) => Report::unreachable(is_before, &unreachable),
     }
 }

@@ -20,6 +20,7 @@ mod parent;
 mod picture;
 pub mod plan;
 mod read;
+mod served;
 pub mod sources;
 mod step;
 pub mod text;

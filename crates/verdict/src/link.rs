@@ -1,4 +1,4 @@
-//! The cluster that is asked, and what is said when asking it fails.
+//! The cluster that is asked, and what to do when asking it fails.
 
 use std::time::Duration;
 
@@ -58,10 +58,10 @@ impl Link {
                 let list = self.typed.kubectl("api-resources");
                 wrong_use(format!("{error}\n`{list}` lists what there is"))
             }
-            Error::Discover { refusal } => self.explain_refusal("discover what the server serves", refusal),
-            Error::List { plural, refusal } => self.explain_refusal(&format!("list {plural}"), refusal),
+            Error::Discover { refusal } => self.explain_api("discover what the server serves", refusal),
+            Error::List { plural, refusal } => self.explain_api(&format!("list {plural}"), refusal),
             Error::Patch { resource, refusal } => {
-                self.explain_refusal(&format!("change the finalizers of {resource}"), refusal)
+                self.explain_api(&format!("change the finalizers of {resource}"), refusal)
             }
             _ => error.into(),
         }
@@ -69,7 +69,7 @@ impl Link {
 
     /// The same of a call that kube made, by what it was to do.
     pub fn explain_call(&self, what: &str, error: kube::Error) -> anyhow::Error {
-        let refusal = match error {
+        let error = match error {
             kube::Error::Api(status) => match status.code {
                 401 => ApiError::Unauthorized,
                 403 if status.is_forbidden() => ApiError::Forbidden { message: status.message.clone() },
@@ -77,19 +77,19 @@ impl Link {
             },
             other => ApiError::Unreachable { reason: chain(&other) },
         };
-        self.explain_refusal(what, &refusal)
+        self.explain_api(what, &error)
     }
 
     /// The same of what an answer means.
-    pub fn explain_refusal(&self, what: &str, refusal: &ApiError) -> anyhow::Error {
+    pub fn explain_api(&self, what: &str, error: &ApiError) -> anyhow::Error {
         let place = self.place();
-        anyhow::Error::msg(match refusal {
+        anyhow::Error::msg(match error {
             ApiError::Unreachable { reason } if reason.contains("certificate") => format!(
                 "cannot trust the API server {place}: {reason}\n\
                  its certificate is not signed by the kubeconfig's certificate-authority"
             ),
             ApiError::NoConnection => {
-                return self.explain_refusal(what, &ApiError::Timeout { after: CONNECT_TIMEOUT });
+                return self.explain_api(what, &ApiError::Timeout { after: CONNECT_TIMEOUT });
             }
             ApiError::Unreachable { reason } => format!(
                 "cannot reach the API server {place}: {reason}\n\
@@ -104,7 +104,7 @@ impl Link {
                 "the API server {place} does not accept the credentials\n\
                  log in again, or choose another context with --context NAME"
             ),
-            refusal => format!("cannot {what}: {refusal}"),
+            error => format!("cannot {what}: {error}"),
         })
     }
 }

@@ -5,6 +5,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta};
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::call::segment;
+use rewitness_messaging::{Kind, ResourceId};
 
 use crate::link::Link;
 
@@ -33,6 +34,24 @@ pub async fn read(
         anyhow::bail!("there is no {kind}/{name}{place} on {}{other}", link.place());
     };
     Ok(found.metadata)
+}
+
+/// Which object it is.
+pub(crate) fn id(kind: &Kind, metadata: &ObjectMeta) -> ResourceId {
+    ResourceId {
+        kind: kind.clone(),
+        namespace: metadata.namespace.as_deref().filter(|name| !name.is_empty()).map(Into::into),
+        name: metadata.name.as_deref().unwrap_or_default().into(),
+        uid: metadata.uid.as_deref().unwrap_or_default().into(),
+    }
+}
+
+/// `team-a/web`.
+pub(crate) fn qualified(id: &ResourceId) -> String {
+    match &id.namespace {
+        Some(namespace) => format!("{namespace}/{}", id.name),
+        None => id.name.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -60,13 +60,7 @@ impl Parents {
         let namespace = namespace.unwrap_or(&link.namespace);
         let namespace = kind.namespaced.then_some(namespace);
         let metadata = object::read(link, kind, namespace, name).await?;
-        let id = ResourceId {
-            kind: kind.kind.clone(),
-            namespace: namespace.map(Into::into),
-            name: name.into(),
-            uid: metadata.uid.as_deref().unwrap_or_default().into(),
-        };
-        Ok(Parent { kind: kind.clone(), id, metadata })
+        Ok(Parent { kind: kind.clone(), id: object::id(&kind.kind, &metadata), metadata })
     }
 
     /// The parents as kube's `Api`.

@@ -1,5 +1,7 @@
 //! Text that is drawn: broken and coloured where there is a terminal, plain elsewhere.
 
+use anstyle::{AnsiColor, Style};
+
 use crate::step::Step;
 
 /// Narrower than this nothing can be read; then lines are left to the terminal to break.
@@ -17,31 +19,6 @@ pub struct Canvas {
     pub color: bool,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Style {
-    Plain,
-    Bold,
-    Dim,
-    Red,
-    Yellow,
-    Green,
-    Cyan,
-}
-
-impl Style {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Bold => "\x1b[1m",
-            Self::Dim => "\x1b[2m",
-            Self::Red => "\x1b[31m",
-            Self::Yellow => "\x1b[33m",
-            Self::Green => "\x1b[32m",
-            Self::Cyan => "\x1b[36m",
-        }
-    }
-}
-
 /// Text that is being drawn.
 pub(crate) struct Picture {
     pub(crate) canvas: Canvas,
@@ -51,36 +28,41 @@ pub(crate) struct Picture {
 impl Picture {
     /// The command is on a line of its own, unbroken, to be copied.
     pub(crate) fn step(&mut self, step: &Step, indent: &str) {
-        let command = self.styled(&step.command, Style::Cyan);
+        let command = self.styled(&step.command, AnsiColor::Cyan.on_default());
         self.text += &format!("{indent}{command}\n");
         let under = format!("{indent}    ");
-        self.line(&under, &under, &step.said(), Style::Dim);
+        self.line(&under, &under, &step.explanation(), Style::new().dimmed());
     }
 
     /// Some text, broken where the terminal ends: the first line after `first`, the others after
     /// `then`.
     pub(crate) fn line(&mut self, first: &str, then: &str, text: &str, style: Style) {
-        self.stemmed((first, Style::Dim), then, text, style);
+        self.stemmed((first, Style::new().dimmed()), then, text, style);
     }
 
     /// The same, where what the first line begins with has a style of its own.
-    pub(crate) fn stemmed(&mut self, (first, mark): (&str, Style), then: &str, text: &str, style: Style) {
+    pub(crate) fn stemmed(
+        &mut self,
+        (first, stem_style): (&str, Style),
+        then: &str,
+        text: &str,
+        style: Style,
+    ) {
         let columns = self.canvas.columns.map_or(usize::MAX, |columns| columns.min(WIDEST));
         let stem = then.chars().count().max(first.chars().count());
         let width = columns.saturating_sub(stem);
         let width = if width < NARROWEST { usize::MAX } else { width };
         for (index, part) in wrapped(text, width).iter().enumerate() {
-            let (stem, its) = if index == 0 { (first, mark) } else { (then, Style::Dim) };
+            let (stem, its) = if index == 0 { (first, stem_style) } else { (then, Style::new().dimmed()) };
             let (stem, part) = (self.styled(stem, its), self.styled(part, style));
             self.text += &format!("{stem}{part}\n");
         }
     }
 
     pub(crate) fn styled(&self, text: &str, style: Style) -> String {
-        match (self.canvas.color, style.code()) {
-            (false, _) | (true, "") => text.to_owned(),
-            _ if text.trim().is_empty() => text.to_owned(),
-            (true, code) => format!("{code}{text}\x1b[0m"),
+        match !self.canvas.color || text.trim().is_empty() {
+            true => text.to_owned(),
+            false => format!("{style}{text}{style:#}"),
         }
     }
 }

@@ -15,7 +15,7 @@ mod words;
 
 pub use document::{ParentPlan, Plan};
 pub use subject::Subject;
-pub use text::{Names, parent_text, text};
+pub use text::{parent_text, text};
 pub use words::{EXCESS, REFUSED, UNKNOWN};
 
 /// The plan for one parent, or for all.

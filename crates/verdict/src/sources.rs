@@ -11,9 +11,11 @@ use anyhow::Context as _;
 use kube::Api;
 use kube::api::ListParams;
 use rewitness_cascade::{Rule, WAY_OUT, is_served};
-use rewitness_crds::{ApiVersion, Cascade, cascade};
+use rewitness_crds::cascade::{self, Dependents, HeldParent};
+use rewitness_crds::{ApiVersion, Cascade};
 use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::call::segment;
+use rewitness_messaging::Kind;
 
 use crate::error::wrong_use;
 use crate::link::Link;
@@ -32,13 +34,30 @@ pub fn cascade_name(text: &str) -> Option<&str> {
     PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| cascade::of_finalizer(text))
 }
 
-/// `Project.identity.example.com`, the type of its parents as it can be typed.
-pub fn parent_type(cascade: &Cascade) -> String {
+/// A Cascade's name; one of the cluster has one.
+pub(crate) fn name(cascade: &Cascade) -> &str {
+    cascade.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// Whose deletion a Cascade is about.
+pub fn parent_kind(cascade: &Cascade) -> Kind {
     let parent = &cascade.spec.parent;
-    match ApiVersion::group_of(&parent.api_version) {
-        "" => parent.kind.clone(),
-        group => format!("{}.{group}", parent.kind),
-    }
+    Kind::new(ApiVersion::group_of(&parent.api_version), &*parent.kind)
+}
+
+/// What a Cascade deletes or waits for.
+pub(crate) fn dependents(cascade: &Cascade) -> impl Iterator<Item = &Dependents> {
+    cascade.spec.stages.iter().flat_map(|stage| &stage.dependents)
+}
+
+/// The kind of such dependents.
+pub(crate) fn dependent_kind(dependents: &Dependents) -> Kind {
+    Kind::new(ApiVersion::group_of(&dependents.api_version), &*dependents.kind)
+}
+
+/// The parents that the status of a Cascade names.
+pub(crate) fn held_parents(cascade: &Cascade) -> impl Iterator<Item = &HeldParent> {
+    cascade.status.iter().flat_map(|status| &status.held_parents)
 }
 
 /// The cluster's Cascades.

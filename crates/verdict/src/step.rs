@@ -39,12 +39,12 @@ impl Step {
 
     /// Something to look at.
     pub(crate) fn look(command: impl fmt::Display, effect: impl Into<String>) -> Self {
-        Self { command: command.to_string(), effect: effect.into(), caution: None, rank: Rank::Look }
+        Self { rank: Rank::Look, ..Self::act(command, effect) }
     }
 
     /// Something that nothing calls for but one's own wish.
     pub(crate) fn choice(command: impl fmt::Display, effect: impl Into<String>) -> Self {
-        Self { command: command.to_string(), effect: effect.into(), caution: None, rank: Rank::Choice }
+        Self { rank: Rank::Choice, ..Self::act(command, effect) }
     }
 
     /// Something to do when nothing else helps.
@@ -53,12 +53,7 @@ impl Step {
         effect: impl Into<String>,
         caution: impl Into<String>,
     ) -> Self {
-        Self {
-            command: command.to_string(),
-            effect: effect.into(),
-            caution: Some(caution.into()),
-            rank: Rank::LastResort,
-        }
+        Self { rank: Rank::LastResort, ..Self::act(command, effect).caution(caution) }
     }
 
     pub(crate) fn caution(mut self, caution: impl Into<String>) -> Self {
@@ -71,7 +66,7 @@ impl Step {
     }
 
     /// What it does, for people.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn explanation(&self) -> String {
         let last = if self.is_last_resort() { "last resort: " } else { "" };
         let caution = self.caution.as_ref().map(|caution| format!(". Mind: {caution}"));
         format!("{last}{}{}", self.effect, caution.unwrap_or_default())

@@ -11,19 +11,16 @@ mod change;
 mod decide;
 mod draw;
 mod facts;
-mod known;
 mod load;
-mod target;
+mod owners;
 mod verdict;
 mod words;
 
 use load::Loader;
-use target::Target;
 
 // What `check` says and reads as well.
-pub(crate) use decide::{ASK_WHO_PAUSED, NO_RULE, PATIENCE_SECONDS, last_sign};
+pub(crate) use decide::{NO_RULE, PATIENCE_SECONDS, last_sign};
 pub use draw::draw;
-pub(crate) use target::preferred;
 pub use verdict::{Resource, State, Verdict};
 pub use words::REASONS;
 
@@ -35,8 +32,7 @@ pub use words::REASONS;
 /// No resource is named, or the server cannot be asked. What is merely not readable is said in the
 /// verdict.
 pub async fn ask(link: &Link, what: &[String], namespace: Option<&str>) -> anyhow::Result<Verdict> {
-    let target = Target::find(link, what, namespace).await?;
-    let commands = Commands::new(link.typed.clone(), target.types());
-    let facts = Loader::new(link, &target).facts().await;
-    Ok(decide::decide(&facts, &commands))
+    let loader = Loader::new(link, what, namespace).await?;
+    let commands = Commands::new(link.typed.clone(), loader.served.types());
+    Ok(decide::decide(&loader.facts().await, &commands))
 }

@@ -89,7 +89,7 @@ async fn look_up(lookup: Lookup, typed: &Typed) -> anyhow::Result<Vec<Value>> {
         Lookup::Parents { cascade, with_type } => {
             let cascade = sources::named(&link, &cascade).await?;
             let kinds = Resolver::new(&link.client).await?;
-            let kind = kinds.resolve(&sources::parent_type(&cascade))?;
+            let kind = kinds.resolve(&sources::parent_kind(&cascade).to_string())?;
             let prefix = if with_type { format!("{kind}/") } else { String::new() };
             objects(&link, kind, typed, &prefix).await
         }

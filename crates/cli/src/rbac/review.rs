@@ -85,7 +85,7 @@ pub(super) async fn check(
 async fn review(args: &RbacArgs, link: &Link, right: &Right) -> anyhow::Result<bool> {
     const WHAT: &str = "ask for the rights of somebody";
     let Some(user) = &args.user else {
-        return may(&link.client, right).await.map_err(|error| link.explain_refusal(WHAT, &error));
+        return may(&link.client, right).await.map_err(|error| link.explain_api(WHAT, &error));
     };
     let spec = SubjectAccessReviewSpec {
         user: Some(user.clone()),

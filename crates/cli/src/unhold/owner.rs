@@ -30,7 +30,7 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
             "there is no Cascade `{name}`, so say of which TYPE its parents are:\n  {}",
             link.typed.rewitness("unhold").flag("-A").word(args.hold.to_string()).word("TYPE")
         ))),
-        ([], Some(owner)) => Ok(vec![sources::parent_type(&owner)]),
+        ([], Some(owner)) => Ok(vec![sources::parent_kind(&owner).to_string()]),
         (types, _) => Ok(types.to_vec()),
     }
 }

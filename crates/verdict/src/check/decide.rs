@@ -12,7 +12,6 @@ mod finalizers;
 mod install;
 mod kubernetes;
 mod operator;
-mod parents;
 
 use decision::Decision;
 
@@ -24,10 +23,10 @@ pub(crate) fn decide(facts: &Facts, commands: &Commands) -> Report {
         Phase::Before { rights } => {
             Report::new(true, vec![kubernetes, decision.rights(rights), decision.present()])
         }
-        Phase::After { survey } => {
+        Phase::After { scan } => {
             let definition = decision.definition();
             let (operator, cascades) = (decision.operator(), decision.cascades());
-            Report::new(false, vec![kubernetes, definition, operator, cascades, decision.finalizers(survey)])
+            Report::new(false, vec![kubernetes, definition, operator, cascades, decision.finalizers(scan)])
         }
     }
 }

@@ -1,18 +1,20 @@
-//! The report as text: with marks and colours on a terminal, with words elsewhere.
+//! The report as text: with signs and colours on a terminal, with words elsewhere.
+
+use anstyle::{AnsiColor, Style};
 
 use super::report::{Check, Group, Report, Result};
-use crate::picture::{Canvas, Picture, Style};
-use crate::text::{counted, thousands};
+use crate::picture::{Canvas, Picture};
+use crate::text::counted;
 
 /// The report as text, with the end of its last line.
 pub fn draw(report: &Report, canvas: Canvas) -> String {
     let mut picture = Picture { canvas, text: String::new() };
     for group in &report.groups {
-        picture.line("", "", group.title, Style::Bold);
+        picture.line("", "", group.title, Style::new().bold());
         shown(group).for_each(|check| draw_check(&mut picture, check));
         picture.text.push('\n');
     }
-    let (_, style) = mark(report.result);
+    let (_, _, style) = look(report.result);
     picture.line("", "", &summary(report), style);
     picture.text
 }
@@ -30,54 +32,45 @@ fn shown(group: &Group) -> impl Iterator<Item = &Check> {
 }
 
 fn draw_check(picture: &mut Picture, check: &Check) {
-    let (sign, style) = mark(check.result);
+    let (sign, word, style) = look(check.result);
     let first = match picture.canvas.columns {
         Some(_) => format!("{sign} "),
-        None => format!("- {}: ", word(check.result)),
+        None => format!("- {word}: "),
     };
     // One tick among many is enough; what is amiss is coloured as a whole.
-    let body = if check.result == Result::Ok { Style::Plain } else { style };
+    let body = if check.result == Result::Ok { Style::new() } else { style };
     picture.stemmed((&first, style), "  ", &check.message, body);
     for detail in &check.details {
-        picture.line("    ", "      ", detail, Style::Plain);
+        picture.line("    ", "      ", detail, Style::new());
     }
     for step in &check.next {
         picture.step(step, "      ");
     }
 }
 
-fn mark(result: Result) -> (&'static str, Style) {
+/// The sign of a result where there are colours, the word for it where there are none, and its style.
+fn look(result: Result) -> (&'static str, &'static str, Style) {
     match result {
-        Result::Ok => ("✓", Style::Green),
-        Result::Note => ("·", Style::Plain),
-        Result::Warning => ("!", Style::Yellow),
-        Result::Unknown => ("?", Style::Yellow),
-        Result::Failed => ("✗", Style::Red),
-    }
-}
-
-/// What a mark means, where there are no marks.
-fn word(result: Result) -> &'static str {
-    match result {
-        Result::Ok => "ok",
-        Result::Note => "note",
-        Result::Warning => "WARNING",
-        Result::Unknown => "UNKNOWN",
-        Result::Failed => "FAILED",
+        Result::Ok => ("✓", "ok", AnsiColor::Green.on_default()),
+        Result::Note => ("·", "note", Style::new()),
+        Result::Warning => ("!", "WARNING", AnsiColor::Yellow.on_default()),
+        Result::Unknown => ("?", "UNKNOWN", AnsiColor::Yellow.on_default()),
+        Result::Failed => ("✗", "FAILED", AnsiColor::Red.on_default()),
     }
 }
 
 fn summary(report: &Report) -> String {
-    let totals = report.totals;
-    let of = |count: u64, text: &str| (count > 0).then(|| format!("{} {text}", thousands(count)));
+    let of = |result: Result, one: &str, several: &str| {
+        let count = report.totals[&result];
+        (count > 0).then(|| counted(count, one, several))
+    };
     let amiss = [
-        of(totals.failed, "failed"),
-        of(totals.unknown, "could not be made"),
-        of(totals.warning, if totals.warning == 1 { "warns" } else { "warn" }),
+        of(Result::Failed, "failed", "failed"),
+        of(Result::Unknown, "could not be made", "could not be made"),
+        of(Result::Warning, "warns", "warn"),
     ];
     let amiss: Vec<String> = amiss.into_iter().flatten().collect();
-    let checks =
-        counted(totals.ok + totals.note + totals.warning + totals.unknown + totals.failed, "check", "checks");
+    let checks = counted(report.totals.values().sum(), "check", "checks");
     match amiss.is_empty() {
         true => format!("{checks}: all is well"),
         false => format!("{checks}: {}", amiss.join(", ")),

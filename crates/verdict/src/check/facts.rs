@@ -1,14 +1,12 @@
 //! What was read, as values: all that a report goes by.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
-use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
 use crate::read::Read;
+use crate::served::Served;
 
 /// The version of Cascade that this program reads and writes.
 pub(crate) const VERSION: &str = "v1alpha1";
@@ -33,7 +31,7 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
     Before { rights: Vec<Asked> },
-    After { survey: Survey },
+    After { scan: Scan },
 }
 
 /// The server's version.
@@ -43,17 +41,6 @@ pub(crate) struct Version {
     pub(crate) text: String,
     /// Major and minor, if they are numbers.
     pub(crate) number: Option<(u32, u32)>,
-}
-
-/// What the server serves.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Served {
-    /// Every kind in every version, as (group, version, kind).
-    pub(crate) versions: BTreeSet<(String, String, String)>,
-    /// Each kind that can be listed, once, in its preferred version.
-    pub(crate) kinds: Vec<ResolvedKind>,
-    /// Group versions that do not answer.
-    pub(crate) broken: Vec<String>,
 }
 
 /// The Cascades of the cluster.
@@ -86,7 +73,7 @@ pub(crate) struct Asked {
 
 /// Which objects carry finalizers of ours.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Survey {
+pub(crate) struct Scan {
     pub(crate) kinds: u64,
     pub(crate) objects: u64,
     pub(crate) carried: Vec<Carried>,
@@ -104,59 +91,19 @@ pub(crate) struct Carried {
     pub(crate) finalizer: String,
     pub(crate) kind: Kind,
     pub(crate) namespaced: bool,
-    pub(crate) count: u64,
-    /// Those of them that are being deleted.
-    pub(crate) deleting: u64,
-    /// The one of them that has been being deleted for the longest.
-    pub(crate) oldest: Option<Leaving>,
-    /// By namespace, which is empty where they live in none.
-    pub(crate) places: BTreeMap<String, Place>,
-    /// Some of them, as `team-a/web`.
-    pub(crate) examples: Vec<String>,
+    pub(crate) objects: Vec<Carrier>,
 }
 
-/// An object that is being deleted.
+/// An object that carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Leaving {
-    pub(crate) object: ResourceId,
-    pub(crate) since: Timestamp,
-}
-
-/// Those of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) count: u64,
-    /// One of them.
-    pub(crate) object: ResourceId,
+pub(crate) struct Carrier {
+    pub(crate) id: ResourceId,
+    pub(crate) deleting: Option<Timestamp>,
 }
 
 impl Facts {
-    /// What the server calls its kinds.
-    pub(crate) fn types(&self) -> impl Iterator<Item = (Kind, String)> {
-        let kinds = self.served.iter().flat_map(|served| &served.kinds);
-        kinds.map(|kind| (kind.kind.clone(), kind.to_string()))
-    }
-
     /// The Cascades that were read.
     pub(crate) fn known_cascades(&self) -> &[Cascade] {
         self.cascades.as_ref().map(|list| &*list.items).unwrap_or_default()
-    }
-}
-
-impl Served {
-    pub(crate) fn has(&self, group: &str, version: &str, kind: &str) -> bool {
-        self.versions.contains(&(group.to_owned(), version.to_owned(), kind.to_owned()))
-    }
-
-    /// Whether a kind is served in any version; `None` if its group cannot say so at present.
-    pub(crate) fn serves(&self, kind: &Kind) -> Option<bool> {
-        let is_it =
-            |(group, _, name): &(String, String, String)| *group == *kind.group && *name == *kind.kind;
-        let is_of_group = |version: &String| version.split('/').next() == Some(&*kind.group);
-        match self.versions.iter().any(is_it) {
-            true => Some(true),
-            false if self.broken.iter().any(is_of_group) => None,
-            false => Some(false),
-        }
     }
 }

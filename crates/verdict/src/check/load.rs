@@ -16,12 +16,12 @@ use rewitness_kubernetes::Resolver;
 use rewitness_kubernetes::call::in_time;
 use rewitness_messaging::Timestamp;
 
-use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, Served, VERSION, Version};
+use super::facts::{Asked, CascadeList, Facts, Phase, Purpose, VERSION, Version};
 use crate::link::Link;
 use crate::read::{Read, Unread, is_not_found, pages, read};
-use crate::why::preferred;
+use crate::served::Served;
 
-mod survey;
+mod scan;
 
 /// How many rights are asked for at a time.
 const REVIEWS: usize = 8;
@@ -38,7 +38,7 @@ pub(super) async fn facts(link: &Link, is_before: bool) -> Result<Facts> {
         true => Phase::Before { rights: rights(link).await },
         false => {
             let kinds = served.as_ref().map(|served| &*served.kinds).unwrap_or_default();
-            Phase::After { survey: survey::survey(link, kinds).await }
+            Phase::After { scan: scan::scan(link, kinds).await }
         }
     };
     let cascades = if_served(cascades, &definition);
@@ -80,15 +80,7 @@ async fn served(link: &Link) -> Read<Served> {
         what: "discover what the server serves".to_owned(),
         reason: Some(rewitness_kubernetes::call::chain(&error)),
     })?;
-    let versions = resolver.kinds().iter().map(|kind| {
-        let group = kind.kind.group.to_string();
-        (group, kind.version.clone(), kind.kind.kind.to_string())
-    });
-    Ok(Served {
-        versions: versions.collect(),
-        kinds: preferred(&resolver),
-        broken: resolver.broken().to_vec(),
-    })
+    Ok(Served::of(&resolver))
 }
 
 async fn definition(link: &Link) -> Read<Option<CustomResourceDefinition>> {

@@ -1,5 +1,7 @@
 //! What `check` answers: groups of checks, each with its result and the way out.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::document::API_VERSION;
@@ -16,7 +18,8 @@ pub struct Report {
     pub(crate) pre: bool,
     /// The gravest of all results; a note is as good as ok.
     pub result: Result,
-    pub(crate) totals: Totals,
+    /// How many checks came out how.
+    pub(crate) totals: BTreeMap<Result, u64>,
     pub(crate) groups: Vec<Group>,
 }
 
@@ -34,16 +37,6 @@ pub enum Result {
     Unknown,
     /// Something is wrong.
     Failed,
-}
-
-/// How many checks came out how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Totals {
-    pub(crate) ok: u64,
-    pub(crate) note: u64,
-    pub(crate) warning: u64,
-    pub(crate) unknown: u64,
-    pub(crate) failed: u64,
 }
 
 /// Checks about one thing.
@@ -75,18 +68,17 @@ pub(crate) struct Check {
     pub(crate) next: Vec<Step>,
 }
 
+impl Result {
+    const ALL: [Self; 5] = [Self::Ok, Self::Note, Self::Warning, Self::Unknown, Self::Failed];
+}
+
 impl Report {
     pub(crate) fn new(pre: bool, groups: Vec<Group>) -> Self {
-        let results = || groups.iter().flat_map(|group| &group.checks).map(|check| check.result);
-        let count = |wanted: Result| results().filter(|result| *result == wanted).count() as u64;
-        let totals = Totals {
-            ok: count(Result::Ok),
-            note: count(Result::Note),
-            warning: count(Result::Warning),
-            unknown: count(Result::Unknown),
-            failed: count(Result::Failed),
-        };
-        let result = match results().max() {
+        let mut totals = BTreeMap::from(Result::ALL.map(|result| (result, 0)));
+        for check in groups.iter().flat_map(|group| &group.checks) {
+            *totals.entry(check.result).or_default() += 1;
+        }
+        let result = match totals.iter().rfind(|(_, count)| **count > 0).map(|(result, _)| *result) {
             Some(Result::Ok | Result::Note) => Result::Ok,
             Some(gravest) => gravest,
             None => Result::Unknown,
@@ -97,8 +89,8 @@ impl Report {
     /// Of a server that could not be asked: nothing else can be said. The error has what is to be
     /// done in the lines after its first.
     pub(crate) fn unreachable(pre: bool, error: &anyhow::Error) -> Self {
-        let said = error.to_string();
-        let mut lines = said.lines().map(str::to_owned);
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::to_owned);
         let check = Check::new("reachable", Result::Failed, lines.next().unwrap_or_default()).detail(lines);
         Self::new(pre, vec![Group { id: "kubernetes", title: KUBERNETES, checks: vec![check] }])
     }

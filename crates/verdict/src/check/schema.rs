@@ -12,10 +12,9 @@ pub(super) struct Difference {
     pub(super) lacks: Vec<String>,
     /// Fields that it has beside ours.
     pub(super) adds: Vec<String>,
-    /// Fields that it describes in another way: another type, another rule, another default.
+    /// Fields that it describes in another way: another type, another rule, another default. And what
+    /// is not in the schema: scope, names, subresources.
     pub(super) changes: Vec<String>,
-    /// What is not in the schema: scope, names, subresources, columns.
-    pub(super) beside: Vec<String>,
 }
 
 impl Difference {
@@ -44,7 +43,7 @@ pub(super) fn compare(
         ("names", (&theirs.names.kind, &theirs.names.plural) == (&mine.names.kind, &mine.names.plural)),
         ("subresources", their_version["subresources"] == my_version["subresources"]),
     ];
-    difference.beside.extend(parts.iter().filter(|(_, same)| !same).map(|(part, _)| (*part).to_owned()));
+    difference.changes.extend(parts.iter().filter(|(_, same)| !same).map(|(part, _)| (*part).to_owned()));
     let schema = |version: &Value| version["schema"]["openAPIV3Schema"].clone();
     walk("", &schema(&their_version), &schema(&my_version), &mut difference);
     difference
@@ -134,6 +133,6 @@ mod tests {
         assert_eq!(compare(&other, &ours(), "v1alpha1"), expected);
         let mut namespaced = ours();
         namespaced.spec.scope = "Namespaced".to_owned();
-        assert_eq!(compare(&namespaced, &ours(), "v1alpha1").beside, ["scope"]);
+        assert_eq!(compare(&namespaced, &ours(), "v1alpha1").changes, ["scope"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rewitness_cascade::{Cause, Excess, Found, Preview, PreviewKind, Refused};
+use rewitness_cascade::{Cause, Found, Preview, PreviewKind, Refused};
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{Action, Mode};
 use rewitness_messaging::Timestamp;
@@ -170,21 +170,18 @@ impl Plan {
         self.parents = parents;
     }
 
-    /// Whether a parent may need a confirmation although that is not said of it.
+    /// Whether a parent may need a confirmation although none is listed for it.
     pub(super) fn may_need_more(&self) -> bool {
-        let unsure = |parent: &ParentPlan| !parent.complete || !parent.unknown.is_empty();
-        !self.unknown.is_empty() || self.parents.iter().any(unsure)
+        !self.unknown.is_empty() || self.parents.iter().any(ParentPlan::is_unsure)
     }
 }
 
 impl ParentPlan {
-    /// `is_said` is what is said of the whole rule already.
-    pub fn new(preview: &Preview, is_said: impl Fn(&Refused) -> bool) -> Self {
-        let count =
-            |is: fn(&Cause) -> bool| preview.dependents().filter(|found| is(&found.cause)).count() as u64;
-        let deletes = count(|cause| matches!(cause, Cause::Due));
+    /// `of_rule`: whether a refusal is one of the whole rule, and listed there.
+    pub fn new(preview: &Preview, of_rule: impl Fn(&Refused) -> bool) -> Self {
+        let deletes = preview.dependents().filter(|found| found.cause == Cause::Due).count() as u64;
         let refused =
-            preview.refused.iter().filter(|one| !matches!(one, Refused::Unconfirmed(_)) && !is_said(one));
+            preview.refused.iter().filter(|one| !matches!(one, Refused::Unconfirmed(_)) && !of_rule(one));
         Self {
             namespace: preview.parent.namespace.as_deref().map(str::to_owned),
             name: preview.parent.name.to_string(),
@@ -196,7 +193,7 @@ impl ParentPlan {
             complete: preview.is_complete(),
             begun: preview.begun.is_some(),
             hash: preview.hash.clone(),
-            excess: preview.excess.iter().map(Detail::of_excess).collect(),
+            excess: preview.excess.iter().map(|one| Detail::new(one.reason(), one.to_string())).collect(),
             refused: refused.map(Detail::of_refused).collect(),
             unknown: Detail::of_definition(preview).into_iter().collect(),
             stages: preview
@@ -219,8 +216,13 @@ impl ParentPlan {
         if self.refused.len() < before {
             let message = "its deletion goes by an earlier revision of the Cascade, and this is by the one \
                            that is planned";
-            self.unknown.push(Detail::unknown(Reason::RevisionUnread, message));
+            self.unknown.push(Detail::new(Reason::RevisionUnread, message));
         }
+    }
+
+    /// Whether more may be deleted with it than is known.
+    pub(super) fn is_unsure(&self) -> bool {
+        !self.complete || !self.unknown.is_empty()
     }
 
     /// How many would be deleted.
@@ -233,7 +235,7 @@ impl KindPlan {
     fn new(kind: &PreviewKind) -> Self {
         let (found, unknown): (&[Found], _) = match &kind.found {
             Ok(found) => (found, None),
-            Err(cause) => (&[], Some(Detail::unknown(cause.reason(), cause.to_string()))),
+            Err(cause) => (&[], Some(Detail::new(cause.reason(), cause.to_string()))),
         };
         let mut causes = BTreeMap::new();
         found.iter().for_each(|found| *causes.entry(found.cause.reason()).or_default() += 1);
@@ -264,14 +266,10 @@ impl DependentPlan {
 
 impl Detail {
     pub(super) fn of_refused(refused: &Refused) -> Self {
-        Self { reason: refused.reason(), message: refused.to_string() }
+        Self::new(refused.reason(), refused.to_string())
     }
 
-    fn of_excess(excess: &Excess) -> Self {
-        Self { reason: excess.reason(), message: excess.to_string() }
-    }
-
-    pub(super) fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
 
@@ -284,6 +282,6 @@ impl Detail {
             "whether {kind} itself is being removed with all of its objects, which would need a confirmation: \
              its CustomResourceDefinition could not be read"
         );
-        is_asked.then(|| Self::unknown(Reason::DefinitionUnread, message))
+        is_asked.then(|| Self::new(Reason::DefinitionUnread, message))
     }
 }

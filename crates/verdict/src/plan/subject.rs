@@ -66,7 +66,7 @@ impl Subject {
         let room = self.hour.room(spec.limits.max_per_hour, Timestamp::now());
         let unknown = self.unread.as_ref().map(|why| {
             let what = "what is left of this hour, and by which revisions deletions go that have begun";
-            Detail::unknown(Reason::StatusUnread, format!("{what}: {why}"))
+            Detail::new(Reason::StatusUnread, format!("{what}: {why}"))
         });
         Plan {
             api_version: API_VERSION,

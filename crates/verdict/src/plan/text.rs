@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use rewitness_crds::Reason;
+use rewitness_messaging::Kind;
 
 use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
 use crate::text::{counted, thousands};
@@ -12,39 +13,26 @@ use crate::text::{counted, thousands};
 const NAMED: usize = 10;
 const LISTED: usize = 30;
 
-/// Whether everything is named, or the first of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// The first of it.
-    Some,
-    /// Everything.
-    All,
+/// The first of it, or all.
+fn first<T>(items: &[T], most: usize, all: bool) -> &[T] {
+    if all { items } else { &items[..items.len().min(most)] }
 }
 
-impl Names {
-    fn of<T>(self, items: &[T], most: usize) -> &[T] {
-        match self {
-            Self::Some => &items[..items.len().min(most)],
-            Self::All => items,
-        }
-    }
-}
-
-/// The whole plan.
-pub fn text(plan: &Plan, names: Names) -> String {
+/// The whole plan; all names, or the first of them.
+pub fn text(plan: &Plan, all: bool) -> String {
     let mode = format!("{:?}", plan.mode);
     let place = if plan.origin == "file" { " as in the file" } else { "" };
     let mut text = format!("cascade/{}{place}, mode {mode}\n", plan.cascade);
     let is_named = |kind: &KindPlan| kind.dependents.is_some();
     match &*plan.parents {
         [parent] if parent.stages.iter().flat_map(|stage| &stage.kinds).any(is_named) => {
-            text += &parent_text(parent, names);
+            text += &parent_text(parent, all);
             text += &limits(plan);
             text += &confirmation(plan, parent);
         }
         [] if plan.not_served.is_empty() => text += &format!("It has no parents now.\n{}", limits(plan)),
         [] => text += &limits(plan),
-        parents => text += &(table(plan, parents, names) + &limits(plan) + &of_parents(parents)),
+        parents => text += &(table(plan, parents, all) + &limits(plan) + &of_parents(parents)),
     }
     for kind in &plan.not_served {
         let _ = writeln!(text, "Unknown: the server does not serve {kind}");
@@ -61,7 +49,7 @@ impl Detail {
 }
 
 /// What the deletion of one parent takes, in the order in which it goes.
-pub fn parent_text(parent: &ParentPlan, names: Names) -> String {
+pub fn parent_text(parent: &ParentPlan, all: bool) -> String {
     let mut text = match parent.deleting {
         Some(since) => format!("{} is being deleted since {since}, and takes along:\n", parent.typed),
         None => format!("{}, when it is deleted, takes along:\n", parent.typed),
@@ -71,7 +59,7 @@ pub fn parent_text(parent: &ParentPlan, names: Names) -> String {
     }
     for (index, stage) in parent.stages.iter().enumerate() {
         let _ = writeln!(text, "  {}. {}", index + 1, stage.name);
-        stage.kinds.iter().for_each(|kind| text += &kind_text(kind, names));
+        stage.kinds.iter().for_each(|kind| text += &kind_text(kind, all));
     }
     let at_least = if parent.complete { "" } else { "at least " };
     let deletes = counted(parent.deletes, "dependent would be deleted", "dependents would be deleted");
@@ -89,21 +77,18 @@ pub fn parent_text(parent: &ParentPlan, names: Names) -> String {
 
 impl KindPlan {
     fn name(&self) -> String {
-        match &*self.group {
-            "" => self.kind.clone(),
-            group => format!("{}.{group}", self.kind),
-        }
+        Kind::new(&*self.group, &*self.kind).to_string()
     }
 }
 
-fn kind_text(kind: &KindPlan, names: Names) -> String {
+fn kind_text(kind: &KindPlan, all: bool) -> String {
     let name = kind.name();
     if let Some(unknown) = &kind.unknown {
         return format!("     {name}: unknown; {}\n", unknown.message);
     }
     let mut text = format!("     {name}: {}\n", thousands(kind.count));
     let dependents = kind.dependents.as_deref().unwrap_or_default();
-    let named = names.of(dependents, NAMED);
+    let named = first(dependents, NAMED, all);
     named.iter().for_each(|one| text += &dependent_text(one));
     if named.len() < dependents.len() {
         let more = thousands((dependents.len() - named.len()) as u64);
@@ -153,11 +138,11 @@ fn confirmation(plan: &Plan, parent: &ParentPlan) -> String {
 }
 
 /// A line for each parent, those with the most to delete first.
-fn table(plan: &Plan, parents: &[ParentPlan], names: Names) -> String {
+fn table(plan: &Plan, parents: &[ParentPlan], all: bool) -> String {
     let mut sorted: Vec<&ParentPlan> = parents.iter().collect();
     // Stable: what takes equally many stays in the order of names.
     sorted.sort_by_key(|parent| std::cmp::Reverse(parent.deletes));
-    let listed = names.of(&sorted, LISTED);
+    let listed = first(&sorted, LISTED, all);
     let name = |parent: &ParentPlan| match &parent.namespace {
         Some(namespace) => format!("{namespace}/{}", parent.name),
         None => parent.name.clone(),
@@ -167,8 +152,7 @@ fn table(plan: &Plan, parents: &[ParentPlan], names: Names) -> String {
     for parent in listed {
         let excess = parent.excess.iter().map(|excess| format!("confirmation: {}", excess.message));
         let refused = parent.refused.iter().map(|refused| format!("{}: {}", refused.reason, refused.message));
-        let is_unsure = !parent.complete || !parent.unknown.is_empty();
-        let unknown = is_unsure.then(|| "more is unknown".to_owned());
+        let unknown = parent.is_unsure().then(|| "more is unknown".to_owned());
         let needs: Vec<String> = unknown.into_iter().chain(refused).chain(excess).collect();
         let needs = if needs.is_empty() { "-".to_owned() } else { needs.join("; ") };
         let (deletes, waits) = (thousands(parent.deletes), thousands(parent.waits));

@@ -19,11 +19,11 @@ mod left;
 mod live;
 mod namespace;
 
-pub(crate) use cascade::{ASK_WHO_PAUSED, NO_RULE, last_sign};
+pub(crate) use cascade::{NO_RULE, last_sign};
 use decision::Decision;
 pub(crate) use decision::PATIENCE_SECONDS;
 
-/// How many events are told.
+/// How many Events are listed.
 const EVENTS: usize = 3;
 
 /// What is made of the facts.
@@ -78,7 +78,7 @@ impl Decision<'_> {
         Verdict::new(resource, State::Terminating, since, summary, findings)
     }
 
-    /// That which Cascades there are could not be read; not where a Cascade's finalizer said so.
+    /// That the Cascades could not be read; not where the finding of a Cascade's finalizer has it.
     fn unread_cascades(&self, findings: &[Finding]) -> Option<Finding> {
         let unread = self.facts.cascades.as_ref().err()?;
         if findings.iter().any(|finding| finding.cascade.is_some()) {
@@ -88,21 +88,21 @@ impl Decision<'_> {
         Some(Finding::new(Weight::Unknown, Reason::CascadesUnread, message))
     }
 
-    /// What others say of it; only what warns, for the rest is told better by `kubectl describe`, and of what somebody
-    /// said again and again only the newest: what was so an hour ago misleads.
+    /// The warnings among its Events; `kubectl describe` has the others. Of an Event that is repeated only the newest
+    /// counts: an hour later it misleads.
     fn events(&self) -> Vec<Finding> {
-        let said = |event: &Event| {
+        let finding = |event: &Event| {
             let when = event.at.map(|at| format!(" {} ago", age(at, self.facts.now))).unwrap_or_default();
             let message = format!("{} said{when}: {}: {}", event.by, event.reason, event.message);
             Finding::new(Weight::Note, Reason::Event, message).since(event.at)
         };
         match &self.facts.events {
             Ok(events) => {
-                let mut told = BTreeSet::new();
+                let mut seen = BTreeSet::new();
                 let warnings = events.iter().filter(|event| event.is_warning);
                 let newest =
-                    warnings.filter(|&event| told.insert((&event.by, &event.reason, &event.related)));
-                newest.take(EVENTS).map(said).collect()
+                    warnings.filter(|&event| seen.insert((&event.by, &event.reason, &event.related)));
+                newest.take(EVENTS).map(finding).collect()
             }
             Err(unread) => {
                 let message = format!("what was said of it is unknown: {unread}");

@@ -30,7 +30,7 @@ pub(crate) struct Facts {
     pub(crate) definition: Option<Read<DefinitionFacts>>,
     /// What the subject's deletion in the foreground waits for.
     pub(crate) owned: Option<Content>,
-    /// What was said of the subject, the newest first.
+    /// Events of the subject, the newest first.
     pub(crate) events: Read<Vec<Event>>,
     /// API services that are not available.
     pub(crate) unavailable: Read<Vec<ApiServiceFacts>>,
@@ -64,9 +64,8 @@ pub(crate) struct Holding {
     pub(crate) cascade: String,
     /// Whether its finalizer is on the object.
     pub(crate) is_held: bool,
-    /// What the object's deletion takes along by it. `None` where the Cascade is not there, or
-    /// cannot be read.
-    pub(crate) preview: Option<Read<Preview>>,
+    /// What the object's deletion takes along by it.
+    pub(crate) preview: Read<Preview>,
 }
 
 /// A Cascade that deletes the subject with a parent.
@@ -109,7 +108,6 @@ pub(crate) struct NamespaceFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub(crate) kind: String,
-    pub(crate) reason: String,
     pub(crate) message: String,
 }
 
@@ -117,18 +115,19 @@ pub(crate) struct Condition {
 #[derive(Clone, Debug)]
 pub(crate) struct DefinitionFacts {
     pub(crate) defined: Kind,
-    pub(crate) conditions: Vec<Condition>,
+    /// What Kubernetes says of its deletion.
+    pub(crate) terminating: Option<String>,
     pub(crate) content: Content,
 }
 
-/// What somebody said of the subject.
+/// An Event of the subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) is_warning: bool,
     pub(crate) by: String,
     pub(crate) reason: String,
     pub(crate) message: String,
-    /// The uid of what else it is about: of the Cascade, if the operator said it.
+    /// The uid of what else it is about: of the Cascade, if the operator recorded it.
     pub(crate) related: Option<String>,
     pub(crate) at: Option<Timestamp>,
 }

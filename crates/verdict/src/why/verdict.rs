@@ -1,6 +1,6 @@
 //! What `why` answers: a tree of findings, and what to type next.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use rewitness_crds::Reason;
 use rewitness_messaging::{ResourceId, Timestamp};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::document::API_VERSION;
 use crate::step::Step;
 
-/// How many next steps are told; whoever has done them asks again.
+/// How many next steps are listed; whoever has done them asks again.
 const STEPS: usize = 8;
 
 /// The answer. As JSON it is documented in `rewitness why --help`: fields may be added, none is
@@ -90,8 +90,8 @@ pub(crate) struct Finding {
     pub(crate) steps: Vec<Step>,
 }
 
-/// What a finding means for the deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a finding means for the deletion, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Weight {
     /// It does not end by itself.
@@ -120,14 +120,10 @@ impl Verdict {
 /// The steps of all findings, each once, the readiest first.
 fn steps(findings: &[Finding]) -> Vec<Step> {
     // What is deeper has to go before what is above it.
-    fn gather<'a>(findings: &'a [Finding], found: &mut Vec<&'a Step>) {
-        for finding in findings {
-            gather(&finding.findings, found);
-            found.extend(&finding.steps);
-        }
+    fn gather(findings: &[Finding]) -> Vec<&Step> {
+        findings.iter().flat_map(|one| gather(&one.findings).into_iter().chain(&one.steps)).collect()
     }
-    let mut found = Vec::new();
-    gather(findings, &mut found);
+    let mut found = gather(findings);
     found.sort_by_key(|step| step.rank);
     let mut steps: Vec<Step> = Vec::new();
     for step in found {
@@ -189,10 +185,15 @@ impl Finding {
         self
     }
 
+    /// These findings and all that they are made of, each before its own parts.
+    pub(crate) fn all(findings: &[Self]) -> Vec<&Self> {
+        findings.iter().flat_map(|one| iter::once(one).chain(Self::all(&one.findings))).collect()
+    }
+
     /// The gravest weight of this finding and of what it is made of.
     pub(crate) fn gravest(&self) -> Weight {
-        let within = self.findings.iter().map(Finding::gravest);
-        within.chain([self.weight]).min_by_key(|weight| *weight as u8).unwrap_or(self.weight)
+        let within = Self::all(&self.findings).into_iter().map(|finding| finding.weight);
+        within.fold(self.weight, Weight::min)
     }
 }
 

@@ -1,20 +1,22 @@
 //! The Cascades, one by one.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use rewitness_crds::cascade::{CascadeStatus, Mode, condition};
-use rewitness_crds::{Cascade, Command};
+use rewitness_crds::Cascade;
+use rewitness_crds::cascade::{Mode, condition};
 use rewitness_messaging::Kind;
 
 use super::decision::{Decision, NAMED, some, unknown};
-use super::operator::{is_seen, name};
-use super::parents::{kind, parent, parent_kind};
+use super::deletions::held_parent;
+use super::operator::is_seen;
 use crate::check::report::{Check, Group, Result};
+use crate::sources::{dependent_kind, dependents, held_parents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
-use crate::why::ASK_WHO_PAUSED;
 
 /// Reasons for which a Cascade is not ready that have a check of their own.
-const TOLD_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
+const CHECKED_BELOW: [&str; 3] = ["MissingRights", "KindNotServed", "NotSynced"];
 
 impl Decision<'_> {
     pub(super) fn cascades(&self) -> Group {
@@ -38,11 +40,11 @@ impl Decision<'_> {
     fn cascade(&self, cascade: &Cascade) -> Vec<Check> {
         let mut checks = vec![self.ready(cascade), self.kinds(cascade)];
         // Without a status nobody knows the rest, which the first of them says.
-        if let Some(status) = &cascade.status {
-            checks.extend(self.authorized(cascade, status));
-            checks.extend(self.synced(cascade, status));
-            checks.extend(self.warning(cascade, status));
-            checks.push(self.limits(cascade, status));
+        if cascade.status.is_some() {
+            checks.extend(self.authorized(cascade));
+            checks.extend(self.synced(cascade));
+            checks.extend(self.warning(cascade));
+            checks.push(self.limits(cascade));
         }
         checks.extend(self.deletions(cascade));
         checks.into_iter().map(|check| check.of_cascade(name(cascade))).collect()
@@ -64,7 +66,7 @@ impl Decision<'_> {
             let result = if self.is_overlooked(cascade) { Result::Failed } else { Result::Warning };
             return Check::new(id, result, message).step([self.commands.find_operator()]);
         }
-        let Some(ready) = find(cascade, condition::READY) else {
+        let Some(ready) = of(cascade, condition::READY) else {
             return Check::new(
                 id,
                 Result::Unknown,
@@ -73,17 +75,16 @@ impl Decision<'_> {
         };
         match &*ready.status {
             "True" => self.in_force(cascade, ready),
-            "False" if TOLD_BELOW.contains(&&*ready.reason) => {
+            "False" if CHECKED_BELOW.contains(&&*ready.reason) => {
                 Check::new(id, Result::Failed, format!("{name} is not ready: {} (below)", ready.reason))
             }
-            "False" => {
-                Check::new(id, Result::Failed, format!("{name} is not ready: {}", said(ready))).step([
+            "False" => Check::new(id, Result::Failed, format!("{name} is not ready: {}", quoted(ready)))
+                .step([
                     Step::act(self.commands.edit_cascade(name), "changes the rule"),
                     self.commands.describe_cascade(name),
-                ])
-            }
+                ]),
             _ => {
-                let message = format!("whether {name} is ready is unknown: {}", said(ready));
+                let message = format!("whether {name} is ready is unknown: {}", quoted(ready));
                 Check::new(id, Result::Unknown, message).step([self.commands.describe_cascade(name)])
             }
         }
@@ -91,19 +92,16 @@ impl Decision<'_> {
 
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
-        let warning = |what: &str, resume: Command| {
-            let step = Step::act(resume, "lets it go on").caution(ASK_WHO_PAUSED);
-            Check::new(id, Result::Warning, format!("{name} {what}")).step([step])
+        let warning = |what: &str, resume: Step| {
+            Check::new(id, Result::Warning, format!("{name} {what}")).step([resume])
         };
         if cascade.spec.paused {
-            return warning(
-                "is paused: no parent is held anew, and nothing is deleted",
-                self.commands.rewitness("resume").word(name),
-            );
+            let what = "is paused: no parent is held anew, and nothing is deleted";
+            return warning(what, self.commands.resume(name, false));
         }
         if cascade.spec.hold_deletions {
-            let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
-            return warning("holds deletions back: parents are held, and nothing is deleted", resume);
+            let what = "holds deletions back: parents are held, and nothing is deleted";
+            return warning(what, self.commands.resume(name, true));
         }
         let counts = cascade.status.as_ref().map(|status| status.counts).unwrap_or_default();
         let parents = counted(counts.parents, "parent", "parents");
@@ -115,19 +113,15 @@ impl Decision<'_> {
         }
     }
 
-    /// By what the server says now, and not by what the operator said.
+    /// By what the server serves now, and not by what the status says.
     fn kinds(&self, cascade: &Cascade) -> Check {
         let (id, name) = ("kinds", name(cascade));
         let served = match &self.facts.served {
             Ok(served) => served,
             Err(unread) => return unknown(id, &format!("whether the kinds of {name} are served"), unread),
         };
-        let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
-        let named = dependents.map(|one| kind(&one.api_version, &one.kind));
-        let mut kinds: Vec<Kind> = vec![parent_kind(cascade)];
-        kinds.extend(named);
-        kinds.sort();
-        kinds.dedup();
+        let named = dependents(cascade).map(dependent_kind);
+        let kinds: BTreeSet<Kind> = named.chain([parent_kind(cascade)]).collect();
         let with = |wanted: Option<bool>| {
             let found = kinds.iter().filter(|kind| served.serves(kind) == wanted);
             found.map(ToString::to_string).collect::<Vec<_>>()
@@ -146,9 +140,9 @@ impl Decision<'_> {
         Check::ok(id, format!("the kinds of {name} are served"))
     }
 
-    fn authorized(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
+    fn authorized(&self, cascade: &Cascade) -> Option<Check> {
         let (id, name) = ("authorized", name(cascade));
-        let found = of(status, condition::AUTHORIZED)?;
+        let found = of(cascade, condition::AUTHORIZED)?;
         Some(match &*found.status {
             "True" => Check::ok(id, format!("the operator has the rights that {name} needs")),
             "False" => {
@@ -160,37 +154,37 @@ impl Decision<'_> {
             _ => {
                 let message = format!("whether the operator has the rights that {name} needs is unknown");
                 Check::new(id, Result::Unknown, message)
-                    .detail([said(found)])
+                    .detail([quoted(found)])
                     .step([self.commands.describe_cascade(name)])
             }
         })
     }
 
-    fn synced(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
+    fn synced(&self, cascade: &Cascade) -> Option<Check> {
         let (id, name) = ("synced", name(cascade));
-        let found = of(status, condition::SYNCED)?;
+        let found = of(cascade, condition::SYNCED)?;
         if found.status == "True" {
             return Some(Check::ok(id, format!("the parents of {name} are listed and watched")));
         }
-        // What keeps it from being followed has been said, and is what is to be done about.
-        let ready = of(status, condition::READY).map(|ready| &*ready.reason);
+        // Another check has the cause, and its way out.
+        let ready = of(cascade, condition::READY).map(|ready| &*ready.reason);
         let is_consequence = ready.is_some_and(|reason| reason != "NotSynced");
         let result = if is_consequence { Result::Note } else { Result::Failed };
         let message = format!("the parents of {name} are not watched");
-        let check = Check::new(id, result, message).detail([said(found)]);
+        let check = Check::new(id, result, message).detail([quoted(found)]);
         Some(if is_consequence { check } else { check.step([self.commands.describe_cascade(name)]) })
     }
 
     /// Whoever asked for a warning, and has none, takes a deletion without one for harmless. That
     /// nothing is held is no fault.
-    fn warning(&self, cascade: &Cascade, status: &CascadeStatus) -> Option<Check> {
-        let found = of(status, condition::WARNS_ON_DELETE)?;
+    fn warning(&self, cascade: &Cascade) -> Option<Check> {
+        let found = of(cascade, condition::WARNS_ON_DELETE)?;
         if found.status != "False" || found.reason == "NothingHeld" {
             return None;
         }
         let name = name(cascade);
         let grant = (found.reason == "MissingRights").then(|| self.commands.grant());
-        let message = format!("{name} does not warn as it should: {}", said(found));
+        let message = format!("{name} does not warn as it should: {}", quoted(found));
         Some(
             Check::new("warning", Result::Warning, message)
                 .step(grant)
@@ -198,32 +192,27 @@ impl Decision<'_> {
         )
     }
 
-    fn limits(&self, cascade: &Cascade, status: &CascadeStatus) -> Check {
+    fn limits(&self, cascade: &Cascade) -> Check {
         let (id, name) = ("limits", name(cascade));
-        let is_over = of(status, condition::LIMIT_EXCEEDED).is_some_and(|one| one.status == "True");
-        if !is_over {
+        let Some(over) = of(cascade, condition::LIMIT_EXCEEDED).filter(|one| one.status == "True") else {
             return Check::ok(id, format!("no deletion of {name} waits for a confirmation"));
-        }
-        let waiting = status.held_parents.iter().filter(|held| held.reason == "LimitExceeded");
+        };
+        let waiting = held_parents(cascade).filter(|held| held.reason == "LimitExceeded");
         let steps = waiting.take(NAMED).map(|held| {
-            let confirm = self.commands.confirm(name, &parent(cascade, held));
+            let confirm = self.commands.confirm(name, &held_parent(cascade, held));
             Step::act(confirm, "shows what would be deleted, and asks")
         });
-        let message = of(status, condition::LIMIT_EXCEEDED).map(|one| one.message.clone());
         Check::new(id, Result::Warning, format!("{name}: deletions wait for a confirmation"))
-            .detail(message)
+            .detail([over.message.clone()])
             .step(steps)
     }
 }
 
-fn find<'a>(cascade: &'a Cascade, kind: &str) -> Option<&'a Condition> {
-    of(cascade.status.as_ref()?, kind)
+/// The condition of a Cascade of this type.
+fn of<'a>(cascade: &'a Cascade, kind: &str) -> Option<&'a Condition> {
+    cascade.status.as_ref()?.conditions.iter().find(|one| one.type_ == kind)
 }
 
-fn of<'a>(status: &'a CascadeStatus, kind: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|one| one.type_ == kind)
-}
-
-fn said(condition: &Condition) -> String {
+fn quoted(condition: &Condition) -> String {
     format!("{}: {}", condition.reason, condition.message)
 }

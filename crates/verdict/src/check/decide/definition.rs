@@ -57,8 +57,8 @@ impl Decision<'_> {
             return Check::ok(id, format!("{CASCADES} is established"));
         }
         let amiss = conditions.clone().filter(|one| one.status == "False");
-        let said = amiss.map(|one| format!("{}: {}", one.type_, one.message.clone().unwrap_or_default()));
-        Check::new(id, Result::Failed, format!("{CASCADES} is not established")).detail(said).step([look])
+        let details = amiss.map(|one| format!("{}: {}", one.type_, one.message.clone().unwrap_or_default()));
+        Check::new(id, Result::Failed, format!("{CASCADES} is not established")).detail(details).step([look])
     }
 
     fn serves(&self, definition: &CustomResourceDefinition) -> Check {
@@ -90,31 +90,28 @@ impl Decision<'_> {
 
     fn schema(&self, definition: &CustomResourceDefinition) -> Check {
         let difference = difference(definition);
-        let Difference { lacks, adds, changes, beside } = &difference;
+        let Difference { lacks, adds, changes } = &difference;
         if difference.is_none() {
             return Check::ok("schema", "its schema is the one of this program");
         }
-        let said = [
+        let parts = [
             ("it does not know", lacks),
             ("this program does not know", adds),
             ("it says otherwise than this program of", changes),
-            ("beside the schema it differs in its", beside),
         ];
-        let said = said.iter().filter(|(_, fields)| !fields.is_empty());
-        let said = said.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
+        let parts = parts.iter().filter(|(_, fields)| !fields.is_empty());
+        let details = parts.map(|(text, fields)| format!("{text} {}", some(fields.iter())));
         let compare = self.compare();
-        let is_newer = !adds.is_empty() && lacks.is_empty();
-        let is_older = !lacks.is_empty() && adds.is_empty();
-        let (result, message, steps) = match is_newer {
-            true => (
+        let (result, message, steps) = match (lacks.is_empty(), adds.is_empty()) {
+            (true, false) => (
                 Result::Warning,
                 "its schema is newer than this program: use the program of its version",
                 vec![compare],
             ),
-            false if is_older => {
+            (false, true) => {
                 (Result::Failed, "its schema is older than this program", vec![self.apply(), compare])
             }
-            false => (
+            _ => (
                 Result::Failed,
                 "its schema is another than the one of this program",
                 vec![
@@ -123,23 +120,23 @@ impl Decision<'_> {
                 ],
             ),
         };
-        Check::new("schema", result, message).detail(said).step(steps)
+        Check::new("schema", result, message).detail(details).step(steps)
     }
 
     pub(super) fn uninstall(&self, definition: &CustomResourceDefinition) -> Check {
         let annotation = |key: &str| definition.metadata.annotations.as_ref()?.get(key).cloned();
-        let Some(mark) = annotation(UNINSTALL_ANNOTATION) else {
+        let Some(value) = annotation(UNINSTALL_ANNOTATION) else {
             return Check::ok("uninstall", "nobody has asked to uninstall Rewitness");
         };
-        let answered = match annotation(RELEASED_ANNOTATION) == Some(mark.clone()) {
+        let answered = match annotation(RELEASED_ANNOTATION) == Some(value.clone()) {
             true => "nothing is held any more",
             false => "the operator has not said yet that nothing is held any more",
         };
         let message =
-            format!("Rewitness is being uninstalled: {UNINSTALL_ANNOTATION} is {mark}, and {answered}");
-        let unmark = self.commands.definition("annotate");
-        let unmark = Step::choice(
-            unmark.word(format!("{UNINSTALL_ANNOTATION}-")),
+            format!("Rewitness is being uninstalled: {UNINSTALL_ANNOTATION} is {value}, and {answered}");
+        let annotate = self.commands.definition("annotate");
+        let cancel = Step::choice(
+            annotate.word(format!("{UNINSTALL_ANNOTATION}-")),
             "takes the annotation off, and everything up again",
         )
         .caution("ask first who uninstalls, and why");
@@ -147,7 +144,7 @@ impl Decision<'_> {
             self.commands.definition("get").flag("-o yaml"),
             "shows the annotation and the operator's answer",
         );
-        Check::new("uninstall", Result::Failed, message).step([look, unmark])
+        Check::new("uninstall", Result::Failed, message).step([look, cancel])
     }
 }
 

@@ -5,52 +5,47 @@ use rewitness_crds::cascade::{HeldParent, finalizer};
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::decision::{Decision, NAMED};
-use super::operator::name;
-use super::parents::{parent, parent_kind};
-use crate::check::facts::{Carried, Phase};
+use crate::check::facts::{Carrier, Phase};
 use crate::check::report::{Check, Result};
+use crate::object::qualified;
+use crate::sources::{held_parents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
 
-/// How long a deletion may be held before that is said.
+/// A deletion that is held for longer fails the check.
 const LONG_SECONDS: i64 = 3600;
 
-/// A deletion that is held for longer.
-struct Long {
+/// A parent that is being deleted, and held.
+struct Held {
     parent: ResourceId,
-    since: Timestamp,
-    said: String,
+    since: Option<Timestamp>,
+    message: String,
 }
 
 impl Decision<'_> {
-    /// The status names those that have been held the longest, as far as an operator wrote it. One that
-    /// has died since tells of none that came after, so that what carries the finalizer is asked too.
     pub(super) fn deletions(&self, cascade: &Cascade) -> Option<Check> {
         let (id, name) = ("deletions", name(cascade));
-        let mut long: Vec<Long> = told(cascade).filter_map(|held| self.long(cascade, held)).collect();
-        let is_short_told = told(cascade).count() > long.len();
-        let carried = self.carried(cascade);
-        let untold = carried.and_then(|carried| self.untold(cascade, carried, &long));
-        let is_whole = is_short_told && untold.is_none();
-        long.extend(untold);
-        long.sort_by_key(|one| one.since);
+        let held = self.held(cascade);
+        let mut long: Vec<(Timestamp, &Held)> = held
+            .iter()
+            .filter_map(|one| Some((one.since.filter(|since| self.is_long(*since))?, one)))
+            .collect();
+        long.sort_by_key(|(since, _)| *since);
         if long.is_empty() {
             // Without a status nobody knows, which another check says.
             cascade.status.as_ref()?;
             return Some(Check::ok(id, format!("no deletion of {name} is held for over an hour")));
         }
-        let held = cascade.status.as_ref().map_or(0, |status| status.counts.held);
-        let held = held.max(carried.map_or(0, |carried| carried.deleting));
-        let at_least = if !is_whole && held > long.len() as u64 { "at least " } else { "" };
+        let are_more = cascade.status.as_ref().is_some_and(|status| status.counts.held > held.len() as u64);
+        let at_least = if are_more { "at least " } else { "" };
         let count = counted(long.len() as u64, "deletion has", "deletions have");
         let message = format!("{name}: {at_least}{count} been held for over an hour");
-        let said = long.iter().take(NAMED).map(|one| {
-            let place: String =
-                one.parent.namespace.iter().map(|namespace| format!("{namespace}/")).collect();
-            format!("{place}{} for {}: {}", one.parent.name, self.age(one.since), one.said)
+        let first = || long.iter().take(NAMED);
+        let details = first().map(|(since, one)| {
+            format!("{} for {}: {}", qualified(&one.parent), self.age(*since), one.message)
         });
-        let steps = long.iter().take(NAMED).map(|one| self.ask_why(&one.parent));
-        Some(Check::new(id, Result::Failed, message).detail(said.collect::<Vec<_>>()).step(steps))
+        let check = Check::new(id, Result::Failed, message).detail(details);
+        Some(check.step(first().map(|(_, one)| self.ask_why(&one.parent))))
     }
 
     pub(super) fn ask_why(&self, parent: &ResourceId) -> Step {
@@ -61,33 +56,44 @@ impl Decision<'_> {
         self.facts.now.as_second() - since.as_second() > LONG_SECONDS
     }
 
-    fn long(&self, cascade: &Cascade, held: &HeldParent) -> Option<Long> {
-        let since = held.since.filter(|since| self.is_long(*since))?;
-        Some(Long { parent: parent(cascade, held), since, said: held.message.clone() })
+    /// The status names those that have been held the longest. An operator that has died writes no status
+    /// of later ones, so that the objects that carry the finalizer count too.
+    fn held(&self, cascade: &Cascade) -> Vec<Held> {
+        let mut held: Vec<Held> = held_parents(cascade)
+            .map(|held| Held {
+                parent: held_parent(cascade, held),
+                since: held.since,
+                message: held.message.clone(),
+            })
+            .collect();
+        for carrier in self.carriers(cascade).iter().filter(|carrier| carrier.deleting.is_some()) {
+            match held.iter_mut().find(|one| one.parent.uid == carrier.id.uid) {
+                Some(one) => one.since = one.since.or(carrier.deleting),
+                None => held.push(Held {
+                    parent: carrier.id.clone(),
+                    since: carrier.deleting,
+                    message: format!("the status of {} does not tell of it", name(cascade)),
+                }),
+            }
+        }
+        held
     }
 
     /// The objects that carry the finalizer of a Cascade, and are of the kind that it is about.
-    fn carried(&self, cascade: &Cascade) -> Option<&Carried> {
-        let Phase::After { survey } = &self.facts.phase else { return None };
+    fn carriers(&self, cascade: &Cascade) -> &[Carrier] {
+        let Phase::After { scan } = &self.facts.phase else { return &[] };
         let (ours, kind) = (finalizer(name(cascade)), parent_kind(cascade));
-        survey.carried.iter().find(|carried| carried.finalizer == ours && carried.kind == kind)
-    }
-
-    /// The oldest deletion, if it is long and the status does not say so.
-    fn untold(&self, cascade: &Cascade, carried: &Carried, long: &[Long]) -> Option<Long> {
-        let oldest = carried.oldest.as_ref().filter(|oldest| self.is_long(oldest.since))?;
-        if long.iter().any(|one| one.parent.uid == oldest.object.uid) {
-            return None;
-        }
-        let said = match told(cascade).find(|held| Uid::new(&held.uid) == oldest.object.uid) {
-            Some(held) => held.message.clone(),
-            None => format!("the status of {} does not tell of it", name(cascade)),
-        };
-        Some(Long { parent: oldest.object.clone(), since: oldest.since, said })
+        let found = scan.carried.iter().find(|carried| carried.finalizer == ours && carried.kind == kind);
+        found.map_or(&[], |carried| &carried.objects)
     }
 }
 
-/// The parents that the status names.
-fn told(cascade: &Cascade) -> impl Iterator<Item = &HeldParent> {
-    cascade.status.iter().flat_map(|status| &status.held_parents)
+/// A parent that the status names.
+pub(super) fn held_parent(cascade: &Cascade, held: &HeldParent) -> ResourceId {
+    ResourceId {
+        kind: parent_kind(cascade),
+        namespace: held.namespace.as_deref().map(Into::into),
+        name: (&*held.name).into(),
+        uid: Uid::new(&held.uid),
+    }
 }

@@ -89,7 +89,7 @@ impl Decision<'_> {
         writers.dedup();
         let versions = some(definition.spec.versions.iter().map(|version| &version.name));
         let is_same = difference(definition).is_none();
-        let said = [format!("versions: {versions}"), format!("written by {}", some(writers))];
+        let details = [format!("versions: {versions}"), format!("written by {}", some(writers))];
         let (result, message) = match is_same {
             true => (Result::Note, format!("{CASCADES} is installed already{age}, as this program has it")),
             false => (
@@ -97,7 +97,7 @@ impl Decision<'_> {
                 format!("{CASCADES} is installed already{age}, and differs from this program's"),
             ),
         };
-        let check = Check::new(id, result, message).detail(said);
+        let check = Check::new(id, result, message).detail(details);
         if is_same { check } else { check.step([self.compare()]) }
     }
 

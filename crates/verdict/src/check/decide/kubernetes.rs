@@ -1,8 +1,8 @@
 //! The API server: who it is, who the caller is to it, and whether it serves what Rewitness uses.
 
 use super::decision::{Decision, some, unknown};
-use crate::check::facts::Served;
 use crate::check::report::{Check, Group, KUBERNETES, Result};
+use crate::served::Served;
 use crate::step::Step;
 
 /// The first version that checks the rules in a definition's schema (`x-kubernetes-validations`)

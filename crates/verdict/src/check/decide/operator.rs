@@ -5,6 +5,7 @@ use rewitness_messaging::Timestamp;
 
 use super::decision::{Decision, some, unknown};
 use crate::check::report::{Check, Group, Result};
+use crate::sources::name;
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::last_sign;
@@ -33,7 +34,7 @@ impl Decision<'_> {
         let unseen: Vec<&str> =
             cascades.iter().filter(|cascade| self.is_overlooked(cascade)).map(name).collect();
         let sign = self.last_sign();
-        let said = match sign {
+        let age = match sign {
             Some(at) => format!("its last sign of life is {} old", self.age(at)),
             None => "none has ever written to a Cascade".to_owned(),
         };
@@ -46,14 +47,14 @@ impl Decision<'_> {
                 );
                 Check::new(id, Result::Note, message).step([self.commands.find_operator()])
             }
-            (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {said}")),
+            (Some(_), true) => Check::ok(id, format!("an operator follows the Cascades: {age}")),
             (None, true) => {
-                let message = format!("no operator has been seen yet: {said}");
+                let message = format!("no operator has been seen yet: {age}");
                 Check::new(id, Result::Warning, message).step(self.look_for_operator())
             }
             (_, false) => {
                 let of = counted(unseen.len() as u64, "Cascade", "Cascades");
-                let message = format!("no operator seems to follow {of}: {said}");
+                let message = format!("no operator seems to follow {of}: {age}");
                 let which = format!("no operator has looked at {}", some(unseen));
                 Check::new(id, Result::Failed, message).detail([which]).step(self.look_for_operator())
             }
@@ -71,10 +72,6 @@ impl Decision<'_> {
     pub(super) fn is_overlooked(&self, cascade: &Cascade) -> bool {
         !is_seen(cascade) && edited(cascade).is_none_or(|at| self.is_late(at))
     }
-}
-
-pub(super) fn name(cascade: &Cascade) -> &str {
-    cascade.metadata.name.as_deref().unwrap_or_default()
 }
 
 /// Whether the status is about what the Cascade says now.

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
@@ -9,13 +7,12 @@ use serde_json::{Value, json};
 
 use super::decide;
 use crate::check::draw::draw;
-use crate::check::facts::{
-    Asked, Carried, CascadeList, Facts, Leaving, Phase, Place, Purpose, Served, Survey, Version,
-};
+use crate::check::facts::{Asked, Carried, Carrier, CascadeList, Facts, Phase, Purpose, Scan, Version};
 use crate::check::report::{Check, Report, Result};
 use crate::commands::Commands;
 use crate::picture::Canvas;
 use crate::read::Unread;
+use crate::served::Served;
 use crate::why::NO_RULE;
 
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -82,7 +79,7 @@ fn well() -> Facts {
         served: Ok(Served { versions: versions.into(), ..Served::default() }),
         definition: Ok(Some(definition())),
         cascades: Ok(CascadeList { items: vec![cascade("project", json!({}))], is_cut: false }),
-        phase: Phase::After { survey: Survey { kinds: 2, objects: 7, ..Survey::default() } },
+        phase: Phase::After { scan: Scan { kinds: 2, objects: 7, ..Scan::default() } },
     }
 }
 
@@ -99,21 +96,32 @@ fn result(facts: &Facts, id: &str) -> Option<Result> {
     all(facts, id).first().map(|check| check.result)
 }
 
+fn carrier(namespace: Option<&str>, name: &str, deleting: Option<&str>) -> Carrier {
+    let id = ResourceId {
+        kind: Kind::new("example.com", "Project"),
+        namespace: namespace.map(Into::into),
+        name: name.into(),
+        uid: (&*format!("uid-{name}")).into(),
+    };
+    Carrier { id, deleting: deleting.map(time) }
+}
+
 fn carried(finalizer: &str, kind: &str) -> Carried {
     Carried {
         finalizer: finalizer.to_owned(),
         kind: Kind::new("example.com", kind),
         namespaced: kind == "Space",
-        count: 4,
-        deleting: 1,
-        oldest: None,
-        places: BTreeMap::new(),
-        examples: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+        objects: vec![
+            carrier(None, "a", Some(NOW)),
+            carrier(None, "b", None),
+            carrier(None, "c", None),
+            carrier(None, "d", None),
+        ],
     }
 }
 
-fn with(mut facts: Facts, survey: Survey) -> Facts {
-    facts.phase = Phase::After { survey };
+fn with(mut facts: Facts, scan: Scan) -> Facts {
+    facts.phase = Phase::After { scan };
     facts
 }
 
@@ -185,13 +193,13 @@ fn a_definition_that_cannot_be_used_is_a_cross_and_a_newer_one_a_warning() {
     assert!(other.message.contains("another"), "it need not be older: {other:?}");
     assert_eq!(other.next[0].command, "kubectl diff -f deploy/crds");
     assert!(other.next[1].caution.is_some());
-    let marks = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
-    let marked = with(&|definition| definition["metadata"]["annotations"] = marks.clone());
+    let annotations = json!({ "rewitness.dev/uninstall": "now", "rewitness.dev/released": "before" });
+    let uninstalled = with(&|definition| definition["metadata"]["annotations"] = annotations.clone());
     assert!(
-        all(&marked, "uninstall")[0].message.contains("has not said yet"),
+        all(&uninstalled, "uninstall")[0].message.contains("has not said yet"),
         "an answer to an earlier mark"
     );
-    let unmark = &all(&marked, "uninstall")[0].next[1];
+    let unmark = &all(&uninstalled, "uninstall")[0].next[1];
     assert!(unmark.command.ends_with("rewitness.dev/uninstall-") && unmark.caution.is_some(), "{unmark:?}");
 }
 
@@ -216,32 +224,32 @@ fn silence_counts_only_where_there_is_something_to_look_at() {
 
 #[test]
 fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
-    let survey = |one: Carried| Survey { carried: vec![one], ..Survey::default() };
+    let scan = |one: Carried| Scan { carried: vec![one], ..Scan::default() };
     let (ours, gone) = ("cascade.rewitness.dev/project", "cascade.rewitness.dev/gone");
-    let owned = with(well(), survey(carried(ours, "Project")));
+    let owned = with(well(), scan(carried(ours, "Project")));
     assert_eq!((result(&owned, "owned"), result(&owned, "unowned")), (Some(Result::Ok), None));
     for (one, expected) in [
         (carried(gone, "Project"), "rewitness unhold cascade/gone Project.example.com"),
         (carried(gone, "Space"), "rewitness unhold -A cascade/gone Space.example.com"),
         (carried(ours, "Space"), "rewitness unhold -A --force cascade/project Space.example.com"),
     ] {
-        let found = all(&with(well(), survey(one)), "unowned");
+        let found = all(&with(well(), scan(one)), "unowned");
         assert_eq!((found[0].result, &*found[0].next[0].command), (Result::Failed, expected));
         assert_eq!(found[0].details[0], "a, b, c, …; 1 of them is being deleted");
         assert!(found[0].details[1].contains("apply it again"), "{found:?}");
         let release = &found[0].next[0];
         assert!(release.is_last_resort() && release.caution.as_deref() == Some(NO_RULE), "{release:?}");
     }
-    let mut plans = with(well(), survey(carried(ours, "Project")));
+    let mut plans = with(well(), scan(carried(ours, "Project")));
     plans.cascades.as_mut().unwrap().items = vec![cascade("project", json!({ "/spec/mode": "Plan" }))];
     let planned = &all(&plans, "unowned")[0];
     assert_eq!(planned.result, Result::Failed);
     let release = "rewitness unhold cascade/project Project.example.com";
     assert_eq!(planned.next[0].command, release, "by force it would do so in force, too");
-    let mut cut = with(well(), survey(carried(gone, "Project")));
+    let mut cut = with(well(), scan(carried(gone, "Project")));
     cut.cascades.as_mut().unwrap().is_cut = true;
     assert_eq!(result(&cut, "unowned"), Some(Result::Unknown), "it may be among those that were not read");
-    let held = with(well(), survey(carried("hold.rewitness.dev/demo", "Space")));
+    let held = with(well(), scan(carried("hold.rewitness.dev/demo", "Space")));
     assert_eq!(report(&held).result, Result::Ok, "what is held by hand is no fault");
     assert_eq!(all(&held, "holds")[0].next[0].command, "rewitness unhold -A demo Space.example.com");
 }
@@ -249,11 +257,11 @@ fn a_finalizer_is_somebodys_only_by_a_rule_of_its_kind_that_is_in_force() {
 #[test]
 fn what_was_not_read_is_unknown_and_so_is_the_whole() {
     let unread = || Unread { what: "list x".to_owned(), reason: None };
-    let blind = Survey { forbidden: vec!["secrets".to_owned()], ..Survey::default() };
-    let cut = Survey { cut: vec!["secrets".to_owned()], ..Survey::default() };
-    let failed = Survey { unread: vec!["cannot list x: no".to_owned()], ..Survey::default() };
-    for survey in [blind, cut, failed] {
-        let facts = with(well(), survey);
+    let blind = Scan { forbidden: vec!["secrets".to_owned()], ..Scan::default() };
+    let cut = Scan { cut: vec!["secrets".to_owned()], ..Scan::default() };
+    let failed = Scan { unread: vec!["cannot list x: no".to_owned()], ..Scan::default() };
+    for scan in [blind, cut, failed] {
+        let facts = with(well(), scan);
         assert_eq!(result(&facts, "not-looked-at"), Some(Result::Unknown));
         assert_eq!(report(&facts).result, Result::Unknown);
     }
@@ -290,8 +298,8 @@ fn who_may_escalate_may_grant_what_they_do_not_have() {
 
 #[test]
 fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
-    let refusal = ApiError::Unauthorized;
-    let error = anyhow::anyhow!("the API server: {refusal}\nlog in again");
+    let unauthorized = ApiError::Unauthorized;
+    let error = anyhow::anyhow!("the API server: {unauthorized}\nlog in again");
     let report = Report::unreachable(false, &error);
     assert_eq!(report.result, Result::Failed);
     let text = draw(&report, Canvas::default());
@@ -299,20 +307,11 @@ fn a_server_that_cannot_be_asked_is_said_with_what_to_do() {
     assert!(text.ends_with("1 check: 1 failed\n"), "{text}");
 }
 
-fn object(namespace: Option<&str>, name: &str) -> ResourceId {
-    ResourceId {
-        kind: Kind::new("example.com", "Project"),
-        namespace: namespace.map(Into::into),
-        name: name.into(),
-        uid: (&*format!("uid-{name}")).into(),
-    }
-}
-
 /// Parents of the Cascade that carry its finalizer, the oldest of which is being deleted since then.
-fn held_since(since: &str) -> Survey {
-    let oldest = Some(Leaving { object: object(None, "web"), since: time(since) });
+fn held_since(since: &str) -> Scan {
+    let objects = vec![carrier(None, "new", Some(NOW)), carrier(None, "web", Some(since))];
     let ours = carried("cascade.rewitness.dev/project", "Project");
-    Survey { carried: vec![Carried { oldest, deleting: 50, ..ours }], ..Survey::default() }
+    Scan { carried: vec![Carried { objects, ..ours }], ..Scan::default() }
 }
 
 #[test]
@@ -322,10 +321,16 @@ fn what_a_dead_operator_did_not_tell_of_is_held_for_too_long_all_the_same() {
     dead.cascades.as_mut().unwrap().items = vec![cascade("project", quiet)];
     let check = &all(&dead, "deletions")[0];
     assert_eq!(check.result, Result::Failed);
-    assert_eq!(check.message, "project: at least 1 deletion has been held for over an hour");
+    assert_eq!(check.message, "project: 1 deletion has been held for over an hour");
     assert_eq!(check.details, ["web for 6 hours: the status of project does not tell of it"]);
     assert_eq!(check.next[0].command, "rewitness why Project.example.com/web");
     assert_eq!(report(&dead).result, Result::Failed);
+
+    let status = dead.cascades.as_mut().unwrap().items[0].status.as_mut().unwrap();
+    status.counts.held = 50;
+    let check = &all(&dead, "deletions")[0];
+    let message = "project: at least 1 deletion has been held for over an hour";
+    assert_eq!(check.message, message, "not all of the 50 were seen");
 
     let fresh = with(well(), held_since("2026-01-01T11:30:00Z"));
     assert_eq!(result(&fresh, "deletions"), Some(Result::Ok));
@@ -353,19 +358,21 @@ fn what_the_status_tells_of_is_said_once() {
 fn parents_outside_of_the_namespaces_of_a_cascade_are_not_its_own() {
     let mut parent = serde_json::to_value(cascade("project", json!({}))).unwrap();
     parent["spec"]["parent"]["namespaces"] = json!(["team-a"]);
-    let place =
-        |namespace, count| (String::from(namespace), Place { count, object: object(Some(namespace), "web") });
-    let ours = |places: &[(String, Place)]| {
+    let ours = |objects: Vec<Carrier>| {
         let ours = carried("cascade.rewitness.dev/project", "Project");
-        let places = places.iter().cloned().collect();
-        let survey = Survey { carried: vec![Carried { places, ..ours }], ..Survey::default() };
-        let mut facts = with(well(), survey);
+        let scan = Scan { carried: vec![Carried { objects, ..ours }], ..Scan::default() };
+        let mut facts = with(well(), scan);
         facts.cascades.as_mut().unwrap().items = vec![serde_json::from_value(parent.clone()).unwrap()];
         facts
     };
-    let within = ours(&[place("team-a", 4)]);
+    let within = ours(vec![carrier(Some("team-a"), "web", None)]);
     assert_eq!((result(&within, "owned"), result(&within, "outside")), (Some(Result::Ok), None));
-    let outside = ours(&[place("team-a", 1), place("team-b", 3)]);
+    let outside = ours(vec![
+        carrier(Some("team-a"), "a", None),
+        carrier(Some("team-b"), "web", None),
+        carrier(Some("team-b"), "b", None),
+        carrier(Some("team-b"), "c", None),
+    ]);
     let check = &all(&outside, "outside")[0];
     assert_eq!((check.result, result(&outside, "owned")), (Result::Warning, None));
     assert!(check.message.starts_with("3 Project.example.com carry"), "{check:?}");

@@ -124,8 +124,8 @@ It needs a confirmation: only 2 are allowed without confirmation.
   rewitness confirm --context staging project projects.example.com/web
 Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)
 ";
-    assert_eq!(text(&plan(vec![web()], true), Names::Some), expected);
-    let all = text(&plan(vec![web()], true), Names::All);
+    assert_eq!(text(&plan(vec![web()], true), false), expected);
+    let all = text(&plan(vec![web()], true), true);
     assert!(all.contains("team-a/c11") && !all.contains("--all"), "{all}");
 }
 
@@ -142,14 +142,14 @@ Unknown: Secret.example.com cannot be listed: no
 Refused: the Cascade only plans: set spec.mode to Enforce (NotEnforced)
 ";
     // What is not known of one alone is said, too.
-    assert_eq!(text(&plan(vec![parent("a", 0), web()], false), Names::Some), expected);
+    assert_eq!(text(&plan(vec![parent("a", 0), web()], false), false), expected);
 
     let many: Vec<_> = (0..1000).map(|index| parent(&format!("p{index:04}"), 1)).collect();
-    let bounded = text(&plan(many.clone(), false), Names::Some);
+    let bounded = text(&plan(many.clone(), false), false);
     assert!(bounded.contains("\n… and 970 more (--all lists them)\n"), "{bounded}");
     assert_eq!(bounded.lines().count(), 36);
-    assert_eq!(text(&plan(many, false), Names::All).lines().count(), 1005);
-    let none = text(&plan(Vec::new(), false), Names::Some);
+    assert_eq!(text(&plan(many, false), true).lines().count(), 1005);
+    let none = text(&plan(Vec::new(), false), false);
     assert!(none.contains("It has no parents now."), "{none}");
 }
 
@@ -198,13 +198,13 @@ fn parents_that_are_within_the_hour_alone_are_counted_together() {
     let many: Vec<_> = (0..60).map(|index| parent(&format!("p{index}"), 100)).collect();
     let all = plan(many.clone(), false);
     assert_eq!(all.totals.above_hour, Some(true));
-    let said = text(&all, Names::Some);
+    let said = text(&all, false);
     assert!(said.contains("\nTogether 6,000 dependents, above what is left of this hour: "), "{said}");
     // What has begun has been counted.
     let begun = many.iter().cloned().map(|parent| ParentPlan { begun: true, ..parent });
     let begun = plan(begun.collect(), false);
     assert_eq!((begun.totals.above_hour, begun.totals.deletes), (Some(false), 6000));
-    let said = text(&begun, Names::Some);
+    let said = text(&begun, false);
     assert!(!said.contains("Together"), "{said}");
 }
 
@@ -212,7 +212,7 @@ fn parents_that_are_within_the_hour_alone_are_counted_together() {
 fn what_keeps_some_parents_is_said_of_them_and_not_of_the_rule() {
     let refused = vec![detail(Reason::RevisionUnknown, "began with r1")];
     let kept = |name| ParentPlan { refused: refused.clone(), ..parent(name, 1) };
-    let said = text(&plan(vec![kept("a"), parent("b", 1), kept("c")], false), Names::Some);
+    let said = text(&plan(vec![kept("a"), parent("b", 1), kept("c")], false), false);
     assert!(said.contains("\nRefused of 2 parents: began with r1 (RevisionUnknown)\n"), "{said}");
     assert_eq!(said.matches("\nRefused: ").count(), 1, "{said}");
 }
@@ -224,7 +224,7 @@ fn an_hour_that_could_not_be_read_is_not_said_to_be_empty() {
     unread.unknown = vec![detail(Reason::StatusUnread, "what is left of this hour: no right")];
     unread.take(vec![parent("a", 1), parent("b", 2)], false);
     assert_eq!(unread.totals.above_hour, None);
-    let said = text(&unread, Names::Some);
+    let said = text(&unread, false);
     assert!(said.contains("5,000 in an hour, of which it is not known how many are left."), "{said}");
     assert!(said.contains("at least 0 need a confirmation"), "{said}");
     assert!(said.contains("\nUnknown: what is left of this hour: no right (StatusUnread)\n"), "{said}");

@@ -1,11 +1,11 @@
-//! What is said of an object that is not there, and of one that had its name.
+//! Findings about an object that does not exist, and about an earlier one of its name.
 
-use rewitness_crds::ApiVersion;
-use rewitness_crds::Reason;
+use rewitness_crds::{Cascade, Reason};
 use rewitness_messaging::{ResourceId, Uid};
 
 use super::decision::Decision;
 use crate::read::Unread;
+use crate::sources::{dependent_kind, dependents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::verdict::{Finding, Resource, State, Verdict, Weight};
@@ -47,7 +47,7 @@ impl Decision<'_> {
     pub(super) fn broken_services(&self, group: &str) -> Vec<Finding> {
         let unavailable = self.facts.unavailable.as_deref().unwrap_or_default();
         let of_group = unavailable.iter().filter(|service| group.is_empty() || service.group == group);
-        let told = of_group.map(|service| {
+        let findings = of_group.map(|service| {
             let message = format!("the API service {} is not available: {}", service.name, service.message);
             Finding::new(Weight::Blocks, Reason::ApiServiceUnavailable, message).step([
                 self.commands.describe_api_service(&service.name),
@@ -58,20 +58,18 @@ impl Decision<'_> {
                 ),
             ])
         });
-        told.collect()
+        findings.collect()
     }
 
     /// Cascades that name a kind which is not served: they wait for it.
     fn naming_cascades(&self, asked: &Resource) -> Vec<Finding> {
         let cascades = self.facts.cascades.as_deref().unwrap_or_default();
-        let names = |cascade: &&rewitness_crds::Cascade| {
-            let dependents = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
-            dependents.into_iter().any(|one| {
-                ApiVersion::group_of(&one.api_version) == asked.group && is_called(&one.kind, &asked.kind)
-            })
+        let names = |cascade: &&Cascade| {
+            let mut kinds = dependents(cascade).map(dependent_kind);
+            kinds.any(|kind| *kind.group == *asked.group && is_called(&kind.kind, &asked.kind))
         };
-        let told = cascades.iter().filter(names).map(|cascade| {
-            let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let findings = cascades.iter().filter(names).map(|cascade| {
+            let name = name(cascade);
             let message = format!(
                 "the Cascade {name} names this kind: its deletions wait until the kind is back, or dropped"
             );
@@ -79,17 +77,16 @@ impl Decision<'_> {
                 .of_cascade(name)
                 .step([Step::look(self.commands.edit_cascade(name), "drop the kind there")])
         });
-        told.collect()
+        findings.collect()
     }
 
     /// Another object that had this name, and whose deletion a Cascade remembers.
     pub(super) fn former(&self, id: &ResourceId) -> Vec<Finding> {
         let mut found = Vec::new();
         for cascade in self.facts.cascades.as_deref().unwrap_or_default() {
-            let name = cascade.metadata.name.as_deref().unwrap_or_default();
-            let group = ApiVersion::group_of(&cascade.spec.parent.api_version);
+            let name = name(cascade);
             let Some(status) = &cascade.status else { continue };
-            if group != &*id.kind.group || cascade.spec.parent.kind != *id.kind.kind {
+            if parent_kind(cascade) != id.kind {
                 continue;
             }
             let is_it = |namespace: &Option<String>, named: &str, uid: &str| {

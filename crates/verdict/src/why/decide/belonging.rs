@@ -52,7 +52,7 @@ impl Decision<'_> {
         };
         let found =
             finding(Weight::Note, Reason::Dependent, message).about(&parent.id).since(parent.deleting);
-        // Who keeps a dependent is told here; what its parent waits for besides, there.
+        // This verdict covers the dependent; what its parent waits for besides, the verdict of the parent.
         match parent.deleting.is_some() && subject.deleting.is_none() {
             true => found.step([Step::look(
                 self.commands.why(&parent.id),

@@ -9,6 +9,8 @@ use rewitness_crds::cascade::{HeldParent, Mode, condition, finalizer, record_ann
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 
 use super::decision::Decision;
+use crate::read::Unread;
+use crate::sources::{held_parents, name};
 use crate::step::Step;
 use crate::text::counted;
 use crate::why::facts::{Holding, Subject};
@@ -17,9 +19,6 @@ use crate::why::words::{GOES_ON, QUOTED};
 
 /// What to think of before a finalizer of a Cascade is taken off by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
-
-/// What to think of before a Cascade goes on that somebody stopped.
-pub(crate) const ASK_WHO_PAUSED: &str = "ask first who has paused it, and why";
 
 impl Decision<'_> {
     /// The finalizer of a Cascade on an object that is being deleted.
@@ -38,6 +37,10 @@ impl Decision<'_> {
         let finding = |weight, reason, message: String| {
             Finding::new(weight, reason, message).of_cascade(name).by_finalizer(&finalizer(name))
         };
+        let unknown = |unread: &Unread| {
+            let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
+            finding(Weight::Unknown, Reason::Held, message)
+        };
         let cascade = match self.facts.cascade(name) {
             Ok(Some(cascade)) => cascade,
             Ok(None) => {
@@ -45,23 +48,13 @@ impl Decision<'_> {
                 return finding(Weight::Blocks, Reason::CascadeGone, message)
                     .step([self.let_go(parent, name, false)]);
             }
-            Err(unread) => {
-                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, Reason::Held, message);
-            }
+            Err(unread) => return unknown(&unread),
         };
-        let holding = self.facts.holdings.get(&parent.uid);
-        let holding = holding.and_then(|holdings| holdings.iter().find(|one| one.cascade == name));
-        let preview = match holding.and_then(|holding| holding.preview.as_ref()) {
+        let mut holdings = self.facts.holdings.get(&parent.uid).into_iter().flatten();
+        let preview = match holdings.find(|one| one.cascade == name).map(|holding| &holding.preview) {
             Some(Ok(preview)) => preview,
             Some(Err(unread)) => {
-                let message = format!("held by the Cascade {name}; what it waits for is unknown: {unread}");
-                return finding(Weight::Unknown, Reason::Held, message)
-                    .with(self.about_rule(cascade, parent, deleting, None));
-            }
-            None if holding.is_some() => {
-                let message = format!("held by the Cascade {name} a moment ago, and gone since");
-                return finding(Weight::Waits, Reason::Held, message);
+                return unknown(unread).with(self.about_rule(cascade, parent, deleting, None));
             }
             None => {
                 let Some(why) = self.no_rule(cascade, parent) else {
@@ -99,21 +92,13 @@ impl Decision<'_> {
 
     /// What keeps the deletion from going on, whatever is left.
     fn refused(&self, cascade: &Cascade, parent: &ResourceId, preview: &Preview) -> Vec<Finding> {
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
-        let told = |refused: &Refused| {
+        let name = name(cascade);
+        let finding = |refused: &Refused| {
             let finding =
                 Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
             match refused {
-                Refused::Paused => finding.step([Step::act(
-                    self.commands.rewitness("resume").word(name),
-                    "lets the Cascade go on",
-                )
-                .caution(ASK_WHO_PAUSED)]),
-                Refused::DeletionsHeld => {
-                    let resume = self.commands.rewitness("resume").word(name).flag("--deletions");
-                    let resume = Step::act(resume, "lets its deletions go on");
-                    finding.step([resume.caution(ASK_WHO_PAUSED)])
-                }
+                Refused::Paused => finding.step([self.commands.resume(name, false)]),
+                Refused::DeletionsHeld => finding.step([self.commands.resume(name, true)]),
                 Refused::Unconfirmed(unconfirmed) => {
                     let count = counted(unconfirmed.count, "deletion", "deletions");
                     let step = Step::act(
@@ -146,7 +131,7 @@ impl Decision<'_> {
                 )]),
             }
         };
-        let mut findings: Vec<Finding> = preview.refused.iter().map(told).collect();
+        let mut findings: Vec<Finding> = preview.refused.iter().map(finding).collect();
         if preview.kind_removed.is_none() && preview.begun.is_none() {
             let kind = self.commands.kind(&parent.kind);
             let message = format!(
@@ -167,28 +152,20 @@ impl Decision<'_> {
         preview: Option<&Preview>,
     ) -> Vec<Finding> {
         let mut found = Vec::new();
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
+        let name = name(cascade);
         let conditions = cascade.status.iter().flat_map(|status| &status.conditions);
         for one in conditions.filter(|one| one.status == "False") {
-            let is_told = match &*one.type_ {
-                condition::AUTHORIZED => true,
-                // The others of its reasons are told by what was read, which is newer.
-                condition::READY => QUOTED.iter().any(|reason| one.reason == *reason),
-                _ => false,
+            let (reason, grant) = match &*one.type_ {
+                condition::AUTHORIZED => (Reason::MissingRights, Some(self.commands.grant())),
+                // The others of its reasons are reported by what was read, which is newer.
+                condition::READY if QUOTED.iter().any(|reason| one.reason == *reason) => {
+                    (Reason::CascadeNotReady, None)
+                }
+                _ => continue,
             };
-            if is_told {
-                let message = format!("the operator says: {}", one.message);
-                let reason = if one.type_ == condition::AUTHORIZED {
-                    Reason::MissingRights
-                } else {
-                    Reason::CascadeNotReady
-                };
-                let look = self.commands.describe_cascade(name);
-                let grant = (one.type_ == condition::AUTHORIZED).then(|| self.commands.grant());
-                found.push(
-                    Finding::new(Weight::Blocks, reason, message).of_cascade(name).step(grant).step([look]),
-                );
-            }
+            let message = format!("the operator says: {}", one.message);
+            let steps = grant.into_iter().chain([self.commands.describe_cascade(name)]);
+            found.push(Finding::new(Weight::Blocks, reason, message).of_cascade(name).step(steps));
         }
         if cascade.metadata.deletion_timestamp.is_some() {
             let message =
@@ -217,26 +194,26 @@ impl Decision<'_> {
     ) -> Finding {
         let begun = preview.and_then(|preview| Some(preview.begun.as_ref()?.at));
         let sign = last_sign(cascade).max(begun);
-        let name = cascade.metadata.name.as_deref().unwrap_or_default();
-        let said = match sign {
+        let name = name(cascade);
+        let age = match sign {
             Some(at) => format!("its last sign of life is {} old", self.age(Some(at))),
             None => "it has never written to the Cascade".to_owned(),
         };
         // An operator that has nothing to do writes nothing, so that silence alone says little.
-        let told = told_of(cascade, parent);
-        let is_idle = preview.is_some_and(|preview| has_work(preview, cascade, told))
+        let held = status_of(cascade, parent);
+        let is_idle = preview.is_some_and(|preview| has_work(preview, cascade, held))
             && self.is_late(sign.max(deleting));
-        let is_deaf = told.is_none() && begun.is_none() && self.is_late(deleting) && sign < deleting;
+        let is_deaf = held.is_none() && begun.is_none() && self.is_late(deleting) && sign < deleting;
         if sign.is_some() && !is_idle && !is_deaf {
             return Finding::new(
                 Weight::Note,
                 Reason::Operator,
-                format!("an operator follows the Cascade: {said}"),
+                format!("an operator follows the Cascade: {age}"),
             )
             .of_cascade(name)
             .since(sign);
         }
-        let message = format!("no operator seems to follow the Cascade: {said}");
+        let message = format!("no operator seems to follow the Cascade: {age}");
         let run = Step::choice(
             self.commands.rewitness("run").flag("--once"),
             "works off what is there from here, with your rights, and ends",
@@ -256,50 +233,35 @@ impl Decision<'_> {
 
     fn would_take(&self, holding: &Holding) -> Finding {
         let name = &holding.cascade;
-        let mode = match self.facts.cascade(name) {
-            Ok(Some(cascade)) => cascade.spec.mode,
-            _ => Mode::Plan,
-        };
-        let finding =
-            |message: String| Finding::new(Weight::Note, Reason::WouldTake, message).of_cascade(name);
-        match &holding.preview {
-            None => {
-                let message = format!("its deletion would wait for the Cascade {name}, which is not there");
-                Finding::new(Weight::Note, Reason::CascadeGone, message).of_cascade(name)
-            }
-            Some(Err(unread)) => {
+        let finding = |weight, message| Finding::new(weight, Reason::WouldTake, message).of_cascade(name);
+        let preview = match &holding.preview {
+            Ok(preview) => preview,
+            Err(unread) => {
                 let message = format!("what the Cascade {name} would delete with it is unknown: {unread}");
-                Finding::new(Weight::Unknown, Reason::WouldTake, message).of_cascade(name)
+                return finding(Weight::Unknown, message);
             }
-            Some(Ok(preview)) => {
-                let at_least = if preview.is_complete() { "" } else { "at least " };
-                let what = format!("{at_least}{}", counted(preview.total, "dependent", "dependents"));
+        };
+        let at_least = if preview.is_complete() { "" } else { "at least " };
+        let what = format!("{at_least}{}", counted(preview.total, "dependent", "dependents"));
+        let message = match self.facts.cascade(name) {
+            Ok(Some(cascade)) if cascade.spec.mode == Mode::Enforce => {
                 let stages = counted(preview.stages.len() as u64, "stage", "stages");
-                let mut finding = match mode {
-                    Mode::Enforce => finding(format!(
-                        "its deletion takes {what} along, by the Cascade {name}, in {stages}"
-                    )),
-                    Mode::Plan => finding(format!(
-                        "the Cascade {name} only plans: in force, it would delete {what} with it"
-                    )),
-                };
-                finding.count = Some(preview.total);
-                let list = Step::look(
-                    self.commands.on(&preview.parent, self.commands.rewitness("plan").word(name)),
-                    "shows the whole list of what goes with it, and deletes nothing",
-                );
-                let list = (preview.total > 0).then_some(list);
-                finding.step(list).with(self.unlisted(preview, None)).with(preview.excess.iter().map(
-                    |excess| {
-                        Finding::new(
-                            Weight::Note,
-                            Reason::LimitExceeded,
-                            format!("it would have to be confirmed: {excess}"),
-                        )
-                    },
-                ))
+                format!("its deletion takes {what} along, by the Cascade {name}, in {stages}")
             }
-        }
+            _ => format!("the Cascade {name} only plans: in force, it would delete {what} with it"),
+        };
+        let list = Step::look(
+            self.commands.on(&preview.parent, self.commands.rewitness("plan").word(name)),
+            "shows the whole list of what goes with it, and deletes nothing",
+        );
+        let excess = preview.excess.iter().map(|excess| {
+            let message = format!("it would have to be confirmed: {excess}");
+            Finding::new(Weight::Note, Reason::LimitExceeded, message)
+        });
+        Finding { count: Some(preview.total), ..finding(Weight::Note, message) }
+            .step((preview.total > 0).then_some(list))
+            .with(self.unlisted(preview, None))
+            .with(excess)
     }
 
     /// Cascades in force that are about an object which is being deleted, and do not hold it.
@@ -348,20 +310,20 @@ fn place(name: &str, preview: &Preview) -> (String, Option<usize>) {
 
 /// Whether there is something for an operator to do. One that may not go on has nothing to do either;
 /// and of a parent that is not among those that the status names it is not known.
-fn has_work(preview: &Preview, cascade: &Cascade, told: Option<&HeldParent>) -> bool {
+fn has_work(preview: &Preview, cascade: &Cascade, held: Option<&HeldParent>) -> bool {
     let status = cascade.status.as_ref();
     let is_false = |one: &Condition| {
         one.status == "False" && [condition::AUTHORIZED, condition::READY].contains(&&*one.type_)
     };
     let may_not = status.is_some_and(|status| status.conditions.iter().any(is_false));
-    let is_refused = told.is_some_and(|told| {
-        let mut waits = told.waits_for.iter();
-        let goes_on = GOES_ON.iter().any(|reason| told.reason == *reason);
+    let is_refused = held.is_some_and(|held| {
+        let mut waits = held.waits_for.iter();
+        let goes_on = GOES_ON.iter().any(|reason| held.reason == *reason);
         !goes_on || waits.any(|wait| ["Refused", "Forbidden"].contains(&&*wait.cause))
     });
     let is_due = |stage: &PreviewStage| stage.dependents().any(|found| found.cause == Cause::Due);
-    let is_told = told.is_some() || !leaves_some_out(cascade);
-    let may = is_told && !may_not && !is_refused;
+    let is_listed = held.is_some() || !leaves_some_out(cascade);
+    let may = is_listed && !may_not && !is_refused;
     may && preview.refused.is_empty() && preview.is_complete() && preview.stage().is_none_or(is_due)
 }
 
@@ -378,7 +340,6 @@ pub(crate) fn last_sign(cascade: &Cascade) -> Option<Timestamp> {
 }
 
 /// What the status says of a parent.
-pub(super) fn told_of<'a>(cascade: &'a Cascade, parent: &ResourceId) -> Option<&'a HeldParent> {
-    let held = cascade.status.iter().flat_map(|status| &status.held_parents);
-    held.into_iter().find(|held| Uid::new(&held.uid) == parent.uid)
+pub(super) fn status_of<'a>(cascade: &'a Cascade, parent: &ResourceId) -> Option<&'a HeldParent> {
+    held_parents(cascade).find(|held| Uid::new(&held.uid) == parent.uid)
 }

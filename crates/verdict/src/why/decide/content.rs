@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rewitness_crds::Reason;
 
-use super::decision::{Decision, of_kind, qualified};
+use super::decision::{Decision, of_kind};
+use crate::object::qualified;
 use crate::read::Unread;
 use crate::step::Step;
 use crate::why::facts::{Content, KindContent, Subject};
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 /// How many objects of a kind are named.
@@ -48,12 +49,12 @@ impl Decision<'_> {
         let since = kept.iter().filter_map(|object| object.deleting).min();
         let what = of_kind(kept.len() as u64, &self.commands.kind(&content.kind));
         let at_least = if content.count > content.some.len() as u64 { "at least " } else { "" };
-        let message = format!("{at_least}{what} kept by {}", known::with_owner(finalizer));
+        let message = format!("{at_least}{what} kept by {}", owners::with_owner(finalizer));
         let weight = if self.is_late(since) { Weight::Blocks } else { Weight::Waits };
         let first = kept.first().filter(|object| object.deleting.is_some());
         let steps = first.into_iter().flat_map(|object| {
             let look = Step::look(self.commands.why(&object.id), "says more of what keeps the first of them");
-            [look, self.take_off(&object.id, &object.finalizers, finalizer, &known::caution(finalizer))]
+            [look, self.take_off(&object.id, &object.finalizers, finalizer, &owners::caution(finalizer))]
         });
         let mut finding = Finding::new(weight, Reason::ContentKept, message)
             .by_finalizer(finalizer)
@@ -94,46 +95,37 @@ impl Decision<'_> {
     /// A definition that goes once its objects are gone.
     pub(super) fn definition(&self, subject: &Subject) -> Finding {
         let finalizer = "customresourcecleanup.apiextensions.k8s.io";
+        let kept_until = |what: &str| {
+            let message = format!("kept by {finalizer} of Kubernetes until every {what} is gone");
+            Finding::new(Weight::Waits, Reason::DefinitionCleanup, message).by_finalizer(finalizer)
+        };
         let definition = match &self.facts.definition {
             Some(Ok(definition)) => definition,
             unread => {
-                let unread =
-                    unread.as_ref().and_then(|unread| Self::unread(unread, "what is left of its objects"));
-                let message =
-                    format!("kept by {finalizer} of Kubernetes until every object of its kind is gone");
-                return Finding::new(Weight::Waits, Reason::DefinitionCleanup, message)
-                    .by_finalizer(finalizer)
-                    .with(unread);
+                let unread = unread.as_ref();
+                let unread = unread.and_then(|unread| Self::unread(unread, "what is left of its objects"));
+                return kept_until("object of its kind").with(unread);
             }
         };
         let kind = self.commands.kind(&definition.defined);
-        let message = format!("kept by {finalizer} of Kubernetes until every one of {kind} is gone");
         let mut left = self.content(&definition.content, "left");
         if left.is_empty() {
             left.push(Finding::new(Weight::Waits, Reason::NoObjects, "none is left: it goes at any moment"));
         }
-        let said = definition.conditions.iter().map(|one| {
-            Finding::new(
-                Weight::Note,
-                Reason::Condition,
-                format!("Kubernetes says: {}: {}", one.reason, one.message),
-            )
+        let reported = definition.terminating.as_ref().map(|message| {
+            Finding::new(Weight::Note, Reason::Condition, format!("Kubernetes says: {message}"))
         });
-        Finding::new(Weight::Waits, Reason::DefinitionCleanup, message)
-            .by_finalizer(finalizer)
-            .since(subject.deleting)
-            .with(left)
-            .with(said)
+        kept_until(&format!("one of {kind}")).since(subject.deleting).with(left).with(reported)
     }
 }
 
 /// What could not be listed, in one.
 fn unread(unread: &[Unread]) -> Option<Finding> {
     let (first, more) = (unread.iter().take(UNREAD), unread.len().saturating_sub(UNREAD));
-    let mut said: Vec<String> = first.map(ToString::to_string).collect();
+    let mut named: Vec<String> = first.map(ToString::to_string).collect();
     if more > 0 {
-        said.push(format!("and {more} more"));
+        named.push(format!("and {more} more"));
     }
-    let message = format!("not everything could be read: {}", said.join("; "));
+    let message = format!("not everything could be read: {}", named.join("; "));
     (!unread.is_empty()).then(|| Finding::new(Weight::Unknown, Reason::Unread, message))
 }

@@ -10,7 +10,7 @@ use crate::text::{age, counted};
 use crate::why::facts::Facts;
 use crate::why::verdict::{Finding, Weight};
 
-/// How long something may take, before whoever keeps it up is said to block.
+/// How long something may take, before it counts as blocked.
 pub(crate) const PATIENCE_SECONDS: i64 = 60;
 
 /// The facts, and how commands are typed.
@@ -31,7 +31,7 @@ impl Decision<'_> {
         since.is_some_and(|since| self.facts.now.as_second() - since.as_second() > PATIENCE_SECONDS)
     }
 
-    /// A read that failed, where something else is told beside it.
+    /// A read that failed, beside another finding.
     pub(super) fn unread<T>(read: &Read<T>, what: &str) -> Option<Finding> {
         let unread = read.as_ref().err()?;
         Some(Finding::new(Weight::Unknown, Reason::Unread, format!("{what} is unknown: {unread}")))
@@ -53,12 +53,4 @@ impl Decision<'_> {
 /// `3 clusters.example.com`.
 pub(super) fn of_kind(count: u64, kind: &str) -> String {
     counted(count, kind, kind)
-}
-
-/// `team-a/web`.
-pub(super) fn qualified(id: &ResourceId) -> String {
-    match &id.namespace {
-        Some(namespace) => format!("{namespace}/{}", id.name),
-        None => id.name.to_string(),
-    }
 }

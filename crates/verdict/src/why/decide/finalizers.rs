@@ -6,7 +6,7 @@ use rewitness_crds::{HOLD_PREFIX as PREFIX, Reason};
 use super::decision::Decision;
 use crate::step::Step;
 use crate::why::facts::Subject;
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 impl Decision<'_> {
@@ -17,19 +17,19 @@ impl Decision<'_> {
         if found.is_empty() { self.kept_by_nothing(subject).into_iter().collect() } else { found }
     }
 
-    /// What would keep an object that is not being deleted; what Cascades would do is told apart.
+    /// What would keep an object that is not being deleted; what Cascades would do is another finding.
     pub(super) fn would_be_kept(&self, subject: &Subject) -> Vec<Finding> {
         let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
-        let told = others.map(|finalizer| {
-            let whose = match (finalizer.strip_prefix(PREFIX), known::find(finalizer)) {
+        let findings = others.map(|finalizer| {
+            let whose = match (finalizer.strip_prefix(PREFIX), owners::find(finalizer)) {
                 (Some(name), _) => format!("`{} tail --hold {name}`", self.commands.program),
-                (None, Some(known)) => known.owner.to_owned(),
+                (None, Some(owner)) => owner.name.to_owned(),
                 (None, None) => self.writer(subject, finalizer),
             };
             let message = format!("a deletion would wait for {finalizer}: {whose}");
             Finding::new(Weight::Note, Reason::WouldWait, message).by_finalizer(finalizer)
         });
-        told.collect()
+        findings.collect()
     }
 
     fn finalizer(&self, subject: &Subject, finalizer: &str) -> Finding {
@@ -62,8 +62,8 @@ impl Decision<'_> {
     }
 
     fn kept_by_others(&self, subject: &Subject, finalizer: &str) -> Finding {
-        let message = match known::find(finalizer) {
-            Some(_) => format!("kept by {}", known::with_owner(finalizer)),
+        let message = match owners::find(finalizer) {
+            Some(_) => format!("kept by {}", owners::with_owner(finalizer)),
             None => format!("kept by {finalizer}: {}", self.writer(subject, finalizer)),
         };
         let look = Step::look(
@@ -72,7 +72,7 @@ impl Decision<'_> {
         );
         let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
         Finding::new(weight, Reason::Finalizer, message).by_finalizer(finalizer).since(subject.deleting).step(
-            [look, self.take_off(&subject.id, &subject.finalizers, finalizer, &known::caution(finalizer))],
+            [look, self.take_off(&subject.id, &subject.finalizers, finalizer, &owners::caution(finalizer))],
         )
     }
 

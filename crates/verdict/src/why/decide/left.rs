@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Found, Preview};
 use rewitness_crds::Reason;
-use rewitness_crds::cascade::{self, Dependents, Reference, Remaining};
+use rewitness_crds::cascade::{self, Reference, Remaining};
 use rewitness_crds::{CASCADES, Cascade};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
-use super::cascade::{leaves_some_out, told_of};
-use super::decision::{Decision, of_kind, qualified};
+use super::cascade::{leaves_some_out, status_of};
+use super::decision::{Decision, of_kind};
+use crate::object::qualified;
+use crate::sources::{dependent_kind, dependents};
 use crate::step::Step;
 use crate::text::counted;
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 /// How many of a group are named.
@@ -46,9 +48,9 @@ impl Decision<'_> {
         path: &mut Vec<Uid>,
     ) -> Vec<Finding> {
         let Some(at) = stage else { return Vec::new() };
-        let told = match told_of(cascade, &preview.parent) {
+        let waits = match status_of(cascade, &preview.parent) {
             None if leaves_some_out(cascade) => None,
-            told => Some(told.map_or(&[][..], |told| &told.waits_for)),
+            held => Some(held.map_or(&[][..], |held| &held.waits_for)),
         };
         let mut groups: BTreeMap<(&Kind, &Cause), Vec<&Found>> = BTreeMap::new();
         for found in preview.stages[at].dependents() {
@@ -57,7 +59,7 @@ impl Decision<'_> {
         let mut findings = self.unlisted(preview, Some(cascade));
         for ((kind, cause), found) in groups {
             let group = Group { kind, cause, found, label: label(cascade, kind) };
-            findings.push(self.group(&group, told, path));
+            findings.push(self.group(&group, waits, path));
         }
         let later = preview.stages[at + 1..].iter().flat_map(|stage| stage.dependents()).count() as u64;
         if later > 0 {
@@ -73,7 +75,7 @@ impl Decision<'_> {
     /// Kinds of which it is not known what is left; with the rule, if they may be dropped from it.
     pub(super) fn unlisted(&self, preview: &Preview, cascade: Option<&Cascade>) -> Vec<Finding> {
         let kinds = preview.stages.iter().flat_map(|stage| &stage.kinds);
-        let told = kinds.filter_map(|kind| {
+        let findings = kinds.filter_map(|kind| {
             let cause = kind.found.as_ref().err()?;
             let name = self.commands.kind(&kind.kind);
             let finding = |weight, message| Finding::new(weight, cause.reason(), message);
@@ -95,7 +97,7 @@ impl Decision<'_> {
                 cause => finding(Weight::Unknown, format!("whether any {name} is left is unknown: {cause}")),
             })
         });
-        told.collect()
+        findings.collect()
     }
 
     /// The way on without a kind that is not served. A deletion that has begun goes by the rule as
@@ -110,21 +112,17 @@ impl Decision<'_> {
     /// Drops a kind from the rule, with its stage if that has no other.
     fn drop_kind(&self, cascade: &Cascade, kind: &Kind) -> Option<Step> {
         let stages = &cascade.spec.stages;
-        let (stage, index) = stages
-            .iter()
-            .enumerate()
-            .find_map(|(at, stage)| Some((at, stage.dependents.iter().position(|one| is_of(one, kind))?)))?;
+        let (stage, index) = stages.iter().enumerate().find_map(|(at, stage)| {
+            Some((at, stage.dependents.iter().position(|one| dependent_kind(one) == *kind)?))
+        })?;
         let name = cascade.metadata.name.as_deref()?;
-        let (path, value) = match &*stages[stage].dependents {
+        let (path, field, value) = match &*stages[stage].dependents {
             [_] if stages.len() == 1 => return None,
-            [_] => (format!("/spec/stages/{stage}"), serde_json::to_value(&stages[stage].name).ok()?),
-            _ => {
-                (format!("/spec/stages/{stage}/dependents/{index}"), serde_json::to_value(&*kind.kind).ok()?)
-            }
+            [_] => (format!("/spec/stages/{stage}"), "name", &*stages[stage].name),
+            _ => (format!("/spec/stages/{stage}/dependents/{index}"), "kind", &*kind.kind),
         };
-        let test = if path.ends_with(&format!("stages/{stage}")) { "name" } else { "kind" };
         let patch = serde_json::json!([
-            { "op": "test", "path": format!("{path}/{test}"), "value": value },
+            { "op": "test", "path": format!("{path}/{field}"), "value": value },
             { "op": "remove", "path": path },
         ]);
         let command = self.commands.kubectl("patch").flag("--type=json").option("-p", patch.to_string());
@@ -135,7 +133,7 @@ impl Decision<'_> {
         )
     }
 
-    fn group(&self, group: &Group<'_>, told: Option<&[Remaining]>, path: &mut Vec<Uid>) -> Finding {
+    fn group(&self, group: &Group<'_>, waits: Option<&[Remaining]>, path: &mut Vec<Uid>) -> Finding {
         let what = of_kind(group.found.len() as u64, &self.commands.kind(group.kind));
         let since = group.since();
         let finding = |weight, message: String| Finding::new(weight, group.cause.reason(), message);
@@ -153,7 +151,7 @@ impl Decision<'_> {
                 finding(Weight::Waits, message).with(deeper).step(ask)
             }
             Cause::Finalizers { finalizers } => self.kept(group, &what, finalizers, path),
-            Cause::Due => self.due(group, &what, told),
+            Cause::Due => self.due(group, &what, waits),
             Cause::AwaitsOthers => {
                 finding(Weight::Blocks, format!("{what} left to somebody else to delete (action: Wait)"))
                     .step(self.by_hand(group, "the Cascade leaves it to its owner, who may have a reason"))
@@ -176,13 +174,13 @@ impl Decision<'_> {
         let message = format!(
             "{what} Terminating for {}, kept by {}",
             self.age(group.since()),
-            others.iter().map(|one| known::with_owner(one)).collect::<Vec<_>>().join("; and by ")
+            others.iter().map(|one| owners::with_owner(one)).collect::<Vec<_>>().join("; and by ")
         );
         let weight = if self.is_late(group.since()) { Weight::Blocks } else { Weight::Waits };
         let first = group.found.first();
         let off = first.into_iter().flat_map(|found| {
             others.iter().map(|finalizer| {
-                self.take_off(&found.id, &found.finalizers, finalizer, &known::caution(finalizer))
+                self.take_off(&found.id, &found.finalizers, finalizer, &owners::caution(finalizer))
             })
         });
         let mut finding = Finding::new(weight, group.cause.reason(), message)
@@ -194,8 +192,8 @@ impl Decision<'_> {
     }
 
     /// What is to be deleted and is still there: whether the operator was refused, if it is known what it waits for.
-    fn due(&self, group: &Group<'_>, what: &str, told: Option<&[Remaining]>) -> Finding {
-        let Some(waits) = told else {
+    fn due(&self, group: &Group<'_>, what: &str, waits: Option<&[Remaining]>) -> Finding {
+        let Some(waits) = waits else {
             let message = format!(
                 "{what} to be deleted; whether it was refused is unknown: the status names other parents only"
             );
@@ -271,17 +269,12 @@ impl Decision<'_> {
 
 /// By which label a Cascade's dependents of a kind refer to their parent; `None` if that is not one.
 fn label<'a>(cascade: &'a Cascade, kind: &Kind) -> Option<&'a str> {
-    let all = cascade.spec.stages.iter().flat_map(|stage| &stage.dependents);
-    let mut labels = all.filter(|one| is_of(one, kind)).map(|one| match &one.by {
+    let of_kind = dependents(cascade).filter(|one| dependent_kind(one) == *kind);
+    let mut labels = of_kind.map(|one| match &one.by {
         Reference::Label(label) => label.as_str(),
     });
     let first = labels.next()?;
     labels.all(|label| label == first).then_some(first)
-}
-
-fn is_of(dependents: &Dependents, kind: &Kind) -> bool {
-    let version = dependents.api_version().ok();
-    dependents.kind == *kind.kind && version.is_some_and(|version| version.group == *kind.group)
 }
 
 /// A parent that waits for itself by way of others.

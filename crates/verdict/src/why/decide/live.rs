@@ -1,4 +1,4 @@
-//! What is said of an object that nobody deletes.
+//! Findings about an object that is not being deleted.
 
 use rewitness_cascade::Protection;
 use rewitness_crds::Reason;
@@ -41,7 +41,7 @@ impl Decision<'_> {
     /// What goes with it by a Cascade in force.
     fn goes_with(&self, holding: &Holding) -> Option<String> {
         let name = &holding.cascade;
-        match (self.facts.cascade(name), holding.preview.as_ref()?) {
+        match (self.facts.cascade(name), &holding.preview) {
             (Ok(Some(cascade)), _) if cascade.spec.mode == Mode::Plan => None,
             (_, Ok(preview)) if preview.is_complete() && preview.total == 0 => None,
             (_, Ok(preview)) => {

@@ -5,7 +5,7 @@ use rewitness_crds::Reason;
 use super::decision::Decision;
 use crate::step::Step;
 use crate::why::facts::{Condition, NamespaceFacts};
-use crate::why::known;
+use crate::why::owners;
 use crate::why::verdict::{Finding, Weight};
 
 /// Kubernetes' own, which the namespace controller takes off last.
@@ -20,7 +20,7 @@ impl Decision<'_> {
         };
         let mut findings = self.content(&namespace.content, "left in it");
         findings.extend(self.discovery(namespace));
-        findings.extend(namespace.conditions.iter().filter_map(told));
+        findings.extend(namespace.conditions.iter().filter_map(reported));
         findings.extend(self.spec_finalizers(namespace));
         if namespace.conditions.is_empty() && findings.is_empty() {
             findings.push(self.controller(namespace));
@@ -44,11 +44,11 @@ impl Decision<'_> {
     fn spec_finalizers(&self, namespace: &NamespaceFacts) -> Vec<Finding> {
         let Ok(Some(subject)) = &self.facts.subject else { return Vec::new() };
         let others = namespace.finalizers.iter().filter(|finalizer| *finalizer != KUBERNETES);
-        let told = others.map(|finalizer| {
+        let findings = others.map(|finalizer| {
             let step = Step::last_resort(
                 self.commands.finalize(&subject.id, &namespace.finalizers, finalizer),
                 format!("takes {finalizer} off the namespace's spec"),
-                known::caution(finalizer),
+                owners::caution(finalizer),
             );
             let message =
                 format!("kept by {finalizer} in its spec, which its owner takes off once it has cleaned up");
@@ -56,10 +56,10 @@ impl Decision<'_> {
                 .by_finalizer(finalizer)
                 .step([step])
         });
-        told.collect()
+        findings.collect()
     }
 
-    /// Nothing has been said of its deletion at all.
+    /// The namespace has no condition about its deletion.
     fn controller(&self, namespace: &NamespaceFacts) -> Finding {
         let since = self.facts.subject.as_ref().ok().and_then(|subject| subject.as_ref()?.deleting);
         if !namespace.content.unread.is_empty() || !self.is_late(since) {
@@ -77,8 +77,8 @@ impl Decision<'_> {
     }
 }
 
-/// What Kubernetes says, where it is not told better by what was read.
-fn told(condition: &Condition) -> Option<Finding> {
+/// What Kubernetes reports, where what was read does not say it better.
+fn reported(condition: &Condition) -> Option<Finding> {
     let (reason, weight, meaning) = match &*condition.kind {
         "NamespaceDeletionContentFailure" => {
             (Reason::ContentFailure, Weight::Blocks, "Kubernetes could not delete some of it")

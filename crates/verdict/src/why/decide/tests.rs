@@ -126,7 +126,7 @@ fn preview(parent: ResourceId, cascade: &str, stages: Vec<PreviewStage>) -> Prev
 }
 
 fn holding(cascade: &str, preview: Preview) -> Holding {
-    Holding { cascade: cascade.to_owned(), is_held: true, preview: Some(Ok(preview)) }
+    Holding { cascade: cascade.to_owned(), is_held: true, preview: Ok(preview) }
 }
 
 fn verdict(facts: &Facts) -> Verdict {
@@ -234,11 +234,8 @@ fn a_namespace_is_told_with_its_contents_and_with_who_does_not_answer() {
             &["kubernetes.io/pvc-protection"],
         )
     });
-    let condition = |kind: &str, message: &str| Condition {
-        kind: kind.to_owned(),
-        reason: String::new(),
-        message: message.to_owned(),
-    };
+    let condition =
+        |kind: &str, message: &str| Condition { kind: kind.to_owned(), message: message.to_owned() };
     let unread = (0..7)
         .map(|index| Unread { what: format!("list things{index}.example.com in team-a"), reason: None });
     facts.namespace = Some(Ok(NamespaceFacts {
@@ -278,7 +275,7 @@ fn what_may_not_be_read_is_unknown_and_no_guess_is_made() {
 
 #[test]
 fn of_what_is_said_again_only_the_newest_is_told() {
-    let said = |by: &str, cascade: Option<&str>, message: &str| Event {
+    let event = |by: &str, cascade: Option<&str>, message: &str| Event {
         is_warning: true,
         by: by.to_owned(),
         reason: "DependentBlocked".to_owned(),
@@ -288,20 +285,20 @@ fn of_what_is_said_again_only_the_newest_is_told() {
     };
     let mut facts = facts(subject(project(), &["example.com/billing"]));
     facts.events = Ok(vec![
-        said("rewitness", Some("one"), "stage-1"),
-        said("rewitness", Some("one"), "stage-0"),
-        said("rewitness", Some("two"), "of two"),
-        said("billing", None, "of billing"),
-        said("billing", None, "of billing before"),
+        event("rewitness", Some("one"), "stage-1"),
+        event("rewitness", Some("one"), "stage-0"),
+        event("rewitness", Some("two"), "of two"),
+        event("billing", None, "of billing"),
+        event("billing", None, "of billing before"),
     ]);
     let verdict = verdict(&facts);
-    let told: Vec<&str> = verdict
+    let listed: Vec<&str> = verdict
         .findings
         .iter()
         .filter(|finding| finding.reason == Reason::Event)
         .filter_map(|finding| finding.message.rsplit(": ").next())
         .collect();
-    assert_eq!(told, ["stage-1", "of two", "of billing"]);
+    assert_eq!(listed, ["stage-1", "of two", "of billing"]);
 }
 
 /// What keeps it is the same after ten seconds as after an hour; what it means is not.
@@ -381,9 +378,9 @@ fn a_protected_namespace_and_a_grace_period_and_a_cascade_that_leaves_are_told()
     let stages = vec![stage("all", vec![("Cluster", Ok(vec![protected]))])];
     facts.holdings =
         [(Uid::new("web"), vec![holding("project", preview(project(), "project", stages))])].into();
-    let told = verdict(&facts);
-    assert!(reason(&told.findings, Reason::CascadeLeaving).is_some());
-    let protected = reason(&told.findings, Reason::Protected).unwrap();
+    let found = verdict(&facts);
+    assert!(reason(&found.findings, Reason::CascadeLeaving).is_some());
+    let protected = reason(&found.findings, Reason::Protected).unwrap();
     assert!(protected.steps[0].is_last_resort(), "{protected:#?}");
 
     let mut pod = subject(id(Kind::new("", "Pod"), Some("team-a"), "web"), &[]);

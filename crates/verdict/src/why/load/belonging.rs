@@ -51,7 +51,7 @@ pub(super) async fn find(
 }
 
 async fn parent(loader: &Loader<'_>, rule: &Rule, reference: &ParentReference) -> Read<Option<Subject>> {
-    let Some(kind) = loader.target.served(rule.parent_kind()) else {
+    let Some(kind) = loader.served.listed(rule.parent_kind()) else {
         let reason = Some("the server does not serve it".to_owned());
         return Err(Unread { what: format!("read {}", rule.parent_kind()), reason });
     };

@@ -26,7 +26,7 @@ const TOGETHER: Duration = Duration::from_secs(60);
 /// What is in a namespace that is being deleted. Events go with it, and hold nothing.
 pub(super) async fn of_namespace(loader: &Loader<'_>, namespace: &str) -> Content {
     let is_event = |kind: &ResolvedKind| &*kind.kind.kind == "Event";
-    let kinds = loader.target.served.iter().filter(|kind| kind.namespaced && !is_event(kind));
+    let kinds = loader.served.kinds.iter().filter(|kind| kind.namespaced && !is_event(kind));
     let content = of_kinds(loader, kinds.cloned().collect(), Some(namespace), None).await;
     with_unanswered(loader, content)
 }
@@ -34,7 +34,7 @@ pub(super) async fn of_namespace(loader: &Loader<'_>, namespace: &str) -> Conten
 /// What keeps a deletion in the foreground. An owner in a namespace owns only what is there.
 pub(super) async fn owned_by(loader: &Loader<'_>, owner: &Subject) -> Content {
     let namespace = owner.id.namespace.as_deref();
-    let kinds = loader.target.served.iter().filter(|kind| kind.namespaced || namespace.is_none());
+    let kinds = loader.served.kinds.iter().filter(|kind| kind.namespaced || namespace.is_none());
     let content = of_kinds(loader, kinds.cloned().collect(), namespace, Some(&owner.id.uid)).await;
     with_unanswered(loader, content)
 }
@@ -73,7 +73,7 @@ pub(super) async fn of_kinds(
 
 /// What is of groups that do not answer: which kinds these are is not known either.
 fn with_unanswered(loader: &Loader<'_>, mut content: Content) -> Content {
-    content.unread.extend(loader.target.broken.iter().map(|group_version| Unread {
+    content.unread.extend(loader.served.broken.iter().map(|group_version| Unread {
         what: format!("list what is of {group_version}"),
         reason: Some("the server does not answer for it at present".to_owned()),
     }));

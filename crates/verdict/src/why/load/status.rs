@@ -23,11 +23,10 @@ pub(super) async fn namespace(client: &Client, name: &str) -> Read<NamespaceFact
     let api: Api<Namespace> = Api::all(client.clone());
     let namespace = read("get namespaces", api.get(&segment(name))).await?;
     let conditions = namespace.status.and_then(|status| status.conditions).unwrap_or_default();
-    let amiss = conditions.into_iter().filter(|one| one.status == "True").map(|one| Condition {
-        kind: one.type_,
-        reason: one.reason.unwrap_or_default(),
-        message: one.message.unwrap_or_default(),
-    });
+    let amiss = conditions
+        .into_iter()
+        .filter(|one| one.status == "True")
+        .map(|one| Condition { kind: one.type_, message: one.message.unwrap_or_default() });
     Ok(NamespaceFacts {
         finalizers: namespace.spec.and_then(|spec| spec.finalizers).unwrap_or_default(),
         conditions: amiss.collect(),
@@ -41,14 +40,11 @@ pub(super) async fn definition(client: &Client, name: &str) -> Read<DefinitionFa
     let definition =
         read("get customresourcedefinitions.apiextensions.k8s.io", api.get(&segment(name))).await?;
     let conditions = definition.status.and_then(|status| status.conditions).unwrap_or_default();
-    let terminating = conditions.into_iter().filter(|one| one.type_ == "Terminating").map(|one| Condition {
-        kind: one.type_,
-        reason: one.reason.unwrap_or_default(),
-        message: one.message.unwrap_or_default(),
-    });
+    let terminating = conditions.into_iter().find(|one| one.type_ == "Terminating");
     Ok(DefinitionFacts {
         defined: Kind::new(definition.spec.group, definition.spec.names.kind),
-        conditions: terminating.collect(),
+        terminating: terminating
+            .map(|one| format!("{}: {}", one.reason.unwrap_or_default(), one.message.unwrap_or_default())),
         content: Content::default(),
     })
 }
@@ -70,7 +66,7 @@ pub(super) async fn unavailable(client: &Client) -> Read<Vec<ApiServiceFacts>> {
     Ok(unavailable.collect())
 }
 
-/// What was said of an object, the newest first. Events of what lives in no namespace are in
+/// The Events of an object, the newest first. Events of what lives in no namespace are in
 /// `default`. The server lists them by their names, which say nothing of their age: all are read, up to
 /// 10,000.
 pub(super) async fn events(client: &Client, id: &ResourceId) -> Read<Vec<Event>> {
@@ -116,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn said(second: usize) -> Value {
+    fn recorded(second: usize) -> Value {
         json!({
             "metadata": { "name": format!("e{second}"), "namespace": "team" }, "involvedObject": {},
             "reason": format!("R{second}"), "lastTimestamp": format!("2026-01-02T03:{:02}:{:02}Z", second / 60, second % 60),
@@ -129,7 +125,7 @@ mod tests {
             false => ("more", 0..150),
             true => ("", 150..170),
         };
-        let items: Vec<Value> = seconds.map(said).collect();
+        let items: Vec<Value> = seconds.map(recorded).collect();
         let list = json!({ "kind": "EventList", "apiVersion": "v1", "metadata": { "continue": token }, "items": items });
         Ok(Response::new(Body::from(list.to_string().into_bytes())))
     }

@@ -3,21 +3,17 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
-use rewitness_messaging::{Kind, ResourceId, Uid};
+use rewitness_messaging::{Kind, Uid};
 use serde_json::Value;
 
+use crate::object;
 use crate::why::facts::{Subject, Writer};
 
 pub(super) fn of(metadata: &ObjectMeta, kind: &Kind) -> Subject {
     let owners = metadata.owner_references.iter().flatten();
     let blocked = owners.filter(|owner| owner.block_owner_deletion == Some(true));
     Subject {
-        id: ResourceId {
-            kind: kind.clone(),
-            namespace: metadata.namespace.as_deref().filter(|name| !name.is_empty()).map(Into::into),
-            name: metadata.name.as_deref().unwrap_or_default().into(),
-            uid: Uid::new(metadata.uid.as_deref().unwrap_or_default()),
-        },
+        id: object::id(kind, metadata),
         deleting: metadata.deletion_timestamp.as_ref().map(|time| time.0),
         grace_seconds: metadata.deletion_grace_period_seconds.unwrap_or_default(),
         finalizers: metadata.finalizers.clone().unwrap_or_default(),

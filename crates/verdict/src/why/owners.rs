@@ -1,11 +1,11 @@
-//! Finalizers that many clusters have, from the table in `known.md`: whose they are, and what removes them.
+//! Finalizers that many clusters have, from the table in `owners.md`: whose they are, and what removes them.
 
-const TABLE: &str = include_str!("known.md");
+const TABLE: &str = include_str!("owners.md");
 
-/// What is known of a finalizer.
+/// The owner of a finalizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) owner: &'static str,
+pub(crate) struct Owner {
+    pub(crate) name: &'static str,
     /// When the owner removes it.
     pub(crate) removed: &'static str,
     /// What is left behind if it is removed by hand.
@@ -13,14 +13,14 @@ pub(crate) struct Known {
 }
 
 /// The row of a finalizer; the first that matches counts.
-pub(crate) fn find(finalizer: &str) -> Option<Known> {
+pub(crate) fn find(finalizer: &str) -> Option<Owner> {
     let matches = |pattern: &str| match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
         (Some(start), _) => finalizer.starts_with(start),
         (None, Some(end)) => finalizer.ends_with(end),
         (None, None) => finalizer == pattern,
     };
-    rows().find(|[pattern, ..]| matches(pattern)).map(|[_, owner, removed, left_behind]| Known {
-        owner,
+    rows().find(|[pattern, ..]| matches(pattern)).map(|[_, name, removed, left_behind]| Owner {
+        name,
         removed,
         left_behind,
     })
@@ -29,7 +29,7 @@ pub(crate) fn find(finalizer: &str) -> Option<Known> {
 /// A finalizer with its owner, as far as that is known.
 pub(crate) fn with_owner(finalizer: &str) -> String {
     match find(finalizer) {
-        Some(known) => format!("{finalizer} of {}: {}", known.owner, known.removed),
+        Some(owner) => format!("{finalizer} of {}: {}", owner.name, owner.removed),
         None => format!("{finalizer}, of an owner that is not known here"),
     }
 }
@@ -37,7 +37,7 @@ pub(crate) fn with_owner(finalizer: &str) -> String {
 /// What to think of before a finalizer is removed by hand.
 pub(crate) fn caution(finalizer: &str) -> String {
     match find(finalizer) {
-        Some(known) => format!("{}; let its owner finish if it still runs", known.left_behind),
+        Some(owner) => format!("{}; let its owner finish if it still runs", owner.left_behind),
         None => {
             "what its owner was to clean up stays; find the owner first, and let it finish if it still runs"
                 .to_owned()
@@ -70,7 +70,7 @@ mod tests {
             ("finalizers.s3.services.k8s.aws", "the AWS controller (ACK) of this service"),
             ("cephcluster.ceph.rook.io", "Rook"),
         ] {
-            assert_eq!(find(finalizer).unwrap().owner, owner, "{finalizer}");
+            assert_eq!(find(finalizer).unwrap().name, owner, "{finalizer}");
         }
         for unknown in ["example.com/backup", "orphaned", "my-orphan", "x.longhorn.io/y"] {
             assert_eq!(find(unknown), None, "{unknown}");
