@@ -17,19 +17,35 @@ impl Decision<'_> {
         if found.is_empty() { self.kept_by_nothing(subject).into_iter().collect() } else { found }
     }
 
-    /// What would keep an object that is not being deleted; what Cascades would do is another finding.
+    /// What would keep an object that is not being deleted; what Cascades that are about it would do is
+    /// another finding.
     pub(super) fn would_be_kept(&self, subject: &Subject) -> Vec<Finding> {
-        let others = subject.finalizers.iter().filter(|finalizer| !cascade::is_finalizer(finalizer));
+        let holdings = || self.facts.holdings.get(&subject.id.uid).into_iter().flatten();
+        let is_about_it = |name: &str| holdings().any(|holding| holding.cascade == name);
+        let others = subject
+            .finalizers
+            .iter()
+            .filter(|finalizer| !cascade::of_finalizer(finalizer).is_some_and(is_about_it));
         let findings = others.map(|finalizer| {
-            let whose = match (finalizer.strip_prefix(PREFIX), owners::find(finalizer)) {
-                (Some(name), _) => format!("`{} tail --hold {name}`", self.commands.program),
-                (None, Some(owner)) => owner.name.to_owned(),
-                (None, None) => self.writer(subject, finalizer),
+            let by_hand = finalizer.strip_prefix(PREFIX);
+            let whose = match (cascade::of_finalizer(finalizer), by_hand, owners::find(finalizer)) {
+                (Some(name), ..) => self.whose_cascade(name),
+                (_, Some(name), _) => format!("`{} tail --hold {name}`", self.commands.program),
+                (.., Some(owner)) => owner.name.to_owned(),
+                _ => self.writer(subject, finalizer),
             };
             let message = format!("a deletion would wait for {finalizer}: {whose}");
             Finding::new(Weight::Note, Reason::WouldWait, message).by_finalizer(finalizer)
         });
         findings.collect()
+    }
+
+    fn whose_cascade(&self, name: &str) -> String {
+        match self.facts.cascade(name) {
+            Ok(Some(_)) => format!("the Cascade {name}"),
+            Ok(None) => format!("the Cascade {name} does not exist: nobody lets it go"),
+            Err(unread) => format!("the Cascade {name}, which could not be read: {unread}"),
+        }
     }
 
     fn finalizer(&self, subject: &Subject, finalizer: &str) -> Finding {

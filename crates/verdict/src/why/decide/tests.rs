@@ -368,6 +368,29 @@ fn what_a_live_parent_takes_along_is_told_with_the_limit_that_it_would_hit() {
 }
 
 #[test]
+fn the_finalizer_of_a_cascade_that_is_not_there_would_keep_a_live_object() {
+    let mut live = subject(project(), &["cascade.rewitness.dev/former"]);
+    live.deleting = None;
+    let mut facts = facts(live);
+    for (cascades, expected) in [
+        (Ok(Vec::new()), "the Cascade former does not exist: nobody lets it go"),
+        (Ok(vec![cascade("former", SIX_HOURS_AGO, json!({}))]), "the Cascade former"),
+        (
+            Err(Unread { what: "list cascades".to_owned(), reason: None }),
+            "the Cascade former, which could not be read: you may not list cascades",
+        ),
+    ] {
+        facts.cascades = cascades;
+        let found = verdict(&facts);
+        let would_wait = reason(&found.findings, Reason::WouldWait).map(|finding| &*finding.message);
+        let expected = format!("a deletion would wait for cascade.rewitness.dev/former: {expected}");
+        assert_eq!(would_wait, Some(&*expected));
+        let not_deleted = reason(&found.findings, Reason::NotDeleted).unwrap();
+        assert_eq!(not_deleted.message, "nobody has deleted it");
+    }
+}
+
+#[test]
 fn a_protected_namespace_and_a_grace_period_and_a_cascade_that_leaves_are_told() {
     let mut facts = facts(subject(project(), &["cascade.rewitness.dev/project"]));
     let mut leaving = cascade("project", SIX_HOURS_AGO, json!({}));
