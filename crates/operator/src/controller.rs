@@ -15,10 +15,9 @@ use tokio::time::Instant;
 use super::decision::{Decision, HeldParents};
 use super::error::Error;
 use super::followed::Followed;
-use super::known::Withheld;
 use super::own_finalizer::may_warn;
-use super::recheck::CHECK;
 use super::rules::Rules;
+use super::state::Withheld;
 use super::warning::DesiredWarning;
 
 /// The name of the subscription. Those of rules begin with `cascade/`.
@@ -26,6 +25,9 @@ const NAME: &str = "cascades";
 
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: usize = 8;
+
+/// How often the rights and kinds of a rule are looked up, and each Cascade is read again.
+pub(crate) const CHECK: Duration = Duration::from_secs(180);
 
 /// How often that is while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
@@ -91,7 +93,7 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Outcome, Err
 /// Load, plan, apply, record.
 async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     // Before the mark is read: who sees none is waited for when there is one.
-    let _taking_in = rules.begin_taking_in();
+    let _reconciling = rules.reconciling.clone();
     let Some(followed) = rules.load(seen).await? else { return Ok(Outcome::Done) };
     let made = followed.rule_of(seen);
     if let Ok(rule) = &made {
@@ -102,7 +104,7 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     let rule = made.as_ref().ok();
     let decision = match Decision::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
         Decision::Follow(enforcement, parents) => {
-            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
+            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.state().check_due) {
                 check(rules, &followed, rule).await;
             }
             let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
@@ -114,11 +116,11 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     let desired = DesiredWarning::of(seen, rule.map(|rule| &**rule), &decision);
     let applied = apply(rules, seen, rule, &followed, decision, &desired).await;
     record(&followed, applied, is_left)?;
-    if followed.has_ended() {
+    if followed.state().ended {
         return Ok(Outcome::Done);
     }
-    let check_due = rule.filter(|_| !is_left).map(|_| followed.check_due());
-    let next = check_due.into_iter().chain(followed.warning_due()).min();
+    let check_due = rule.filter(|_| !is_left).map(|_| followed.state().check_due);
+    let next = check_due.into_iter().chain(followed.state().warning.due()).min();
     let after = next.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
     Ok(Outcome::RequeueAfter { after, wake: Some(followed.recheck_key()) })
 }
@@ -190,7 +192,7 @@ async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
     if let Err(reason) = &found {
         tracing::warn!(cascade = %followed.name, reason, "whether it can be followed could not be looked up");
     }
-    let Some(missing) = followed.checked(found, next) else { return };
+    let Some(missing) = followed.change(|state| state.checked(found, next)) else { return };
     match &*missing {
         [] => tracing::info!(cascade = %followed.name, "all rights are there"),
         missing => {

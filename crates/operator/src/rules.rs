@@ -1,7 +1,6 @@
 //! What all Cascades of this process share, and those that it follows.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,10 +20,10 @@ use super::decision::{Decision, Enforcement, HeldParents, is_ours};
 use super::error::Error;
 use super::events::EventSink;
 use super::followed::Followed;
-use super::known::{Following, Former};
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::release::{Release, Released};
+use super::state::{Following, Former};
 use super::status_writer::StatusWriter;
 use super::warning::DesiredWarning;
 
@@ -46,20 +45,11 @@ pub(crate) struct Rules {
     pub(crate) counts: Option<Counts>,
     /// The uninstall mark, while there is one.
     pub(crate) uninstall: watch::Receiver<Option<String>>,
-    /// How many Cascades are being taken in.
-    pub(crate) taking_in: AtomicUsize,
+    /// Held by each reconcile of a Cascade while it is under way.
+    pub(crate) reconciling: Arc<()>,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
     /// Who owns the tasks that write statuses.
     pub(crate) status_writers: mpsc::Sender<StatusWriter>,
-}
-
-/// A Cascade that is being taken in, until this is dropped.
-pub(super) struct TakingIn<'a>(&'a AtomicUsize);
-
-impl Drop for TakingIn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Rules {
@@ -69,17 +59,6 @@ impl Rules {
 
     fn refuse_when_uninstalling(&self) -> Result<(), Error> {
         if self.is_uninstalling() { Err(Error::Uninstalling) } else { Ok(()) }
-    }
-
-    /// A Cascade is being taken in until what is answered is dropped.
-    pub(super) fn begin_taking_in(&self) -> TakingIn<'_> {
-        self.taking_in.fetch_add(1, Ordering::AcqRel);
-        TakingIn(&self.taking_in)
-    }
-
-    /// Whether any Cascade is being taken in.
-    pub(super) fn is_taking_in(&self) -> bool {
-        self.taking_in.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Followed>> {
@@ -178,7 +157,7 @@ impl Rules {
         enforcement: Enforcement,
         parents: HeldParents,
     ) -> Result<(), Error> {
-        if rule.mode() == Mode::Enforce && !followed.keeps(rule) {
+        if rule.mode() == Mode::Enforce && !followed.state().keeps(rule) {
             let recorded = followed.written(0, Timestamp::now()).await;
             recorded.map_err(|reason| Error::Record { reason })?;
         }
@@ -194,7 +173,7 @@ impl Rules {
         };
         if let Some(same) = same.filter(|_| !is_over) {
             // First, so that nothing begins by the new rule with the rights for the former one.
-            same.rule.set_missing_rights(followed.missing());
+            same.rule.set_missing_rights(followed.state().missing_rights());
             let is_other = same.rule.is_superseded();
             same.rule.set((**rule).clone());
             self.count(rule);
@@ -232,8 +211,8 @@ impl Rules {
         self.subscribe(rule, followed, enforcement, parents, former_parents)
     }
 
-    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
-    /// being marked.
+    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no
+    /// finalizer is being added to a parent.
     async fn stop(&self, followed: &Followed) -> Result<Option<Former>, Error> {
         let Some(former) = followed.unfollow() else { return Ok(None) };
         self.count_no_more(followed);
@@ -282,7 +261,7 @@ impl Rules {
     async fn remove_finalizer(&self, followed: &Followed) -> Result<(), Error> {
         let done = own_finalizer::remove(&self.api, &followed.name, &followed.uid).await;
         done.map_err(|source| Error::RemoveFinalizer { source })?;
-        followed.forget_former();
+        followed.state().former = None;
         Ok(())
     }
 
@@ -302,7 +281,7 @@ impl Rules {
             subscription.hold = None;
         }
         let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
-        handle.set_missing_rights(followed.missing());
+        handle.set_missing_rights(followed.state().missing_rights());
         let subscribed = match enforcement {
             Enforcement::Plan => {
                 self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
@@ -381,7 +360,7 @@ impl Rules {
     pub(super) fn forget(&self, followed: &Followed) {
         followed.unfollow();
         self.count_no_more(followed);
-        followed.end();
+        followed.change(|state| state.ended = true);
         let mut all = self.followed();
         if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {
             all.remove(&followed.name);

@@ -31,7 +31,7 @@ pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWri
         events: events::events(client.clone()).0,
         counts: None,
         uninstall: watch::channel(None).1,
-        taking_in: AtomicUsize::default(),
+        reconciling: Arc::default(),
         followed: Mutex::default(),
         status_writers,
         client,

@@ -52,13 +52,8 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn into_body(self) -> Body {
         let watch = self.call.watch.then(|| self.rules.opened());
-        let pump = Pump {
-            changes: self.rules.changes(),
-            unfinished: Vec::new(),
-            broken: None,
-            watch,
-            answer: self,
-        };
+        let pump =
+            Pump { changes: self.rules.changes(), unfinished: Vec::new(), broken: None, watch, answer: self };
         let frames = stream::unfold(Some(pump), |pump| async move {
             let mut pump = pump?;
             match pump.next().await {
