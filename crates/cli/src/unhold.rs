@@ -1,4 +1,4 @@
-//! `rewitness unhold`: takes a finalizer of ours off by hand.
+//! `rewitness unhold`: removes a finalizer of Rewitness by hand.
 
 use futures::StreamExt;
 use rewitness_kubernetes::ResolvedKind;

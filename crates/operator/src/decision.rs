@@ -74,8 +74,8 @@ impl HeldParents {
         Self { namespaces, selector: subscription.selector.to_string() }
     }
 
-    /// What is remembered on a Cascade. `None`: it holds nothing. What cannot be read, or was taken
-    /// off by somebody, may be anything.
+    /// What is remembered on a Cascade. `None`: it holds nothing. What cannot be read, or was
+    /// removed by somebody, may be anything.
     pub(crate) fn remembered(cascade: &Cascade) -> Option<Self> {
         let annotations = cascade.metadata.annotations.as_ref();
         match annotations.and_then(|annotations| annotations.get(HELD_PARENTS_ANNOTATION)) {

@@ -42,7 +42,7 @@ pub(super) struct Release<'a> {
 }
 
 impl Release<'_> {
-    /// Takes our finalizer off, also from deletions that the rule can no longer see, until a list shows none that has it;
+    /// Removes our finalizer, also from deletions that the rule can no longer see, until a list shows none that has it;
     /// `each` hears of every parent. None is left either if the kind is served no longer.
     pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<Released, Error> {
         let mut released = Released::default();

@@ -345,7 +345,7 @@ impl Rules {
         self.abandon(followed).await
     }
 
-    /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
+    /// Lets the parents go of a Cascade that has gone without leave: somebody removed our finalizer from it.
     async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
         if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;

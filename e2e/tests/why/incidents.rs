@@ -18,7 +18,7 @@ use crate::night::{Night, operator_as};
 use crate::session::Session;
 use rewitness_e2e::lab::{FOREIGN, SOON};
 
-/// The command that takes a finalizer off, where it is the only one.
+/// The command that removes a finalizer, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {
     let path = "/metadata/finalizers/0";
     format!(
@@ -47,7 +47,7 @@ async fn incident_01_somebody_elses_finalizers() -> Result<()> {
     assert_eq!(
         night.solve(&disk).await?,
         [describe.to_owned(), patch(disk_in, "keep/first"), patch(disk_in, FOREIGN)],
-        "one command takes off one finalizer"
+        "one command removes one finalizer"
     );
     Ok(())
 }
@@ -436,8 +436,9 @@ async fn incident_13_objects_that_are_named_like_a_flag() -> Result<()> {
     }
     roles.delete("--all", &DeleteParams::default()).await?;
 
-    assert_eq!(night.solve("events/--all").await?, ["kubectl delete -n NS events/--all"]);
-    assert!(events.get_opt("other").await?.is_some(), "the other Event was not named");
+    let typed = night.solve("events/--all").await?;
+    assert!(events.get_opt("other").await?.is_some(), "the other Event was not named: {typed:?}");
+    assert_eq!(typed, ["kubectl delete -n NS events/--all"]);
 
     let role = "-n NS roles.rbac.authorization.k8s.io/--all";
     let typed = night.solve("roles.rbac.authorization.k8s.io/--all").await?;
