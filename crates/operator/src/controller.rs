@@ -101,25 +101,24 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
         held_back.or_else(|error| record(&followed, Err(error), false))?;
     }
     followed.observe(seen, made.clone());
-    let rule = made.as_ref().ok();
-    let decision = match Decision::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
-        Decision::Follow(enforcement, parents) => {
-            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.state().check_due) {
-                check(rules, &followed, rule).await;
+    let makes_rule = made.is_ok();
+    let decision = match Decision::of(seen, made.ok(), rules.is_uninstalling()) {
+        Decision::Follow(rule) => {
+            if Instant::now() >= followed.state().check_due {
+                check(rules, &followed, &rule).await;
             }
-            let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
-            if is_in_scope { Decision::Follow(enforcement, parents) } else { Decision::Suspend }
+            if followed.is_in_scope(&rule) { Decision::Follow(rule) } else { Decision::Suspend }
         }
         other => other,
     };
-    let is_left = decision == Decision::Leave;
-    let desired = DesiredWarning::of(seen, rule.map(|rule| &**rule), &decision);
-    let applied = apply(rules, seen, rule, &followed, decision, &desired).await;
+    let is_left = matches!(decision, Decision::Leave);
+    let desired = DesiredWarning::of(seen, &decision);
+    let applied = apply(rules, seen, &followed, decision, &desired).await;
     record(&followed, applied, is_left)?;
     if followed.state().ended {
         return Ok(Outcome::Done);
     }
-    let check_due = rule.filter(|_| !is_left).map(|_| followed.state().check_due);
+    let check_due = (makes_rule && !is_left).then(|| followed.state().check_due);
     let next = check_due.into_iter().chain(followed.state().warning.due()).min();
     let after = next.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
     Ok(Outcome::RequeueAfter { after, wake: Some(followed.recheck_key()) })
@@ -130,12 +129,11 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
 async fn apply(
     rules: &Rules,
     seen: &Cascade,
-    rule: Option<&Arc<Rule>>,
     followed: &Arc<Followed>,
     decision: Decision,
     desired: &DesiredWarning,
 ) -> Result<(), Error> {
-    let applied = rules.apply(seen, rule, followed, decision);
+    let applied = rules.apply(seen, followed, decision);
     match desired {
         DesiredWarning::Warn(_) => {
             let applied = applied.await;

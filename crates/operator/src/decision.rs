@@ -1,11 +1,12 @@
 //! What is to be done about a Cascade: decided by values alone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
-use rewitness_messaging::{ResourceId, Scope, Subscription};
+use rewitness_messaging::{ResourceId, Scope};
 use serde::{Deserialize, Serialize};
 
 /// What is done to the parents of a rule.
@@ -20,14 +21,14 @@ pub(crate) enum Enforcement {
 }
 
 /// What is to be done about a Cascade.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Decision {
     /// Its parents are let go, and then it is (C10).
     Leave,
     /// Nothing is done until it says something else. What is held stays held.
     Suspend,
     /// Its parents are watched.
-    Follow(Enforcement, HeldParents),
+    Follow(Arc<Rule>),
 }
 
 /// Which parents a Cascade may hold, as it is remembered on the Cascade itself: where they live, and
@@ -55,18 +56,19 @@ impl Enforcement {
 
 impl Decision {
     /// The decision for a Cascade that makes this rule, if it makes any.
-    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, is_uninstalling: bool) -> Self {
-        if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() {
-            return Self::Leave;
+    pub(crate) fn of(cascade: &Cascade, rule: Option<Arc<Rule>>, is_uninstalling: bool) -> Self {
+        match rule {
+            _ if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() => Self::Leave,
+            Some(rule) => Self::Follow(rule),
+            None => Self::Suspend,
         }
-        let Some(rule) = rule else { return Self::Suspend };
-        Self::Follow(Enforcement::of(rule), HeldParents::of(&rule.subscription()))
     }
 }
 
 impl HeldParents {
-    /// Those that a subscription is about.
-    fn of(subscription: &Subscription) -> Self {
+    /// Those that a rule is about.
+    pub(crate) fn of(rule: &Rule) -> Self {
+        let subscription = rule.subscription();
         let namespaces = match &subscription.scope {
             Scope::All => None,
             Scope::Namespaces(names) => Some(names.iter().map(ToString::to_string).collect()),

@@ -142,8 +142,18 @@ impl Followed {
         self.change(|state| (state.following, state.former) = (Some(following), None));
     }
 
+    /// From now on what a rule looks for is counted.
+    pub(crate) fn count(&self, rule: &Rule) {
+        if let Some(counts) = &self.counts {
+            counts.follow(rule);
+        }
+    }
+
     /// Ends the subscription, if there is one, and answers the one that ended last, unless it is over.
     pub(crate) fn unfollow(&self) -> Option<Former> {
+        if let Some(counts) = &self.counts {
+            counts.forget(&self.name);
+        }
         // The handle, which ends it, is dropped outside of the lock.
         let (_ended, former) = self.change(|state| {
             let ended = state.following.take();

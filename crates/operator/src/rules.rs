@@ -7,7 +7,7 @@ use std::time::Duration;
 use kube::Api;
 use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{Mode, finalizer};
+use rewitness_crds::cascade::Mode;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::finalizer::Holds;
@@ -22,7 +22,6 @@ use super::events::EventSink;
 use super::followed::Followed;
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
-use super::release::{Release, Released};
 use super::state::{Following, Former};
 use super::status_writer::StatusWriter;
 use super::warning::DesiredWarning;
@@ -119,16 +118,13 @@ impl Rules {
     pub(super) async fn apply(
         &self,
         cascade: &Cascade,
-        rule: Option<&Arc<Rule>>,
         followed: &Arc<Followed>,
         decision: Decision,
     ) -> Result<(), Error> {
-        match (decision, rule) {
-            (Decision::Leave, _) => self.leave(cascade, followed).await,
-            (Decision::Follow(enforcement, parents), Some(rule)) => {
-                self.follow(cascade, rule, followed, enforcement, parents).await
-            }
-            (Decision::Follow(..), None) | (Decision::Suspend, _) => self.stop(followed).await.map(drop),
+        match decision {
+            Decision::Leave => self.leave(cascade, followed).await,
+            Decision::Follow(rule) => self.follow(cascade, &rule, followed).await,
+            Decision::Suspend => self.stop(followed).await.map(drop),
         }
     }
 
@@ -149,14 +145,8 @@ impl Rules {
         Ok(())
     }
 
-    async fn follow(
-        &self,
-        cascade: &Cascade,
-        rule: &Arc<Rule>,
-        followed: &Arc<Followed>,
-        enforcement: Enforcement,
-        parents: HeldParents,
-    ) -> Result<(), Error> {
+    async fn follow(&self, cascade: &Cascade, rule: &Rule, followed: &Arc<Followed>) -> Result<(), Error> {
+        let (enforcement, parents) = (Enforcement::of(rule), HeldParents::of(rule));
         if rule.mode() == Mode::Enforce && !followed.state().keeps(rule) {
             let recorded = followed.written(0, Timestamp::now()).await;
             recorded.map_err(|reason| Error::Record { reason })?;
@@ -175,8 +165,8 @@ impl Rules {
             // First, so that nothing begins by the new rule with the rights for the former one.
             same.rule.set_missing_rights(followed.state().missing_rights());
             let is_other = same.rule.is_superseded();
-            same.rule.set((**rule).clone());
-            self.count(rule);
+            same.rule.set(rule.clone());
+            followed.count(rule);
             if is_other {
                 self.wake(followed);
             }
@@ -208,54 +198,21 @@ impl Rules {
                 self.refuse_when_uninstalling()?;
             }
         }
-        self.subscribe(rule, followed, enforcement, parents, former_parents)
+        self.subscribe(rule, followed, former_parents)
     }
 
     /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no
     /// finalizer is being added to a parent.
     async fn stop(&self, followed: &Followed) -> Result<Option<Former>, Error> {
         let Some(former) = followed.unfollow() else { return Ok(None) };
-        self.count_no_more(followed);
         self.idle(&former.counted, &former.rule.current()).await?;
         Ok(Some(former))
-    }
-
-    fn count(&self, rule: &Rule) {
-        if let Some(counts) = &self.counts {
-            counts.follow(rule);
-        }
-    }
-
-    fn count_no_more(&self, followed: &Followed) {
-        if let Some(counts) = &self.counts {
-            counts.forget(&followed.name);
-        }
     }
 
     /// Waits until nothing is under way any more of a subscription that has ended.
     async fn idle(&self, parents: &Parents, rule: &Rule) -> Result<(), Error> {
         let idle = async { tokio::join!(parents.idle(), self.queue.marked(rule.finalizer())) };
         timeout(LAST_DELIVERIES, idle).await.map(drop).map_err(|_| Error::Busy)
-    }
-
-    async fn release(
-        &self,
-        kind: &Kind,
-        followed: &Followed,
-        among: &HeldParents,
-        but: Option<&HeldParents>,
-    ) -> Result<Released, Error> {
-        let release = Release {
-            client: &self.client,
-            holds: &self.holds,
-            kind,
-            finalizer: &finalizer(&followed.name),
-            among,
-            but,
-        };
-        let released = release.run(|parent| followed.left(parent)).await?;
-        tracing::info!(cascade = %followed.name, parents = released.count, "released");
-        Ok(released)
     }
 
     async fn remove_finalizer(&self, followed: &Followed) -> Result<(), Error> {
@@ -267,12 +224,11 @@ impl Rules {
 
     fn subscribe(
         &self,
-        rule: &Arc<Rule>,
+        rule: &Rule,
         followed: &Arc<Followed>,
-        enforcement: Enforcement,
-        parents: HeldParents,
         former_parents: Option<HeldParents>,
     ) -> Result<(), Error> {
+        let enforcement = Enforcement::of(rule);
         let mut subscription = rule.subscription().with_gone();
         if let Some(former) = &former_parents {
             subscription = subscription.formerly_in(former.scope());
@@ -280,7 +236,7 @@ impl Rules {
         if enforcement != Enforcement::Hold {
             subscription.hold = None;
         }
-        let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
+        let (handle, counted) = (RuleHandle::new(rule.clone()), Arc::<Parents>::default());
         handle.set_missing_rights(followed.state().missing_rights());
         let subscribed = match enforcement {
             Enforcement::Plan => {
@@ -301,11 +257,11 @@ impl Rules {
             Err(source) => return Err(Error::Subscribe { source }),
         };
         tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), mode = ?enforcement, "followed");
-        self.count(rule);
+        followed.count(rule);
         followed.follow(Following {
             handle: Arc::new(queue),
             rule: handle,
-            parents,
+            parents: HeldParents::of(rule),
             former_parents,
             enforcement,
             counted,
@@ -359,7 +315,6 @@ impl Rules {
     /// A Cascade is followed no more. What it holds stays held.
     pub(super) fn forget(&self, followed: &Followed) {
         followed.unfollow();
-        self.count_no_more(followed);
         followed.change(|state| state.ended = true);
         let mut all = self.followed();
         if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {

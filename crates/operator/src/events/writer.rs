@@ -74,7 +74,8 @@ impl EventWriter {
                     left_out,
                     "Events come faster than they can be written; the oldest are left out"
                 ),
-                Err(RecvError::Closed) => return,
+                // Nobody is left to report anything, and the end is for `stop` to say.
+                Err(RecvError::Closed) => std::future::pending().await,
             }
         }
     }
