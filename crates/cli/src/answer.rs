@@ -13,18 +13,26 @@ pub(crate) fn print(
     document: &impl Serialize,
     text: impl FnOnce() -> String,
 ) -> anyhow::Result<()> {
-    let said = match format {
+    write(render(format, document, text)?)
+}
+
+/// What [`print`] writes.
+pub(crate) fn render(
+    format: VerdictFormat,
+    document: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<String> {
+    Ok(match format {
         VerdictFormat::Text => text(),
         VerdictFormat::Json => serde_json::to_string_pretty(document)? + "\n",
         VerdictFormat::Yaml => serde_saphyr::to_string(document).context("write YAML")?,
-    };
-    write(&said)
+    })
 }
 
 /// Writes to stdout. A reader that is gone is no failure: what was asked for is done.
-pub(crate) fn write(text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow::Error::from(error).context("cannot write to stdout"))
         }

@@ -143,7 +143,7 @@ pub(crate) struct TailArgs {
     /// Also deliver what is gone, once per uid.
     #[arg(long)]
     pub(crate) gone: bool,
-    /// Mark without asking.
+    /// Add the finalizer without asking.
     #[arg(short, long, help_heading = "Holding", requires = "hold")]
     pub(crate) yes: bool,
     /// Also hold what a cluster needs to live: Pods, Nodes, Namespaces, CRDs …, and what is in
@@ -187,7 +187,7 @@ pub(crate) struct RunArgs {
     pub(crate) allow_protected_kinds: Vec<Kind>,
 }
 
-/// Take a finalizer of ours off by hand: that of `tail --hold NAME`, or that of a Cascade.
+/// Remove a finalizer of Rewitness by hand: that of `tail --hold NAME`, or that of a Cascade.
 ///
 /// What is being deleted and waited for nothing else is gone then.
 #[derive(Debug, Args)]

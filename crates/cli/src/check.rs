@@ -7,17 +7,8 @@ use crate::args::{CheckArgs, GlobalArgs};
 use crate::connect;
 use crate::exit::Status;
 use crate::screen::{Screen, stdout_canvas};
-use crate::signals::Signals;
 
 pub(crate) async fn run(args: &CheckArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        status = check(args, global, screen) => status,
-        () = signals.next() => Ok(Status::Failed),
-    }
-}
-
-async fn check(args: &CheckArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
     screen.status("reading …");
     let report = check::check(&link, args.pre).await;

@@ -22,7 +22,6 @@ use crate::args::{ConfirmArgs, GlobalArgs};
 use crate::connect;
 use crate::exit::Status;
 use crate::screen::Screen;
-use crate::signals::Signals;
 
 /// How often it is written while others change the parent, too.
 const ATTEMPTS: usize = 5;
@@ -62,17 +61,6 @@ struct Look {
 }
 
 pub(crate) async fn run(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        status = confirm(args, global, screen) => status,
-        () = signals.next() => {
-            screen.note("stopped");
-            Ok(Status::Failed)
-        }
-    }
-}
-
-async fn confirm(args: &ConfirmArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = &connect::connect(global).await?;
     let subject = Subject::of_cluster(link, &args.cascade).await?;
     let (parents, name) = Parents::of(link, &subject.rule, &args.parent).await?;

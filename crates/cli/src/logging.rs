@@ -29,10 +29,11 @@ pub(crate) fn start(verbose: u8, is_operator: bool, screen: &Screen) -> Result<(
             .map_err(|error| format!("RUST_LOG is no filter for the log: {error}"))?,
         None => EnvFilter::new(level),
     };
+    let log_screen = screen.clone();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(screen.color())
-        .with_writer(screen.clone())
+        .with_writer(move || log_screen.clone())
         .with_target(verbose > 1)
         .compact();
     match verbose {

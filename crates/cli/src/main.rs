@@ -35,13 +35,13 @@ mod unhold;
 mod why;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command, CompletionsArgs};
 use crate::called::Name;
 use crate::exit::Status;
 use crate::screen::Screen;
+use crate::signals::until_signalled;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -80,14 +80,19 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
         match &cli.command {
             Command::Tail(args) => tail::run(args, &cli.global, screen).await,
             Command::Run(args) => run::run(args, &cli.global, screen).await,
-            Command::Unhold(args) => unhold::run(args, &cli.global, screen).await,
-            Command::Why(args) => why::run(args, &cli.global, screen).await,
+            Command::Unhold(args) => {
+                let note = "stopped: what was printed is released, the rest is still held";
+                until_signalled(unhold::run(args, &cli.global, screen), || screen.note(note)).await
+            }
+            Command::Why(args) => until_signalled(why::run(args, &cli.global, screen), || {}).await,
             Command::Pause(args) => pause::run(args, true, &cli.global, screen).await,
             Command::Resume(args) => pause::run(args, false, &cli.global, screen).await,
-            Command::Plan(args) => plan::run(args, &cli.global, screen).await,
-            Command::Confirm(args) => confirm::run(args, &cli.global, screen).await,
+            Command::Plan(args) => until_signalled(plan::run(args, &cli.global, screen), || {}).await,
+            Command::Confirm(args) => {
+                until_signalled(confirm::run(args, &cli.global, screen), || screen.note("stopped")).await
+            }
             Command::Rbac(args) => rbac::run(args, &cli.global, screen).await,
-            Command::Check(args) => check::run(args, &cli.global, screen).await,
+            Command::Check(args) => until_signalled(check::run(args, &cli.global, screen), || {}).await,
             Command::Completions(args) => completions(args),
         }
     });
@@ -108,11 +113,8 @@ fn require_command(words: &[OsString]) -> anyhow::Result<()> {
 }
 
 fn completions(args: &CompletionsArgs) -> anyhow::Result<Status> {
-    let script = complete::script(args.shell, Name::of_this())?;
-    match std::io::stdout().write_all(&script) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(Status::Done),
-    }
+    answer::write(complete::script(args.shell, Name::of_this())?)?;
+    Ok(Status::Done)
 }
 
 #[cfg(test)]

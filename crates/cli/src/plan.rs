@@ -8,17 +8,8 @@ use crate::args::{GlobalArgs, PlanArgs};
 use crate::connect;
 use crate::exit::{Status, wrong_use};
 use crate::screen::Screen;
-use crate::signals::Signals;
 
 pub(crate) async fn run(args: &PlanArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        status = plan(args, global, screen) => status,
-        () = signals.next() => Ok(Status::Failed),
-    }
-}
-
-async fn plan(args: &PlanArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let (file, named, parent) = match (&args.file, &*args.what) {
         (Some(file), []) => (Some(sources::read(file)?), None, None),
         (Some(file), [parent]) => (Some(sources::read(file)?), None, Some(parent)),

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &RbacArgs, global: &GlobalArgs, screen: &Screen) -
     let names: BTreeSet<String> = cascades.iter().filter_map(|one| one.metadata.name.clone()).collect();
     let manifest = Manifest { name: &args.name, cascades: &names, rights: &rights };
     match args.output {
-        VerdictFormat::Text | VerdictFormat::Yaml => answer::write(&manifest.yaml()?)?,
+        VerdictFormat::Text | VerdictFormat::Yaml => answer::write(manifest.yaml()?)?,
         VerdictFormat::Json => answer::print(args.output, &manifest.json(), String::new)?,
     }
     Ok(Status::Done)

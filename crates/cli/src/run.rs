@@ -1,6 +1,5 @@
 //! `rewitness run`: the operator, as a process of its own.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +9,7 @@ use rewitness_verdict::{Link, sources};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::answer;
 use crate::args::{GlobalArgs, RunArgs};
 use crate::connect;
 use crate::exit::Status;
@@ -69,19 +69,14 @@ fn config(link: &Link, args: &RunArgs) -> Config {
 }
 
 /// Prints a line per Cascade. [`Status::Failed`] if any is in error, or holds a deletion.
-fn tell(work: &Work) -> io::Result<Status> {
+fn tell(work: &Work) -> anyhow::Result<Status> {
     let mut is_clean = true;
     for one in work.cascades() {
         is_clean &= one.is_clean();
-        let line = format!(
+        answer::write(format!(
             "cascade/{} ready={} reason={} parents={} held={} blocked={}\n",
             one.name, one.ready, one.reason, one.parents, one.held, one.blocked
-        );
-        match io::stdout().write_all(line.as_bytes()) {
-            // Nobody reads it; the status tells all the same.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-            _ => {}
-        }
+        ))?;
     }
     Ok(if is_clean { Status::Done } else { Status::Failed })
 }

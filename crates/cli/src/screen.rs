@@ -11,7 +11,6 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rewitness_verdict::why::Canvas;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::Color;
 use crate::exit::wrong_use;
@@ -190,21 +189,10 @@ fn color_is_welcome() -> bool {
     !set("NO_COLOR") && std::env::var("TERM").as_deref() != Ok("dumb")
 }
 
-/// For the log: each event comes as one write.
-impl<'a> MakeWriter<'a> for Screen {
-    type Writer = LogWriter<'a>;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        LogWriter(self)
-    }
-}
-
-/// A [`Write`] that hands on each write as whole lines.
-pub(crate) struct LogWriter<'a>(&'a Screen);
-
-impl Write for LogWriter<'_> {
+/// For the log: each event comes as one write of whole lines.
+impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lines(bytes);
+        self.lines(bytes);
         Ok(bytes.len())
     }
 
@@ -214,59 +202,4 @@ impl Write for LogWriter<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    impl Screen {
-        /// A screen that writes to `sink`, without colour.
-        pub(crate) fn new(sink: impl Write + Send + 'static, terminal: bool) -> Self {
-            Self::with(sink, terminal, false)
-        }
-    }
-
-    /// What was written to a screen under test.
-    #[derive(Clone, Default)]
-    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Written {
-        pub(crate) fn text(&self) -> String {
-            String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-        }
-    }
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_status_line_stays_below_everything_else() {
-        let written = Written::default();
-        let screen = Screen::new(written.clone(), true);
-        screen.status("1 of 2");
-        screen.line("a note");
-        screen.beside(|| written.clone().write_all(b"a delivery\n").unwrap());
-        screen.status("");
-        screen.line("the end");
-        let clear = "\r\x1b[2K";
-        assert_eq!(
-            written.text(),
-            format!("{clear}1 of 2{clear}a note\n1 of 2{clear}a delivery\n1 of 2{clear}the end\n")
-        );
-    }
-
-    #[test]
-    fn without_a_terminal_there_is_no_status_line() {
-        let written = Written::default();
-        let screen = Screen::new(written.clone(), false);
-        screen.status("1 of 2");
-        screen.line("a note");
-        assert_eq!(written.text(), "a note\n");
-    }
-}
+pub(crate) mod tests;

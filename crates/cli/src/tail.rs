@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::args::{GlobalArgs, TailArgs};
 use crate::connect;
 use crate::exit::{Status, describe};
-use crate::scope::{Namespaces, Scope};
+use crate::scope::Scope;
 use crate::screen::{Screen, stdout_canvas};
 use crate::signals::Signals;
 use crate::types;
@@ -27,16 +27,16 @@ mod hold;
 mod line;
 mod output;
 mod progress;
+mod source_errors;
 mod time;
-mod trouble;
 
 use command::Program;
 use consumer::Tail;
 use hold::HoldPlan;
 use line::Printer;
 use output::Output;
-use progress::{End, Lookout};
-use trouble::Probe;
+use progress::{End, ProgressWatcher};
+use source_errors::Probe;
 
 pub(crate) use output::reader_gone;
 
@@ -59,13 +59,6 @@ enum Stop {
     End(End),
     /// stdout takes nothing any more; a broken pipe says only that its reader had enough.
     Stdout(io::Error),
-}
-
-/// How the queue came to rest.
-enum Rest {
-    Drained(Stopped),
-    /// By a second signal, at once.
-    Aborted,
 }
 
 pub(crate) async fn run(args: &TailArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
@@ -134,30 +127,32 @@ impl<'a> Session<'a> {
         let stopping = stop.clone();
         let mut running = std::pin::pin!(queue.run(async move { stopping.notified().await }));
         let mut pump = std::pin::pin!(output.pump(self.writer()).fuse());
-        let mut lookout = Lookout::new(self, self.screen, self.args.until_replayed, self.global.verbose > 0);
+        let mut watcher =
+            ProgressWatcher::new(self, self.screen, self.args.until_replayed, self.global.verbose > 0);
 
         let why = tokio::select! {
             ended = &mut running => anyhow::bail!("the queue ended by itself: {:?}", ended?),
             error = &mut pump => Stop::Stdout(error),
             () = output::reader_gone() => Stop::Stdout(io::ErrorKind::BrokenPipe.into()),
             () = signals.next() => Stop::Signal,
-            end = lookout.watch(&handle) => Stop::End(end),
+            end = watcher.watch(&handle) => Stop::End(end),
         };
         self.screen.status("");
         if let Stop::Signal = why {
             self.tell_stopping(handle.progress().in_flight);
         }
         stop.notify_one();
-        let rest = loop {
+        let drained = loop {
             tokio::select! {
-                stopped = &mut running => break Rest::Drained(stopped?),
+                stopped = &mut running => break Some(stopped?),
                 // Whoever still runs has a line to write.
                 _ = &mut pump => {}
-                () = signals.next() => break Rest::Aborted,
+                // At once.
+                () = signals.next() => break None,
             }
         };
-        self.farewell(&rest, signals).await;
-        self.verdict(why, rest, errors.load(Relaxed))
+        self.tell_held(drained.is_some(), signals).await;
+        self.verdict(why, drained, errors.load(Relaxed))
     }
 
     fn subscription(&self, kinds: Vec<Kind>) -> Subscription {
@@ -165,7 +160,7 @@ impl<'a> Session<'a> {
         let mut subscription = Subscription::new("tail", kinds)
             .matching(self.scope.selector.clone())
             .with_concurrency(args.concurrency());
-        if let Namespaces::One(namespace) = &self.scope.namespaces {
+        if let Some(namespace) = &self.scope.namespace {
             subscription = subscription.in_namespaces([&**namespace]);
         }
         if args.gone {
@@ -206,20 +201,21 @@ impl<'a> Session<'a> {
     }
 
     /// Says what is still held.
-    async fn farewell(&self, rest: &Rest, signals: &mut Signals) {
+    async fn tell_held(&self, is_drained: bool, signals: &mut Signals) {
         let Some(hold) = self.hold() else { return };
-        if let Rest::Aborted = rest {
-            return hold.farewell_uncounted(self.screen, "ended at once");
+        if !is_drained {
+            return hold.tell_uncounted(self.screen, "ended at once");
         }
         tokio::select! {
-            () = hold.farewell(self.screen) => {}
-            () = signals.next() => hold.farewell_uncounted(self.screen, "interrupted"),
+            () = hold.tell_held(self.screen) => {}
+            () = signals.next() => hold.tell_uncounted(self.screen, "interrupted"),
         }
     }
 
-    fn verdict(&self, why: Stop, rest: Rest, errors: u64) -> anyhow::Result<Status> {
+    /// How it ends; `drained` says what the queue did not finish, and is `None` if it was ended at once.
+    fn verdict(&self, why: Stop, drained: Option<Stopped>, errors: u64) -> anyhow::Result<Status> {
         let promised = self.args.until_replayed;
-        if let Rest::Drained(Stopped { cut_off: 1.., .. }) | Rest::Aborted = rest {
+        if drained.is_none_or(|stopped| stopped.cut_off > 0) {
             self.screen.note("what was cut off is delivered again at the next start");
             // Everything was answered by then; only what came after it was cut off.
             if !matches!(why, Stop::End(End::Replayed)) {

@@ -1,20 +1,17 @@
-//! `rewitness unhold`: takes a finalizer of ours off by hand.
+//! `rewitness unhold`: removes a finalizer of Rewitness by hand.
 
-use std::io::{self, Write};
-
-use anyhow::Context as _;
 use futures::StreamExt;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Held, Holds};
 use rewitness_verdict::text::counted;
 use rewitness_verdict::{Link, object};
 
+use crate::answer;
 use crate::args::{GlobalArgs, UnholdArgs};
 use crate::connect;
 use crate::exit::{Status, describe, wrong_use};
 use crate::scope::Scope;
 use crate::screen::Screen;
-use crate::signals::Signals;
 use crate::types;
 
 mod owner;
@@ -40,17 +37,6 @@ struct Release<'a> {
 }
 
 pub(crate) async fn run(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        status = unhold(args, global, screen) => status,
-        () = signals.next() => {
-            screen.note("stopped: what was printed is released, the rest is still held");
-            Ok(Status::Failed)
-        }
-    }
-}
-
-async fn unhold(args: &UnholdArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
     let typed = owner::types(args, &link, screen).await?;
     let (typed, name) = single_object(&typed, args.scope.place.all_namespaces)?;
@@ -146,7 +132,7 @@ impl Release<'_> {
             .buffered(AT_A_TIME);
         while let Some((held, answer)) = answers.next().await {
             match answer {
-                Ok(()) => self.tell(&held).context("cannot write to stdout")?,
+                Ok(()) => self.tell(&held)?,
                 Err(error) => {
                     self.failed += 1;
                     self.screen.alarm("failed", describe(&self.link.explain(error)));
@@ -156,7 +142,7 @@ impl Release<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, held: &Held) -> io::Result<()> {
+    fn tell(&mut self, held: &Held) -> anyhow::Result<()> {
         self.released += 1;
         let resource = &held.resource;
         let kind = resource.kind.to_string().to_lowercase();
@@ -168,11 +154,7 @@ impl Release<'_> {
             (false, true) => "released, and may go now",
             (false, false) => "released",
         };
-        match writeln!(io::stdout(), "{kind}/{}{place} {what}", resource.name) {
-            // Nobody reads it; what was asked for is done all the same.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
+        answer::write(format!("{kind}/{}{place} {what}\n", resource.name))
     }
 
     fn conclude(&self) -> anyhow::Result<Status> {

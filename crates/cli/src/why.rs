@@ -4,24 +4,15 @@ use rewitness_verdict::Link;
 use rewitness_verdict::why::{self, Canvas, State, Verdict};
 
 use crate::answer;
-use crate::args::{GlobalArgs, VerdictFormat, WhyArgs};
+use crate::args::{GlobalArgs, WhyArgs};
 use crate::connect;
 use crate::exit::Status;
 use crate::screen::{Screen, stdout_canvas};
-use crate::signals::Signals;
 use crate::tail::reader_gone;
 
 mod follow;
 
 pub(crate) async fn run(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
-    let mut signals = Signals::catch()?;
-    tokio::select! {
-        status = why(args, global, screen) => status,
-        () = signals.next() => Ok(Status::Failed),
-    }
-}
-
-async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Result<Status> {
     let link = connect::connect(global).await?;
     let session = Session { args, link };
     match args.watch {
@@ -32,7 +23,7 @@ async fn why(args: &WhyArgs, global: &GlobalArgs, screen: &Screen) -> anyhow::Re
         },
         false => {
             let verdict = session.ask(screen).await?;
-            session.show(&verdict)?;
+            answer::write(session.render(&verdict)?)?;
             Ok(match verdict.state {
                 State::Live | State::Terminating => Status::Done,
                 State::NotFound | State::Unknown => Status::Failed,
@@ -59,16 +50,8 @@ impl Session<'_> {
         Ok(verdict)
     }
 
-    fn show(&self, verdict: &Verdict) -> anyhow::Result<()> {
-        answer::write(&self.render(verdict)?)
-    }
-
     fn render(&self, verdict: &Verdict) -> anyhow::Result<String> {
-        Ok(match self.args.output {
-            VerdictFormat::Text => why::draw(verdict, self.canvas()),
-            VerdictFormat::Json => serde_json::to_string_pretty(verdict)? + "\n",
-            VerdictFormat::Yaml => serde_saphyr::to_string(verdict)?,
-        })
+        answer::render(self.args.output, verdict, || why::draw(verdict, self.canvas()))
     }
 
     fn canvas(&self) -> Canvas {

@@ -15,10 +15,9 @@ use tokio::time::Instant;
 use super::decision::{Decision, HeldParents};
 use super::error::Error;
 use super::followed::Followed;
-use super::known::Withheld;
 use super::own_finalizer::may_warn;
-use super::recheck::CHECK;
 use super::rules::Rules;
+use super::state::Withheld;
 use super::warning::DesiredWarning;
 
 /// The name of the subscription. Those of rules begin with `cascade/`.
@@ -26,6 +25,9 @@ const NAME: &str = "cascades";
 
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: usize = 8;
+
+/// How often the rights and kinds of a rule are looked up, and each Cascade is read again.
+pub(crate) const CHECK: Duration = Duration::from_secs(180);
 
 /// How often that is while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
@@ -91,7 +93,7 @@ async fn reconcile(seen: Arc<Cascade>, rules: Arc<Rules>) -> Result<Outcome, Err
 /// Load, plan, apply, record.
 async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
     // Before the mark is read: who sees none is waited for when there is one.
-    let _taking_in = rules.begin_taking_in();
+    let _reconciling = rules.reconciling.clone();
     let Some(followed) = rules.load(seen).await? else { return Ok(Outcome::Done) };
     let made = followed.rule_of(seen);
     if let Ok(rule) = &made {
@@ -99,26 +101,25 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
         held_back.or_else(|error| record(&followed, Err(error), false))?;
     }
     followed.observe(seen, made.clone());
-    let rule = made.as_ref().ok();
-    let decision = match Decision::of(seen, rule.map(|rule| &**rule), rules.is_uninstalling()) {
-        Decision::Follow(enforcement, parents) => {
-            if let Some(rule) = rule.filter(|_| Instant::now() >= followed.check_due()) {
-                check(rules, &followed, rule).await;
+    let makes_rule = made.is_ok();
+    let decision = match Decision::of(seen, made.ok(), rules.is_uninstalling()) {
+        Decision::Follow(rule) => {
+            if Instant::now() >= followed.state().check_due {
+                check(rules, &followed, &rule).await;
             }
-            let is_in_scope = rule.is_some_and(|rule| followed.is_in_scope(rule));
-            if is_in_scope { Decision::Follow(enforcement, parents) } else { Decision::Suspend }
+            if followed.is_in_scope(&rule) { Decision::Follow(rule) } else { Decision::Suspend }
         }
         other => other,
     };
-    let is_left = decision == Decision::Leave;
-    let desired = DesiredWarning::of(seen, rule.map(|rule| &**rule), &decision);
-    let applied = apply(rules, seen, rule, &followed, decision, &desired).await;
+    let is_left = matches!(decision, Decision::Leave);
+    let desired = DesiredWarning::of(seen, &decision);
+    let applied = apply(rules, seen, &followed, decision, &desired).await;
     record(&followed, applied, is_left)?;
-    if followed.has_ended() {
+    if followed.state().ended {
         return Ok(Outcome::Done);
     }
-    let check_due = rule.filter(|_| !is_left).map(|_| followed.check_due());
-    let next = check_due.into_iter().chain(followed.warning_due()).min();
+    let check_due = (makes_rule && !is_left).then(|| followed.state().check_due);
+    let next = check_due.into_iter().chain(followed.state().warning.due()).min();
     let after = next.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
     Ok(Outcome::RequeueAfter { after, wake: Some(followed.recheck_key()) })
 }
@@ -128,12 +129,11 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
 async fn apply(
     rules: &Rules,
     seen: &Cascade,
-    rule: Option<&Arc<Rule>>,
     followed: &Arc<Followed>,
     decision: Decision,
     desired: &DesiredWarning,
 ) -> Result<(), Error> {
-    let applied = rules.apply(seen, rule, followed, decision);
+    let applied = rules.apply(seen, followed, decision);
     match desired {
         DesiredWarning::Warn(_) => {
             let applied = applied.await;
@@ -190,7 +190,7 @@ async fn check(rules: &Rules, followed: &Followed, rule: &Rule) {
     if let Err(reason) = &found {
         tracing::warn!(cascade = %followed.name, reason, "whether it can be followed could not be looked up");
     }
-    let Some(missing) = followed.checked(found, next) else { return };
+    let Some(missing) = followed.change(|state| state.checked(found, next)) else { return };
     match &*missing {
         [] => tracing::info!(cascade = %followed.name, "all rights are there"),
         missing => {

@@ -1,11 +1,12 @@
 //! What is to be done about a Cascade: decided by values alone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
-use rewitness_messaging::{ResourceId, Scope, Subscription};
+use rewitness_messaging::{ResourceId, Scope};
 use serde::{Deserialize, Serialize};
 
 /// What is done to the parents of a rule.
@@ -20,14 +21,14 @@ pub(crate) enum Enforcement {
 }
 
 /// What is to be done about a Cascade.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Decision {
     /// Its parents are let go, and then it is (C10).
     Leave,
     /// Nothing is done until it says something else. What is held stays held.
     Suspend,
     /// Its parents are watched.
-    Follow(Enforcement, HeldParents),
+    Follow(Arc<Rule>),
 }
 
 /// Which parents a Cascade may hold, as it is remembered on the Cascade itself: where they live, and
@@ -55,18 +56,19 @@ impl Enforcement {
 
 impl Decision {
     /// The decision for a Cascade that makes this rule, if it makes any.
-    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, is_uninstalling: bool) -> Self {
-        if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() {
-            return Self::Leave;
+    pub(crate) fn of(cascade: &Cascade, rule: Option<Arc<Rule>>, is_uninstalling: bool) -> Self {
+        match rule {
+            _ if is_uninstalling || cascade.metadata.deletion_timestamp.is_some() => Self::Leave,
+            Some(rule) => Self::Follow(rule),
+            None => Self::Suspend,
         }
-        let Some(rule) = rule else { return Self::Suspend };
-        Self::Follow(Enforcement::of(rule), HeldParents::of(&rule.subscription()))
     }
 }
 
 impl HeldParents {
-    /// Those that a subscription is about.
-    fn of(subscription: &Subscription) -> Self {
+    /// Those that a rule is about.
+    pub(crate) fn of(rule: &Rule) -> Self {
+        let subscription = rule.subscription();
         let namespaces = match &subscription.scope {
             Scope::All => None,
             Scope::Namespaces(names) => Some(names.iter().map(ToString::to_string).collect()),
@@ -74,8 +76,8 @@ impl HeldParents {
         Self { namespaces, selector: subscription.selector.to_string() }
     }
 
-    /// What is remembered on a Cascade. `None`: it holds nothing. What cannot be read, or was taken
-    /// off by somebody, may be anything.
+    /// What is remembered on a Cascade. `None`: it holds nothing. What cannot be read, or was
+    /// removed by somebody, may be anything.
     pub(crate) fn remembered(cascade: &Cascade) -> Option<Self> {
         let annotations = cascade.metadata.annotations.as_ref();
         match annotations.and_then(|annotations| annotations.get(HELD_PARENTS_ANNOTATION)) {
@@ -126,76 +128,4 @@ pub(crate) fn is_held(cascade: &Cascade) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    /// With this in place of what it has.
-    pub(crate) fn cascade(metadata: Value, spec: Value) -> Cascade {
-        let mut cascade = json!({
-            "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
-            "spec": {
-                "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
-                "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
-                }] }],
-            },
-        });
-        for (part, more) in [("metadata", metadata), ("spec", spec)] {
-            for (field, value) in more.as_object().unwrap() {
-                cascade[part][field] = value.clone();
-            }
-        }
-        serde_json::from_value(cascade).unwrap()
-    }
-
-    fn decision(metadata: Value, spec: Value, is_uninstalling: bool) -> Decision {
-        let cascade = cascade(metadata, spec);
-        Decision::of(&cascade, Rule::new(&cascade).ok().as_ref(), is_uninstalling)
-    }
-
-    #[test]
-    fn c10_what_is_going_lets_go_and_what_only_plans_holds_nothing() {
-        let all = HeldParents::default();
-        for (spec, expected) in [
-            (json!({}), Enforcement::Plan),
-            (json!({ "mode": "Plan", "paused": true }), Enforcement::Plan),
-            (json!({ "mode": "Enforce", "paused": true }), Enforcement::Keep),
-            (json!({ "mode": "Enforce", "holdDeletions": true }), Enforcement::Hold),
-            (json!({ "mode": "Enforce" }), Enforcement::Hold),
-        ] {
-            assert_eq!(decision(json!({}), spec.clone(), false), Decision::Follow(expected, all.clone()));
-            assert_eq!(decision(json!({}), spec.clone(), true), Decision::Leave);
-            let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
-            assert_eq!(decision(going, spec, false), Decision::Leave);
-        }
-    }
-
-    #[test]
-    fn a_cascade_that_makes_no_rule_does_nothing_but_can_be_left() {
-        let parent = json!({ "apiVersion": "v1", "kind": "Secret", "labelSelector": {
-            "matchExpressions": [{ "key": "tier", "operator": "Like" }],
-        } });
-        let spec = json!({ "mode": "Enforce", "parent": parent });
-        assert_eq!(decision(json!({}), spec.clone(), false), Decision::Suspend);
-        let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
-        assert_eq!(decision(going, spec, false), Decision::Leave);
-    }
-
-    #[test]
-    fn which_parents_are_held_is_remembered_and_what_cannot_be_read_may_be_all() {
-        let spec = json!({ "mode": "Enforce", "parent": {
-            "apiVersion": "example.com/v1", "kind": "Project",
-            "namespaces": ["b", "a"], "labelSelector": { "matchLabels": { "tier": "gold" } },
-        } });
-        let Decision::Follow(_, parents) = decision(json!({}), spec, false) else { panic!("it is followed") };
-        assert_eq!(parents.to_text(), r#"{"namespaces":["a","b"],"selector":"tier=gold"}"#);
-        let remembered = |metadata| HeldParents::remembered(&cascade(metadata, json!({})));
-        let noted = |text: &str| json!({ "annotations": { HELD_PARENTS_ANNOTATION: text } });
-        assert_eq!(remembered(json!({})), None);
-        assert_eq!(remembered(noted(&parents.to_text())), Some(parents));
-        assert_eq!(remembered(noted("?")), Some(HeldParents::default()));
-        assert_eq!(remembered(json!({ "finalizers": [CASCADE_FINALIZER] })), Some(HeldParents::default()));
-    }
-}
+pub(super) mod tests;

@@ -148,7 +148,7 @@ async fn acknowledge_one(rules: &Rules, asked: &str) {
 /// A Cascade is held for as long as any of its parents may be. Whoever was taken in before the mark
 /// was seen may still be about to be held, so that is waited for before it is looked.
 async fn nothing_is_held(rules: &Rules) -> kube::Result<bool> {
-    if rules.is_taking_in() || rules.all().iter().any(|followed| followed.holds()) {
+    if Arc::strong_count(&rules.reconciling) > 1 || rules.all().iter().any(|followed| followed.holds()) {
         return Ok(false);
     }
     let cascades = in_time(rules.api.list(&ListParams::default())).await?;

@@ -1,7 +1,7 @@
 //! Events on parents and on Cascades: what `kubectl describe` tells.
 //!
 //! What is to be told is decided by [`DeletionEvents`]; here it is written, by one task behind a bounded
-//! backlog, so that no deletion ever waits for it or fails by it.
+//! channel, so that no deletion ever waits for it or fails by it.
 //!
 //! # Guarantees
 //!
@@ -22,35 +22,45 @@
 //! about one object for a repetition of the first, whatever its note says: the second stage of a
 //! deletion would be lost in the first. Its names of Events are invalid for some names of objects.
 
-mod backlog;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use backlog::{Shared, Written};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
 use rewitness_cascade::{About, DeletionEvents, DeletionState, Event, Report};
 use rewitness_crds::Cascade;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
+use tokio::sync::broadcast;
 pub use writer::EventWriter;
+
+/// How many Events wait to be written: about a megabyte, and what one task writes in some seconds.
+const BACKLOG: usize = 1024;
 
 /// How many Events about one Cascade are written at once, and how often one more is.
 const BURST: u32 = 60;
 const REFILL: Duration = Duration::from_secs(10);
 
-/// The two ends of the backlog: where Events come from, and the task that writes them.
+/// The two ends of the channel: where Events come from, and the task that writes them.
 pub fn events(client: Client) -> (EventSink, EventWriter) {
-    let shared = Arc::<Shared>::default();
-    let writer = EventWriter::new(client, shared.clone());
-    (EventSink(shared), writer)
+    let (sink, events) = broadcast::channel(BACKLOG);
+    (EventSink(sink), EventWriter::new(client, events))
 }
 
 /// Where Events are put. Clones are the same.
 #[derive(Clone)]
-pub struct EventSink(Arc<Shared>);
+pub struct EventSink(broadcast::Sender<Written>);
+
+/// One Event, and the object that it is about.
+#[derive(Clone, Debug)]
+struct Written {
+    regarding: ObjectReference,
+    related: ObjectReference,
+    event: Event,
+    at: Timestamp,
+}
 
 impl EventSink {
     /// The Events of one Cascade, to be kept as long as it is followed.
@@ -100,10 +110,10 @@ impl CascadeEvents {
                     .map(|event| (self.cascade.clone(), parent.clone(), event)),
             };
             if let Some((regarding, related, event)) = written {
-                self.sink.0.backlog().push(Written { regarding, related, event, at: report.at });
+                // Without a writer the process is ending.
+                let _ = self.sink.0.send(Written { regarding, related, event, at: report.at });
             }
         }
-        self.sink.0.notify.notify_one();
     }
 }
 
@@ -160,7 +170,8 @@ mod tests {
     use rewitness_cascade::Severity;
     use rewitness_crds::Reason;
 
-    use super::backlog::{BACKLOG, Backlog};
+    use tokio::sync::broadcast::error::TryRecvError;
+
     use super::*;
 
     fn event(note: &str) -> Event {
@@ -187,18 +198,21 @@ mod tests {
         assert!(budget.admit(event("n"), at(3600)).is_some());
     }
 
-    #[test]
-    fn a_full_backlog_leaves_out_the_oldest_and_counts_them() {
-        let mut backlog = Backlog::default();
+    #[tokio::test]
+    async fn a_full_backlog_leaves_out_the_oldest_and_counts_them() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let (sink, mut writer) = events(Client::try_from(nowhere).unwrap());
         for index in 0..BACKLOG + 5 {
-            backlog.push(Written {
+            let written = Written {
                 regarding: ObjectReference::default(),
                 related: ObjectReference::default(),
                 event: event(&index.to_string()),
                 at: at(0),
-            });
+            };
+            sink.0.send(written).unwrap();
         }
-        assert_eq!((backlog.events.len(), backlog.left_out), (BACKLOG, 5));
-        assert_eq!(backlog.events[0].event.note, "5");
+        assert_eq!(writer.events.try_recv().unwrap_err(), TryRecvError::Lagged(5));
+        assert_eq!(writer.events.len(), BACKLOG);
+        assert_eq!(writer.events.try_recv().unwrap().event.note, "5");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{Either, pending, select};
 use rewitness_cascade::{Cause, DeletionState, InvalidRule, Records, Refused, Report, Rule, RuleCheck};
-use rewitness_crds::cascade::{Planned, warning_policy};
+use rewitness_crds::cascade::Planned;
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Failure, Queue, ResourceId, Timestamp, WakeKey};
@@ -17,8 +17,7 @@ use tokio::time::Instant;
 use super::counts::{Counts, Shrunk};
 use super::decision::Enforcement;
 use super::events::CascadeEvents;
-use super::known::{Following, Former, Known, Pending, Withheld, is_failing};
-use super::warning::{DesiredWarning, Failure as WarningFailure};
+use super::state::{Following, Former, Pending, State, Withheld, is_failing};
 
 /// How soon a rule is checked again when something was refused.
 const SUSPICION: Duration = Duration::from_secs(10);
@@ -50,7 +49,7 @@ pub(crate) struct Followed {
     queue: KubernetesQueue,
     /// Rings when the status may have changed.
     notify: Notify,
-    state: Mutex<Known>,
+    state: Mutex<State>,
 }
 
 impl Followed {
@@ -70,15 +69,17 @@ impl Followed {
             plan: Mutex::default(),
             queue,
             notify: Notify::new(),
-            state: Mutex::new(Known::of(cascade)),
+            state: Mutex::new(State::of(cascade)),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Known> {
+    /// What is known. What changes the status goes by [`change`](Self::change).
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+    /// Changes what is known, and has the status written.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.state());
         self.notify.notify_one();
         result
@@ -127,11 +128,6 @@ impl Followed {
         })
     }
 
-    /// Whether the status keeps what a rule says.
-    pub(crate) fn keeps(&self, rule: &Rule) -> bool {
-        self.state().revisions.iter().any(|revision| revision.hash == rule.revision())
-    }
-
     /// Takes in what became of an attempt: why the rule is not followed at all, or why the attempt failed.
     pub(crate) fn attempted(&self, withheld: Option<Withheld>, trouble: Option<String>) {
         self.change(|state| (state.withheld, state.trouble) = (withheld, trouble));
@@ -146,8 +142,18 @@ impl Followed {
         self.change(|state| (state.following, state.former) = (Some(following), None));
     }
 
+    /// From now on what a rule looks for is counted.
+    pub(crate) fn count(&self, rule: &Rule) {
+        if let Some(counts) = &self.counts {
+            counts.follow(rule);
+        }
+    }
+
     /// Ends the subscription, if there is one, and answers the one that ended last, unless it is over.
     pub(crate) fn unfollow(&self) -> Option<Former> {
+        if let Some(counts) = &self.counts {
+            counts.forget(&self.name);
+        }
         // The handle, which ends it, is dropped outside of the lock.
         let (_ended, former) = self.change(|state| {
             let ended = state.following.take();
@@ -160,54 +166,12 @@ impl Followed {
         former
     }
 
-    /// Nothing is held any more of what the former subscription held.
-    pub(crate) fn forget_former(&self) {
-        self.state().former = None;
-    }
-
     /// Whether anything may be held in its name, as far as this process knows.
     pub(crate) fn holds(&self) -> bool {
         let state = self.state();
         let follows =
             state.following.as_ref().is_some_and(|following| following.enforcement != Enforcement::Plan);
         follows || state.former.as_ref().is_some_and(|former| former.held.is_some())
-    }
-
-    /// When the rule is to be checked again.
-    pub(crate) fn check_due(&self) -> Instant {
-        self.state().check_due
-    }
-
-    /// Takes in what a check has found, and answers the missing rights if they are other ones than
-    /// before.
-    pub(crate) fn checked(&self, check: Result<RuleCheck, String>, next: Duration) -> Option<Vec<String>> {
-        self.change(|state| {
-            let missing = state.checked(check, next)?;
-            if let Some(following) = &state.following {
-                following.rule.set_missing_rights(missing.clone());
-            }
-            Some(missing)
-        })
-    }
-
-    /// Whether something is to be done now about the warning; then the end is to be told.
-    pub(super) fn begin_warning(&self, desired: &DesiredWarning, is_remembered: bool) -> bool {
-        self.change(|state| state.warning.begin(state.generation, desired, is_remembered, Instant::now()))
-    }
-
-    /// What was begun about the warning has ended; answers what is to be told about it, if that is new.
-    pub(super) fn end_warning(&self, result: Result<(), WarningFailure>) -> Option<String> {
-        self.change(|state| state.warning.end(result, &warning_policy(&self.name), Instant::now()))
-    }
-
-    /// When the warning is to be seen to again.
-    pub(crate) fn warning_due(&self) -> Option<Instant> {
-        self.state().warning.due()
-    }
-
-    /// The rights that are missing, as texts for people.
-    pub(crate) fn missing(&self) -> Vec<String> {
-        self.state().missing_rights()
     }
 
     /// Something was refused: the rights may have changed.
@@ -276,15 +240,6 @@ impl Followed {
         answer.await.unwrap_or_else(|_| Err("the status is not written any more".to_owned()))
     }
 
-    /// No more is done for it; what is known is written once more.
-    pub(crate) fn end(&self) {
-        self.change(|state| state.ended = true);
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.state().ended
-    }
-
     /// Completes when the status may have changed.
     pub(crate) async fn changed(&self) {
         let progress = match self.state().following.as_ref() {
@@ -345,7 +300,7 @@ impl Followed {
     }
 
     /// Whether all is counted that the status of a rule which plans is to show, or never will be.
-    fn is_counted(&self, state: &Known) -> bool {
+    fn is_counted(&self, state: &State) -> bool {
         let plans = state.following.as_ref().filter(|following| following.enforcement == Enforcement::Plan);
         let (Some(following), Some(counts)) = (plans, &self.counts) else { return true };
         let is_hindered = matches!(&state.check, Some(Ok(check)) if !check.missing.is_empty() || !check.not_served.is_empty());
@@ -373,7 +328,7 @@ impl Followed {
             state.in_writing = 0;
             if let Ok(status) = &result {
                 state.revisions = status.revisions.clone();
-                pending.iter().for_each(|one| state.begin(one));
+                pending.iter().for_each(|one| one.count_in(&mut state.ledger));
             }
         }
         let result = result.map(drop);

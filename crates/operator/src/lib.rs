@@ -7,9 +7,10 @@
 //!
 //! In reading order: `role` puts the parts together; `definition` is Cascade's own definition and the
 //! uninstall mark on it; `controller` follows the Cascades and takes each in; `decision` decides what is
-//! to be done about one; `rules` does it, with `release` for what is let go; `followed` is one of them
-//! and `known` what is known of it, `status_writer` the one writer of its status; [`events`] tells of its deletions, [`counts`] is how many dependents there
-//! are; `warning` is for whoever deletes a parent; `work` says how far all of this is.
+//! to be done about one; `rules` does it, with `release` for what is let go; `followed` is one of them,
+//! `state` what is known of it, and `status_writer` the one writer of its status; [`events`] tells of its
+//! deletions, [`counts`] is how many dependents there are; `warning` is for whoever deletes a parent;
+//! `work` says how far all of this is.
 
 mod controller;
 pub mod counts;
@@ -18,13 +19,12 @@ mod definition;
 mod error;
 pub mod events;
 mod followed;
-mod known;
 mod own_finalizer;
 mod parents;
-mod recheck;
 mod release;
 mod role;
 mod rules;
+mod state;
 mod status_writer;
 mod warning;
 mod work;

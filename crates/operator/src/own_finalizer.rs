@@ -1,5 +1,7 @@
 //! Our finalizer on a Cascade itself, and what is remembered beside it.
 
+use std::ops::ControlFlow::{self, Break, Continue};
+
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
@@ -29,7 +31,11 @@ pub(super) async fn add(
         }
         let annotations = json!({ HELD_PARENTS_ANNOTATION: parents.to_text() });
         let wanted = json!({ "finalizers": finalizers, "annotations": annotations });
-        if is_going { Next::Refuse } else { Next::unless(is_done, wanted) }
+        match (is_going, is_done) {
+            (true, _) => Break(false),
+            (false, true) => Break(true),
+            (false, false) => Continue(wanted),
+        }
     })
     .await
 }
@@ -40,7 +46,7 @@ pub(super) async fn remove(api: &Api<Cascade>, name: &str, uid: &str) -> kube::R
         let others = cascade.metadata.finalizers.iter().flatten().filter(|one| *one != CASCADE_FINALIZER);
         let others: Vec<&String> = others.collect();
         let wanted = json!({ "finalizers": others, "annotations": { HELD_PARENTS_ANNOTATION: null } });
-        Next::unless(HeldParents::remembered(cascade).is_none(), wanted)
+        if HeldParents::remembered(cascade).is_none() { Break(true) } else { Continue(wanted) }
     });
     changed.await.map(drop)
 }
@@ -59,31 +65,20 @@ pub(super) async fn remember_policy(
     policy: Option<&str>,
 ) -> kube::Result<bool> {
     change(api, name, uid, |cascade| {
-        let is_done = may_warn(cascade) == policy.is_some();
-        Next::unless(is_done, json!({ "annotations": { WARNING_ANNOTATION: policy } }))
+        let wanted = json!({ "annotations": { WARNING_ANNOTATION: policy } });
+        if may_warn(cascade) == policy.is_some() { Break(true) } else { Continue(wanted) }
     })
     .await
 }
 
-enum Next {
-    Done,
-    Refuse,
-    Write(Value),
-}
-
-impl Next {
-    fn unless(is_done: bool, metadata: Value) -> Self {
-        if is_done { Self::Done } else { Self::Write(metadata) }
-    }
-}
-
-/// Changes the metadata of a Cascade as it was just read. `false` if it has gone, another has its
+/// Changes the metadata of a Cascade as it was just read to what `next` continues with, unless that breaks
+/// off with whether it is so already. `false` if it has gone, another has its
 /// name, or the change was refused.
 async fn change(
     api: &Api<Cascade>,
     name: &str,
     uid: &str,
-    next: impl Fn(&Cascade) -> Next,
+    next: impl Fn(&Cascade) -> ControlFlow<bool, Value>,
 ) -> kube::Result<bool> {
     let mut attempts = 0;
     loop {
@@ -93,9 +88,8 @@ async fn change(
             return Ok(false);
         }
         let mut metadata = match next(&cascade) {
-            Next::Done => return Ok(true),
-            Next::Refuse => return Ok(false),
-            Next::Write(metadata) => metadata,
+            Break(is_so) => return Ok(is_so),
+            Continue(metadata) => metadata,
         };
         // Nobody's finalizer is lost: it applies to what was read, or not at all.
         metadata["uid"] = json!(uid);

@@ -4,13 +4,16 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt;
-use rewitness_kubernetes::finalizer::{Held, Holds};
+use rewitness_crds::cascade::finalizer;
+use rewitness_kubernetes::finalizer::Held;
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
 
 use super::decision::HeldParents;
 use super::error::Error;
+use super::followed::Followed;
+use super::rules::Rules;
 
 /// Patches under way at a time.
 const AT_A_TIME: usize = 16;
@@ -29,27 +32,23 @@ pub(super) struct Released {
     pub(super) leaves_deletions: bool,
 }
 
-/// Parents that are to be let go.
-pub(super) struct Release<'a> {
-    pub(super) client: &'a kube::Client,
-    pub(super) holds: &'a Holds,
-    pub(super) kind: &'a Kind,
-    pub(super) finalizer: &'a str,
-    /// Among these …
-    pub(super) among: &'a HeldParents,
-    /// … but for these, and for what is being deleted, which goes on (C10); all of them if `None`.
-    pub(super) but: Option<&'a HeldParents>,
-}
-
-impl Release<'_> {
-    /// Takes our finalizer off, also from deletions that the rule can no longer see, until a list shows none that has it;
-    /// `each` hears of every parent. None is left either if the kind is served no longer.
-    pub(super) async fn run(&self, each: impl Fn(ResourceId)) -> Result<Released, Error> {
-        let mut released = Released::default();
-        let Some(kind) = self.resolve().await? else { return Ok(released) };
+impl Rules {
+    /// Removes our finalizer from the parents `among` these, but for `but` and for what is being deleted, which
+    /// goes on (C10); from all of them if `but` is `None`. Also from deletions that the rule can no longer see,
+    /// until a list shows none that has it. None is left either if the kind is served no longer.
+    pub(super) async fn release(
+        &self,
+        kind: &Kind,
+        followed: &Followed,
+        among: &HeldParents,
+        but: Option<&HeldParents>,
+    ) -> Result<Released, Error> {
+        let (mut released, finalizer) = (Released::default(), finalizer(&followed.name));
+        let Some(kind) = self.resolve(kind).await? else { return Ok(released) };
         for round in 0..ROUNDS {
-            let parents = self.find(&kind, &mut released).await?;
+            let parents = self.find(&kind, &finalizer, (among, but), &mut released).await?;
             if parents.is_empty() {
+                tracing::info!(cascade = %followed.name, parents = released.count, "released");
                 return Ok(released);
             }
             // Who is there again, or came late, may be so because of somebody who is as quick as we are.
@@ -57,7 +56,7 @@ impl Release<'_> {
                 sleep(PAUSES.interval(round)).await;
             }
             let takes = parents.into_iter().map(|parent| async {
-                let taken = self.holds.take_off(&parent, self.finalizer).await;
+                let taken = self.holds.take_off(&parent, &finalizer).await;
                 (parent, taken)
             });
             let mut taken = futures::stream::iter(takes).buffer_unordered(AT_A_TIME);
@@ -67,7 +66,7 @@ impl Release<'_> {
                 match taken {
                     Ok(_) => {
                         released.count += 1;
-                        each(parent);
+                        followed.left(parent);
                     }
                     Err(error) => failed = Some(error),
                 }
@@ -79,11 +78,11 @@ impl Release<'_> {
         Err(Error::Contested)
     }
 
-    async fn resolve(&self) -> Result<Option<ResolvedKind>, Error> {
+    async fn resolve(&self, kind: &Kind) -> Result<Option<ResolvedKind>, Error> {
         let failed = |source| Error::Release { source: Box::new(source) };
-        let resolver = Resolver::new(self.client).await.map_err(failed)?;
-        let found = resolver.kinds().iter().find(|kind| kind.kind == *self.kind && kind.is_watchable());
-        let is_of_group = |version: &&String| version.split('/').next() == Some(&*self.kind.group);
+        let resolver = Resolver::new(&self.client).await.map_err(failed)?;
+        let found = resolver.kinds().iter().find(|served| served.kind == *kind && served.is_watchable());
+        let is_of_group = |version: &&String| version.split('/').next() == Some(&*kind.group);
         match (found, resolver.broken().iter().find(is_of_group)) {
             (Some(kind), _) => Ok(Some(kind.clone())),
             (None, Some(broken)) => Err(Error::Broken { group_version: broken.clone() }),
@@ -91,12 +90,18 @@ impl Release<'_> {
         }
     }
 
-    async fn find(&self, kind: &ResolvedKind, released: &mut Released) -> Result<Vec<ResourceId>, Error> {
-        let held = self.held(kind, self.among, &Selector::default()).await?;
-        let Some(but) = self.but else { return Ok(held.into_iter().map(|parent| parent.resource).collect()) };
+    async fn find(
+        &self,
+        kind: &ResolvedKind,
+        finalizer: &str,
+        (among, but): (&HeldParents, Option<&HeldParents>),
+        released: &mut Released,
+    ) -> Result<Vec<ResourceId>, Error> {
+        let held = self.held(kind, finalizer, among, &Selector::default()).await?;
+        let Some(but) = but else { return Ok(held.into_iter().map(|parent| parent.resource).collect()) };
         // What carries the finalizer was listed first, so that what comes meanwhile is kept.
         let selector = but.selector.parse().map_err(|_| Error::Remembered)?;
-        let selected = self.held(kind, but, &selector).await?;
+        let selected = self.held(kind, finalizer, but, &selector).await?;
         let kept: HashSet<Uid> = selected.into_iter().map(|parent| parent.resource.uid).collect();
         let (deleting, live): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|parent| parent.deleting);
         released.leaves_deletions = deleting.iter().any(|parent| !but.covers(&parent.resource));
@@ -107,6 +112,7 @@ impl Release<'_> {
     async fn held(
         &self,
         kind: &ResolvedKind,
+        finalizer: &str,
         parents: &HeldParents,
         selector: &Selector,
     ) -> Result<Vec<Held>, Error> {
@@ -117,7 +123,7 @@ impl Release<'_> {
         };
         let mut held = Vec::new();
         for namespace in named {
-            let survey = self.holds.survey(kind, namespace, selector, self.finalizer).await;
+            let survey = self.holds.survey(kind, namespace, selector, finalizer).await;
             let survey = survey.map_err(|source| Error::Release { source: Box::new(source) })?;
             held.extend(survey.held);
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,11 +49,6 @@ pub struct Config {
 pub struct Operator {
     rules: Arc<Rules>,
     selector: Selector,
-    aides: Aides,
-}
-
-/// What works beside the queue.
-struct Aides {
     /// Who is told when Rewitness is to be uninstalled.
     mark: watch::Sender<Option<String>>,
     writer: EventWriter,
@@ -105,13 +99,12 @@ impl Operator {
             within: (!within.is_empty()).then(|| within.into()),
             events,
             uninstall: marked,
-            taking_in: AtomicUsize::new(0),
+            reconciling: Arc::default(),
             followed: Mutex::new(BTreeMap::new()),
             status_writers: hand_in,
             client,
         };
-        let aides = Aides { mark, writer, status_writers, watches, shrinks };
-        Self { rules: Arc::new(rules), selector, aides }
+        Self { rules: Arc::new(rules), selector, mark, writer, status_writers, watches, shrinks }
     }
 
     /// What it works at, to be looked at while it runs.
@@ -133,8 +126,8 @@ impl Operator {
 
     async fn follow(self, stop: impl Future<Output = ()>) -> Result<(), Ended> {
         let mut stop = std::pin::pin!(stop);
-        let rules = &self.rules;
-        let Aides { mark, writer, mut status_writers, watches, shrinks } = self.aides;
+        let Self { rules, selector, mark, writer, mut status_writers, watches, shrinks } = self;
+        let rules = &rules;
         tokio::select! {
             asked = uninstall_mark(rules) => drop(mark.send_replace(asked)),
             () = &mut stop => return Ok(()),
@@ -144,7 +137,7 @@ impl Operator {
             let mut stopping = stopping.clone();
             async move { drop(stopping.wait_for(|stopping| *stopping).await) }
         };
-        let _followed = controller::follow(rules, &self.selector)?;
+        let _followed = controller::follow(rules, &selector)?;
         let mut queue = std::pin::pin!(rules.queue.run(stopped()));
         let mut departure = std::pin::pin!(async {
             tokio::join!(definition::follow_mark(rules, mark), definition::acknowledge(rules))
@@ -209,7 +202,7 @@ fn following(config: Config) -> cascade::Config {
 
 /// Writes what is still to be written.
 async fn last_words(rules: &Rules, status_writers: StatusWriters) {
-    rules.all().iter().for_each(|followed| followed.end());
+    rules.all().iter().for_each(|followed| followed.change(|state| state.ended = true));
     if timeout(LAST_WORDS, status_writers.finish()).await.is_err() {
         tracing::warn!("not every status could be written");
     }

@@ -1,14 +1,13 @@
 //! What all Cascades of this process share, and those that it follows.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Api;
 use rewitness_cascade::{Cascades, Rule, RuleHandle, wake_key};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{Mode, finalizer};
+use rewitness_crds::cascade::Mode;
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_kubernetes::call::in_time;
 use rewitness_kubernetes::finalizer::Holds;
@@ -21,10 +20,9 @@ use super::decision::{Decision, Enforcement, HeldParents, is_ours};
 use super::error::Error;
 use super::events::EventSink;
 use super::followed::Followed;
-use super::known::{Following, Former};
 use super::own_finalizer;
 use super::parents::{Counted, Parents};
-use super::release::{Release, Released};
+use super::state::{Following, Former};
 use super::status_writer::StatusWriter;
 use super::warning::DesiredWarning;
 
@@ -46,20 +44,11 @@ pub(crate) struct Rules {
     pub(crate) counts: Option<Counts>,
     /// The uninstall mark, while there is one.
     pub(crate) uninstall: watch::Receiver<Option<String>>,
-    /// How many Cascades are being taken in.
-    pub(crate) taking_in: AtomicUsize,
+    /// Held by each reconcile of a Cascade while it is under way.
+    pub(crate) reconciling: Arc<()>,
     pub(crate) followed: Mutex<BTreeMap<String, Arc<Followed>>>,
     /// Who owns the tasks that write statuses.
     pub(crate) status_writers: mpsc::Sender<StatusWriter>,
-}
-
-/// A Cascade that is being taken in, until this is dropped.
-pub(super) struct TakingIn<'a>(&'a AtomicUsize);
-
-impl Drop for TakingIn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Rules {
@@ -69,17 +58,6 @@ impl Rules {
 
     fn refuse_when_uninstalling(&self) -> Result<(), Error> {
         if self.is_uninstalling() { Err(Error::Uninstalling) } else { Ok(()) }
-    }
-
-    /// A Cascade is being taken in until what is answered is dropped.
-    pub(super) fn begin_taking_in(&self) -> TakingIn<'_> {
-        self.taking_in.fetch_add(1, Ordering::AcqRel);
-        TakingIn(&self.taking_in)
-    }
-
-    /// Whether any Cascade is being taken in.
-    pub(super) fn is_taking_in(&self) -> bool {
-        self.taking_in.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Followed>> {
@@ -140,16 +118,13 @@ impl Rules {
     pub(super) async fn apply(
         &self,
         cascade: &Cascade,
-        rule: Option<&Arc<Rule>>,
         followed: &Arc<Followed>,
         decision: Decision,
     ) -> Result<(), Error> {
-        match (decision, rule) {
-            (Decision::Leave, _) => self.leave(cascade, followed).await,
-            (Decision::Follow(enforcement, parents), Some(rule)) => {
-                self.follow(cascade, rule, followed, enforcement, parents).await
-            }
-            (Decision::Follow(..), None) | (Decision::Suspend, _) => self.stop(followed).await.map(drop),
+        match decision {
+            Decision::Leave => self.leave(cascade, followed).await,
+            Decision::Follow(rule) => self.follow(cascade, &rule, followed).await,
+            Decision::Suspend => self.stop(followed).await.map(drop),
         }
     }
 
@@ -170,15 +145,9 @@ impl Rules {
         Ok(())
     }
 
-    async fn follow(
-        &self,
-        cascade: &Cascade,
-        rule: &Arc<Rule>,
-        followed: &Arc<Followed>,
-        enforcement: Enforcement,
-        parents: HeldParents,
-    ) -> Result<(), Error> {
-        if rule.mode() == Mode::Enforce && !followed.keeps(rule) {
+    async fn follow(&self, cascade: &Cascade, rule: &Rule, followed: &Arc<Followed>) -> Result<(), Error> {
+        let (enforcement, parents) = (Enforcement::of(rule), HeldParents::of(rule));
+        if rule.mode() == Mode::Enforce && !followed.state().keeps(rule) {
             let recorded = followed.written(0, Timestamp::now()).await;
             recorded.map_err(|reason| Error::Record { reason })?;
         }
@@ -194,10 +163,10 @@ impl Rules {
         };
         if let Some(same) = same.filter(|_| !is_over) {
             // First, so that nothing begins by the new rule with the rights for the former one.
-            same.rule.set_missing_rights(followed.missing());
+            same.rule.set_missing_rights(followed.state().missing_rights());
             let is_other = same.rule.is_superseded();
-            same.rule.set((**rule).clone());
-            self.count(rule);
+            same.rule.set(rule.clone());
+            followed.count(rule);
             if is_other {
                 self.wake(followed);
             }
@@ -229,28 +198,15 @@ impl Rules {
                 self.refuse_when_uninstalling()?;
             }
         }
-        self.subscribe(rule, followed, enforcement, parents, former_parents)
+        self.subscribe(rule, followed, former_parents)
     }
 
-    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no parent is
-    /// being marked.
+    /// Ends a subscription: no delete is sent any more, no delivery is in flight, and no
+    /// finalizer is being added to a parent.
     async fn stop(&self, followed: &Followed) -> Result<Option<Former>, Error> {
         let Some(former) = followed.unfollow() else { return Ok(None) };
-        self.count_no_more(followed);
         self.idle(&former.counted, &former.rule.current()).await?;
         Ok(Some(former))
-    }
-
-    fn count(&self, rule: &Rule) {
-        if let Some(counts) = &self.counts {
-            counts.follow(rule);
-        }
-    }
-
-    fn count_no_more(&self, followed: &Followed) {
-        if let Some(counts) = &self.counts {
-            counts.forget(&followed.name);
-        }
     }
 
     /// Waits until nothing is under way any more of a subscription that has ended.
@@ -259,41 +215,20 @@ impl Rules {
         timeout(LAST_DELIVERIES, idle).await.map(drop).map_err(|_| Error::Busy)
     }
 
-    async fn release(
-        &self,
-        kind: &Kind,
-        followed: &Followed,
-        among: &HeldParents,
-        but: Option<&HeldParents>,
-    ) -> Result<Released, Error> {
-        let release = Release {
-            client: &self.client,
-            holds: &self.holds,
-            kind,
-            finalizer: &finalizer(&followed.name),
-            among,
-            but,
-        };
-        let released = release.run(|parent| followed.left(parent)).await?;
-        tracing::info!(cascade = %followed.name, parents = released.count, "released");
-        Ok(released)
-    }
-
     async fn remove_finalizer(&self, followed: &Followed) -> Result<(), Error> {
         let done = own_finalizer::remove(&self.api, &followed.name, &followed.uid).await;
         done.map_err(|source| Error::RemoveFinalizer { source })?;
-        followed.forget_former();
+        followed.state().former = None;
         Ok(())
     }
 
     fn subscribe(
         &self,
-        rule: &Arc<Rule>,
+        rule: &Rule,
         followed: &Arc<Followed>,
-        enforcement: Enforcement,
-        parents: HeldParents,
         former_parents: Option<HeldParents>,
     ) -> Result<(), Error> {
+        let enforcement = Enforcement::of(rule);
         let mut subscription = rule.subscription().with_gone();
         if let Some(former) = &former_parents {
             subscription = subscription.formerly_in(former.scope());
@@ -301,8 +236,8 @@ impl Rules {
         if enforcement != Enforcement::Hold {
             subscription.hold = None;
         }
-        let (handle, counted) = (RuleHandle::new((**rule).clone()), Arc::<Parents>::default());
-        handle.set_missing_rights(followed.missing());
+        let (handle, counted) = (RuleHandle::new(rule.clone()), Arc::<Parents>::default());
+        handle.set_missing_rights(followed.state().missing_rights());
         let subscribed = match enforcement {
             Enforcement::Plan => {
                 self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
@@ -322,11 +257,11 @@ impl Rules {
             Err(source) => return Err(Error::Subscribe { source }),
         };
         tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), mode = ?enforcement, "followed");
-        self.count(rule);
+        followed.count(rule);
         followed.follow(Following {
             handle: Arc::new(queue),
             rule: handle,
-            parents,
+            parents: HeldParents::of(rule),
             former_parents,
             enforcement,
             counted,
@@ -366,7 +301,7 @@ impl Rules {
         self.abandon(followed).await
     }
 
-    /// Lets the parents go of a Cascade that has gone without leave: somebody took our finalizer off it.
+    /// Lets the parents go of a Cascade that has gone without leave: somebody removed our finalizer from it.
     async fn abandon(&self, followed: &Followed) -> Result<(), Error> {
         if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;
@@ -380,8 +315,7 @@ impl Rules {
     /// A Cascade is followed no more. What it holds stays held.
     pub(super) fn forget(&self, followed: &Followed) {
         followed.unfollow();
-        self.count_no_more(followed);
-        followed.end();
+        followed.change(|state| state.ended = true);
         let mut all = self.followed();
         if all.get(&followed.name).is_some_and(|known| known.uid == followed.uid) {
             all.remove(&followed.name);

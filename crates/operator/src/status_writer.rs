@@ -47,7 +47,7 @@ impl StatusWriter {
 
     pub(crate) async fn run(mut self) {
         loop {
-            let has_ended = self.followed.has_ended();
+            let has_ended = self.followed.state().ended;
             let status = self.followed.status(&self.written, Timestamp::now());
             let is_due = has_ended || Instant::now() >= self.next;
             let differs = status.as_ref().is_some_and(|status| *status != self.written);
@@ -99,7 +99,7 @@ impl StatusWriter {
         match &result {
             Ok(()) => self.written = status,
             // The last words of a rule whose Cascade has gone before them.
-            Err(reason) if followed.has_ended() => tracing::debug!(cascade = %name, reason, "not written"),
+            Err(reason) if followed.state().ended => tracing::debug!(cascade = %name, reason, "not written"),
             Err(reason) => tracing::warn!(cascade = %name, reason, "the status could not be written"),
         }
         let result = result.map(|()| &self.written);

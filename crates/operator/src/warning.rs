@@ -20,7 +20,7 @@ use kube::api::ApiResource;
 use rewitness_cascade::Right;
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::warning_policy;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::followed::Followed;
 use super::own_finalizer::{may_warn, remember_policy};
@@ -58,13 +58,17 @@ impl Rules {
         desired: &DesiredWarning,
         is_remembered: bool,
     ) {
-        if !followed.begin_warning(desired, is_remembered) {
+        let begins = followed
+            .change(|state| state.warning.begin(state.generation, desired, is_remembered, Instant::now()));
+        if !begins {
             return;
         }
         let late = || Failure::new(format!("the server did not answer within {} s", WITHIN.as_secs()));
         let done =
             timeout(WITHIN, self.apply_warning(followed, desired)).await.unwrap_or_else(|_| Err(late()));
-        if let Some(why) = followed.end_warning(done) {
+        let policy = warning_policy(&followed.name);
+        let news = followed.change(|state| state.warning.end(done, &policy, Instant::now()));
+        if let Some(why) = news {
             tracing::warn!(cascade = %followed.name, "{why}");
         }
     }

@@ -134,17 +134,17 @@ async fn a_deletion_that_left_the_selector_while_it_was_killed_runs_its_command(
     Ok(())
 }
 
-/// Nothing was marked, and the program says why.
+/// No finalizer was added, and the program says why.
 async fn is_refused(world: &World, ended: Ended, status: i32, reason: &str) -> Result<()> {
     assert_eq!(ended.status, Some(status), "{ended:?}");
     assert!(ended.warnings().contains(reason), "{reason} is not said: {ended:?}");
     assert_eq!(ended.stdout.len(), 0, "nothing is delivered: {ended:?}");
-    assert_eq!(world.finalizers("web").await?, Some(vec![]), "nothing is marked");
+    assert_eq!(world.finalizers("web").await?, Some(vec![]), "no finalizer is added");
     Ok(())
 }
 
 #[tokio::test]
-async fn nothing_is_marked_without_consent() -> Result<()> {
+async fn no_finalizer_is_added_without_consent() -> Result<()> {
     let world = World::new().await?;
     world.create("web").await?;
     let ended = world.tail(&["--hold", "demo"])?.end().await?;

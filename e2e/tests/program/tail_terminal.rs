@@ -71,7 +71,7 @@ async fn who_holds_is_asked_first() -> Result<()> {
             "{answer:?}"
         );
     }
-    // All is marked, so there is nothing to agree to.
+    // All have the finalizer, so there is nothing to agree to.
     let tail = on_terminal(&world, &["--hold", "demo", "--until-replayed", "--", "true"], true)?;
     tail.shows("no resource needs the finalizer").await?;
     assert_eq!(tail.end().await?, Some(0));

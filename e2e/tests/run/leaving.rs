@@ -218,7 +218,7 @@ async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is
 }
 
 #[tokio::test]
-async fn c10_a_parent_that_is_being_marked_while_its_rule_leaves_is_not_left_behind() -> Result<()> {
+async fn c10_a_parent_that_is_being_held_while_its_rule_leaves_is_not_left_behind() -> Result<()> {
     let mut office = Office::new().await?;
     let proxy = office.proxied()?;
     let _operator = office.operator(&[])?;

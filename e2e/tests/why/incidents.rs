@@ -5,7 +5,8 @@
 
 use anyhow::Result;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use rewitness_controlplane::{Webhook, policy_rule, until};
@@ -17,7 +18,7 @@ use crate::night::{Night, operator_as};
 use crate::session::Session;
 use rewitness_e2e::lab::{FOREIGN, SOON};
 
-/// The command that takes a finalizer off, where it is the only one.
+/// The command that removes a finalizer, where it is the only one.
 fn patch(object: &str, finalizer: &str) -> String {
     let path = "/metadata/finalizers/0";
     format!(
@@ -46,7 +47,7 @@ async fn incident_01_somebody_elses_finalizers() -> Result<()> {
     assert_eq!(
         night.solve(&disk).await?,
         [describe.to_owned(), patch(disk_in, "keep/first"), patch(disk_in, FOREIGN)],
-        "one command takes off one finalizer"
+        "one command removes one finalizer"
     );
     Ok(())
 }
@@ -414,5 +415,35 @@ async fn incident_12_a_dependent_that_somebody_else_keeps() -> Result<()> {
     let typed = night.solve(&project).await?;
     assert_eq!(typed, ["rewitness why -n NS clusters.GROUP/of-web".to_owned(), off]);
     assert!(!lab.exists("Disk", "later").await?);
+    Ok(())
+}
+
+/// Names of Events and of Roles are any segment of a path, so that one may look like a flag.
+#[tokio::test]
+async fn incident_13_objects_that_are_named_like_a_flag() -> Result<()> {
+    let night = Night::begin().await?;
+    let lab = &night.session.lab;
+    let roles: Api<Role> = Api::namespaced(lab.client.clone(), &lab.ns);
+    let events: Api<Event> = Api::namespaced(lab.client.clone(), &lab.ns);
+    for name in ["--all", "other"] {
+        let metadata = json!({ "name": name, "namespace": lab.ns });
+        let about = json!({ "kind": "Namespace", "name": lab.ns, "namespace": lab.ns });
+        let event = serde_json::from_value(json!({ "metadata": metadata, "involvedObject": about }))?;
+        events.create(&PostParams::default(), &event).await?;
+        let mut role = json!({ "metadata": metadata });
+        role["metadata"]["finalizers"] = json!([FOREIGN]);
+        roles.create(&PostParams::default(), &serde_json::from_value(role)?).await?;
+    }
+    roles.delete("--all", &DeleteParams::default()).await?;
+
+    let typed = night.solve("events/--all").await?;
+    assert!(events.get_opt("other").await?.is_some(), "the other Event was not named: {typed:?}");
+    assert_eq!(typed, ["kubectl delete -n NS events/--all"]);
+
+    let role = "-n NS roles.rbac.authorization.k8s.io/--all";
+    let typed = night.solve("roles.rbac.authorization.k8s.io/--all").await?;
+    assert_eq!(typed, [format!("kubectl describe {role}"), patch(role, FOREIGN)]);
+    let other = roles.get("other").await?.metadata;
+    assert_eq!(other.finalizers, Some(vec![FOREIGN.to_owned()]), "the other Role was not named");
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use clap_complete::engine::CompletionCandidate;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::ObjectList;
@@ -46,19 +47,11 @@ pub(super) enum Lookup {
     },
 }
 
-/// A value that fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    pub(super) text: String,
-    /// What it is, in a few words.
-    pub(super) meaning: Option<String>,
-}
-
 /// What is found in time; nothing if that fails.
 ///
 /// The thread is not waited for any longer: a plugin for credentials or a name server may keep it,
 /// and the process ends right after.
-pub(super) fn ask(lookup: Lookup, typed: Arc<Typed>) -> Vec<Value> {
+pub(super) fn ask(lookup: Lookup, typed: Arc<Typed>) -> Vec<CompletionCandidate> {
     let (teller, answer) = mpsc::sync_channel(1);
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -71,7 +64,7 @@ pub(super) fn ask(lookup: Lookup, typed: Arc<Typed>) -> Vec<Value> {
     answer.recv_timeout(PATIENCE).ok().and_then(Result::ok).unwrap_or_default()
 }
 
-async fn look_up(lookup: Lookup, typed: &Typed) -> anyhow::Result<Vec<Value>> {
+async fn look_up(lookup: Lookup, typed: &Typed) -> anyhow::Result<Vec<CompletionCandidate>> {
     if lookup == Lookup::Contexts {
         return Ok(named(connect::contexts(&typed.global)?));
     }
@@ -106,8 +99,8 @@ fn some() -> ListParams {
     ListParams::default().limit(MOST)
 }
 
-fn named(names: impl IntoIterator<Item = String>) -> Vec<Value> {
-    names.into_iter().map(|text| Value { text, meaning: None }).collect()
+fn named(names: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// Each name once: objects of several namespaces may share one.
@@ -115,17 +108,20 @@ fn names<K: Clone>(listed: &ObjectList<PartialObjectMeta<K>>) -> BTreeSet<String
     listed.items.iter().filter_map(|object| object.metadata.name.clone()).collect()
 }
 
-fn of_cascade(cascade: &Cascade, prefix: &str) -> Value {
+fn of_cascade(cascade: &Cascade, prefix: &str) -> CompletionCandidate {
     let meaning = format!("{:?}, with each {}", cascade.spec.mode, cascade.spec.parent.kind);
-    Value { text: format!("{prefix}{}", cascade.name_any()), meaning: Some(meaning) }
+    CompletionCandidate::new(format!("{prefix}{}", cascade.name_any())).help(Some(meaning.into()))
 }
 
 /// What can be listed, each once although it may be served in several versions.
-fn types(resolver: &Resolver) -> Vec<Value> {
+fn types(resolver: &Resolver) -> Vec<CompletionCandidate> {
     let mut seen = BTreeSet::new();
     let listed = resolver.kinds().iter().filter(|kind| kind.is_watchable());
     let first = listed.filter(|kind| seen.insert(kind.to_string()));
-    first.map(|kind| Value { text: kind.to_string(), meaning: Some(kind.kind.kind.to_string()) }).collect()
+    let candidate = |kind: &ResolvedKind| {
+        CompletionCandidate::new(kind.to_string()).help(Some(kind.kind.kind.to_string().into()))
+    };
+    first.map(candidate).collect()
 }
 
 async fn objects(
@@ -133,7 +129,7 @@ async fn objects(
     kind: &ResolvedKind,
     typed: &Typed,
     prefix: &str,
-) -> anyhow::Result<Vec<Value>> {
+) -> anyhow::Result<Vec<CompletionCandidate>> {
     let namespace = typed.namespace.as_deref().unwrap_or(&link.namespace);
     let namespace = Some(namespace).filter(|_| kind.namespaced && !typed.all_namespaces);
     let api = object::api(link, kind, namespace);

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use clap::{Arg, Command};
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, ValueCompleter};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::cluster::{self, Lookup};
 use super::typed::Typed;
@@ -26,20 +26,14 @@ enum Takes {
     Object,
 }
 
-/// The completer of one argument.
-struct Known {
-    takes: Takes,
-    typed: Arc<Typed>,
-}
-
 /// Adds to the arguments of a command, and of its commands, where their values are looked up.
 pub(super) fn add(command: Command, typed: &Typed) -> Command {
     let typed = Arc::new(typed.clone());
     let each = |command: Command| {
-        let typed = &typed;
-        command.mut_args(move |arg| match Takes::of(&arg) {
-            Some(takes) => arg.add(ArgValueCompleter::new(Known { takes, typed: Arc::clone(typed) })),
-            None => arg,
+        command.mut_args(|arg| {
+            let Some(takes) = Takes::of(&arg) else { return arg };
+            let typed = Arc::clone(&typed);
+            arg.add(ArgValueCompleter::new(move |current: &OsStr| takes.candidates(current, &typed)))
         })
     };
     each(command).mut_subcommands(each)
@@ -84,74 +78,13 @@ impl Takes {
             },
         })
     }
-}
 
-impl ValueCompleter for Known {
-    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
-        let Some(current) = current.to_str().filter(|current| !current.starts_with('-')) else {
-            return Vec::new();
-        };
-        let Some(lookup) = self.takes.lookup(current, &self.typed) else { return Vec::new() };
-        let mut found = cluster::ask(lookup, Arc::clone(&self.typed));
-        found.retain(|value| value.text.starts_with(current));
-        let candidate =
-            |value: cluster::Value| CompletionCandidate::new(value.text).help(value.meaning.map(Into::into));
-        found.into_iter().map(candidate).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-    use crate::args::Cli;
-
-    #[test]
-    fn values_are_known_by_the_names_that_help_gives_them() {
-        let plain = Cli::command();
-        for (command, argument, takes) in [
-            ("tail", "types", Takes::Types),
-            ("tail", "namespace", Takes::Namespace),
-            ("unhold", "hold", Takes::Hold),
-            ("why", "what", Takes::Object),
-            ("plan", "what", Takes::CascadeAndParent),
-            ("confirm", "cascade", Takes::Cascade),
-            ("confirm", "parent", Takes::Parent),
-            ("resume", "cascades", Takes::Cascade),
-            ("run", "namespace_scope", Takes::Namespace),
-        ] {
-            let command = plain.find_subcommand(command).unwrap();
-            let arg = command.get_arguments().find(|arg| arg.get_id() == argument).unwrap();
-            assert_eq!(Takes::of(arg), Some(takes), "{argument}");
-        }
-        let context = plain.get_arguments().find(|arg| arg.get_id() == "context").unwrap();
-        assert_eq!(Takes::of(context), Some(Takes::Context));
-        let hold = plain.find_subcommand("tail").unwrap().get_arguments().find(|arg| arg.get_id() == "hold");
-        assert_eq!(Takes::of(hold.unwrap()), None, "a new hold is nothing that is known");
-    }
-
-    #[test]
-    fn what_is_typed_says_what_is_looked_up() {
-        let of = |subject: &str| Typed { subject: Some(subject.to_owned()), ..Typed::default() };
-        let (none, project) = (Typed::default(), of("project"));
-        let objects = |of_type: &str, with_type| Lookup::Objects { of_type: of_type.to_owned(), with_type };
-        let parents = |with_type| Lookup::Parents { cascade: "project".to_owned(), with_type };
-        for (takes, typed, current, lookup) in [
-            (Takes::Object, &none, "pro", Lookup::Types),
-            (Takes::Object, &none, "pods/a", objects("pods", true)),
-            (Takes::Object, &project, "we", objects("project", false)),
-            (Takes::Types, &none, "", Lookup::Types),
-            (Takes::CascadeAndParent, &none, "", Lookup::Cascades { prefix: "" }),
-            (Takes::CascadeAndParent, &project, "", parents(false)),
-            (Takes::Parent, &project, "", parents(true)),
-            (Takes::Hold, &none, "", Lookup::Cascades { prefix: "cascade/" }),
-        ] {
-            assert_eq!(takes.lookup(current, typed), Some(lookup), "{takes:?} {current}");
-        }
-        let from_file = Typed { from_file: true, ..none };
-        assert_eq!(Takes::CascadeAndParent.lookup("", &from_file), None, "the file has the Cascade");
-        assert_eq!(Takes::Parent.lookup("", &from_file), None, "no Cascade is typed");
-        assert_eq!(Takes::Object.lookup("", &of("pods/web")), None, "the object is typed already");
+    fn candidates(self, current: &OsStr, typed: &Arc<Typed>) -> Vec<CompletionCandidate> {
+        let current = current.to_str().filter(|current| !current.starts_with('-'));
+        let lookup = current.and_then(|current| Some((current, self.lookup(current, typed)?)));
+        let Some((current, lookup)) = lookup else { return Vec::new() };
+        let mut found = cluster::ask(lookup, Arc::clone(typed));
+        found.retain(|candidate| candidate.get_value().to_string_lossy().starts_with(current));
+        found
     }
 }

@@ -14,7 +14,7 @@ use crate::args::TailArgs;
 use crate::exit::{describe, wrong_use};
 use crate::hold_name::HoldName;
 use crate::rights;
-use crate::scope::{Namespaces, Scope};
+use crate::scope::Scope;
 use crate::screen::Screen;
 
 /// How long the count at the end may take; nobody waits at an exit for long.
@@ -81,7 +81,7 @@ impl HoldPlan<'_> {
     }
 
     /// Says how much is still held, and which command removes the finalizer.
-    pub(crate) async fn farewell(&self, screen: &Screen) {
+    pub(crate) async fn tell_held(&self, screen: &Screen) {
         let finalizer = self.name.finalizer();
         match tokio::time::timeout(PATIENCE, self.count_held()).await {
             Ok(Ok(0)) => screen.note(format_args!("nothing is held by {finalizer} any more")),
@@ -89,13 +89,13 @@ impl HoldPlan<'_> {
                 let held = counted(held, "resource is", "resources are");
                 self.tell_way_out(screen, &format!("{held} still held by {finalizer}"));
             }
-            Ok(Err(error)) => self.farewell_uncounted(screen, &describe(&error)),
-            Err(_) => self.farewell_uncounted(screen, "the server did not answer in time"),
+            Ok(Err(error)) => self.tell_uncounted(screen, &describe(&error)),
+            Err(_) => self.tell_uncounted(screen, "the server did not answer in time"),
         }
     }
 
     /// The same without asking the server.
-    pub(crate) fn farewell_uncounted(&self, screen: &Screen, reason: &str) {
+    pub(crate) fn tell_uncounted(&self, screen: &Screen, reason: &str) {
         let finalizer = self.name.finalizer();
         self.tell_way_out(screen, &format!("what {finalizer} holds stays held (not counted: {reason})"));
     }
@@ -129,9 +129,9 @@ impl HoldPlan<'_> {
         // Also in a context that is only the current one: another may be by then.
         let typed = self.link.typed.in_context(self.link.context.as_deref());
         let unhold = typed.rewitness("unhold").word(self.name.to_string()).word(kinds.join(","));
-        match &self.scope.namespaces {
-            Namespaces::One(namespace) => unhold.option("-n", &**namespace),
-            Namespaces::All => unhold.flag("-A"),
+        match &self.scope.namespace {
+            Some(namespace) => unhold.option("-n", &**namespace),
+            None => unhold.flag("-A"),
         }
     }
 }

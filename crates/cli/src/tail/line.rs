@@ -18,20 +18,27 @@ const WIDEST_NAME: usize = 60;
 pub(crate) struct Printer {
     format: Format,
     color: bool,
-    kinds: KindLabels,
+    /// What the kinds are called: `widget`, and `widget.example.com` only where two would look the same.
+    kinds: HashMap<Kind, String>,
+    kind_width: usize,
     /// The columns of the longest name so far: names are not known beforehand.
     name_width: AtomicUsize,
 }
 
 impl Printer {
     pub(crate) fn new(format: Format, color: bool, kinds: &[Kind]) -> Self {
-        Self { format, color, kinds: KindLabels::new(kinds), name_width: AtomicUsize::new(24) }
+        let lower = |kind: &Kind| kind.kind.to_lowercase();
+        let alone = |kind: &Kind| kinds.iter().filter(|other| lower(other) == lower(kind)).count() < 2;
+        let label = |kind: &Kind| if alone(kind) { lower(kind) } else { kind.to_string().to_lowercase() };
+        let kinds: HashMap<Kind, String> = kinds.iter().map(|kind| (kind.clone(), label(kind))).collect();
+        let kind_width = kinds.values().map(String::len).max().unwrap_or_default();
+        Self { format, color, kinds, kind_width, name_width: AtomicUsize::new(24) }
     }
 
     /// What goes above the first line.
     pub(crate) fn heading(&self) -> Option<String> {
         let text = || {
-            let resource = self.kinds.width + 1 + self.name_width.load(Relaxed);
+            let resource = self.kind_width + 1 + self.name_width.load(Relaxed);
             let line = format!("CAUSE    ATTEMPT  STATE     {:resource$}  UID", "RESOURCE");
             if self.color { format!("\x1b[1m{line}\x1b[0m\n") } else { format!("{line}\n") }
         };
@@ -73,7 +80,7 @@ impl Printer {
         out.extend_from_slice(b"  ");
         self.put(out, state, delivery.state, 8);
         out.extend_from_slice(b"  ");
-        self.put(out, plain, self.kinds.label(&resource.kind), self.kinds.width);
+        self.put(out, plain, self.label(&resource.kind), self.kind_width);
         out.push(b' ');
         self.put(out, plain.bold(), &name, width);
         out.extend_from_slice(b"  ");
@@ -84,6 +91,10 @@ impl Printer {
         }
     }
 
+    fn label<'a>(&'a self, kind: &'a Kind) -> &'a str {
+        self.kinds.get(kind).map_or(&*kind.kind, |label| label)
+    }
+
     /// A value in its style, padded to `width` outside of it.
     fn put(&self, out: &mut Vec<u8>, style: Style, value: impl Display, width: usize) {
         let style = if self.color { style } else { Style::new() };
@@ -91,28 +102,6 @@ impl Printer {
         // Writing to a vector does not fail.
         let _ = write!(out, "{style}{value}{style:#}");
         out.resize(out.len() + width.saturating_sub(value.len()), b' ');
-    }
-}
-
-/// What the kinds of a tail are called in its lines: `widget`, and `widget.example.com` only where
-/// two of them would look the same.
-struct KindLabels {
-    labels: HashMap<Kind, String>,
-    width: usize,
-}
-
-impl KindLabels {
-    fn new(kinds: &[Kind]) -> Self {
-        let lower = |kind: &Kind| kind.kind.to_lowercase();
-        let alone = |kind: &Kind| kinds.iter().filter(|other| lower(other) == lower(kind)).count() < 2;
-        let label = |kind: &Kind| if alone(kind) { lower(kind) } else { kind.to_string().to_lowercase() };
-        let labels: HashMap<Kind, String> = kinds.iter().map(|kind| (kind.clone(), label(kind))).collect();
-        let width = labels.values().map(String::len).max().unwrap_or_default();
-        Self { labels, width }
-    }
-
-    fn label<'a>(&'a self, kind: &'a Kind) -> &'a str {
-        self.labels.get(kind).map_or(&*kind.kind, |label| label)
     }
 }
 

@@ -6,8 +6,8 @@ use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState};
 use rewitness_verdict::text::{counted, thousands};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::source_errors::{Probe, SourceErrors};
 use super::time::duration;
-use super::trouble::{Probe, Troubles};
 use crate::screen::Screen;
 
 /// The progress is looked at no more often than this: it changes with every delivery.
@@ -29,7 +29,7 @@ pub(crate) enum End {
 }
 
 /// Watches the progress of a subscription, and tells of it.
-pub(crate) struct Lookout<P> {
+pub(crate) struct ProgressWatcher<P> {
     probe: P,
     screen: Screen,
     until_replayed: bool,
@@ -40,19 +40,12 @@ pub(crate) struct Lookout<P> {
     /// Whether what is drawn is not the newest.
     is_stale: bool,
     replay_told: bool,
-    troubles: Troubles,
-    told: Told,
+    errors: SourceErrors,
+    /// How often each of [`warnings`] had happened when it was last looked.
+    warned: [u64; 3],
 }
 
-/// What was counted when it was last told.
-#[derive(Default)]
-struct Told {
-    lost: u64,
-    poisoned: u64,
-    rollbacks: u64,
-}
-
-impl<P: Probe> Lookout<P> {
+impl<P: Probe> ProgressWatcher<P> {
     pub(crate) fn new(probe: P, screen: &Screen, until_replayed: bool, verbose: bool) -> Self {
         Self {
             probe,
@@ -63,8 +56,8 @@ impl<P: Probe> Lookout<P> {
             drawn: None,
             is_stale: false,
             replay_told: false,
-            troubles: Troubles::new(until_replayed.then_some(PATIENCE)),
-            told: Told::default(),
+            errors: SourceErrors::new(until_replayed.then_some(PATIENCE)),
+            warned: [0; 3],
         }
     }
 
@@ -76,7 +69,7 @@ impl<P: Probe> Lookout<P> {
             let progress = handle.progress();
             let one_is_all = progress.sources.len() == 1 && !progress.replayed;
             let is_said_at_the_end = self.until_replayed || one_is_all;
-            self.troubles.note(&progress, &self.probe, &self.screen, is_said_at_the_end).await;
+            self.errors.note(&progress, &self.probe, &self.screen, is_said_at_the_end).await;
             self.draw(&progress);
             self.tell(&progress);
             if let Some(end) = self.end(&progress, Instant::now()) {
@@ -97,9 +90,9 @@ impl<P: Probe> Lookout<P> {
         }
         let sources = || progress.sources.iter();
         let unlistable: Vec<String> =
-            sources().filter_map(|source| self.troubles.unlistable(source, now)).collect();
+            sources().filter_map(|source| self.errors.unlistable(source, now)).collect();
         let unholdable: Vec<String> =
-            sources().filter_map(|source| self.troubles.unholdable(source, now)).collect();
+            sources().filter_map(|source| self.errors.unholdable(source, now)).collect();
         let synced = sources().filter(|source| source.state == SourceState::Synced).count();
         let decided = unlistable.len() + synced == progress.sources.len();
         let done = progress.in_flight == 0 && (progress.outstanding() == 0 || !unholdable.is_empty());
@@ -112,7 +105,7 @@ impl<P: Probe> Lookout<P> {
     }
 
     async fn out_of_patience(&self) {
-        match self.troubles.deadline() {
+        match self.errors.deadline() {
             Some(deadline) => sleep_until(deadline.max(Instant::now() + DRAW)).await,
             None => std::future::pending().await,
         }
@@ -138,27 +131,35 @@ impl<P: Probe> Lookout<P> {
                 self.screen.note(replay_summary(progress, self.started.elapsed(), !self.until_replayed));
             }
         }
-        let sum = |of: fn(&SourceProgress) -> u64| progress.sources.iter().map(of).sum::<u64>();
-        let (poisoned, rollbacks) = (sum(|source| source.poisoned), sum(|source| source.rollbacks));
-        if progress.lost > self.told.lost {
-            let text =
-                "deleted although this command had not answered for it: somebody took the finalizer off";
-            self.screen.alarm(
-                "warning",
-                format_args!("{} {text}", counted(progress.lost, "resource was", "resources were")),
-            );
+        for ((count, warning), warned) in warnings(progress).into_iter().zip(&mut self.warned) {
+            if count > *warned {
+                self.screen.alarm("warning", warning);
+            }
+            *warned = count;
         }
-        if poisoned > self.told.poisoned {
-            let text = counted(poisoned, "resource cannot", "resources cannot");
-            self.screen.alarm("warning", format_args!("{text} be read and left out; the others go on"));
-        }
-        if rollbacks > self.told.rollbacks {
-            let text =
-                "the server's versions moved backwards (restored from a backup?); everything is listed again";
-            self.screen.alarm("warning", text);
-        }
-        self.told = Told { lost: progress.lost, poisoned, rollbacks };
     }
+}
+
+/// What should not happen at all, and how often it has.
+fn warnings(progress: &Progress) -> [(u64, String); 3] {
+    let sum = |of: fn(&SourceProgress) -> u64| progress.sources.iter().map(of).sum::<u64>();
+    let (lost, poisoned) = (progress.lost, sum(|source| source.poisoned));
+    let deleted = counted(lost, "resource was", "resources were");
+    let unreadable = counted(poisoned, "resource cannot", "resources cannot");
+    [
+        (
+            lost,
+            format!(
+                "{deleted} deleted although this command had not answered for it: somebody removed the finalizer"
+            ),
+        ),
+        (poisoned, format!("{unreadable} be read and left out; the others go on")),
+        (
+            sum(|source| source.rollbacks),
+            "the server's versions moved backwards (restored from a backup?); everything is listed again"
+                .to_owned(),
+        ),
+    ]
 }
 
 /// `replaying  1,204 listed  1,100 delivered  104 outstanding  waiting for Widget`; empty when there

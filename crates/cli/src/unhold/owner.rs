@@ -1,4 +1,4 @@
-//! Whether a Cascade is there whose finalizer is to be taken off by hand (C10).
+//! Whether a Cascade is there whose finalizer is to be removed by hand (C10).
 
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::Mode;
@@ -16,9 +16,9 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
         // Without the right to read Cascades, the types that were named can be released all the same.
         Err(_) if args.force && !args.types.is_empty() => None,
         Err(error) => {
-            return Err(
-                error.context("it is not known whether the Cascade is there; --force takes it off anyway")
-            );
+            return Err(error.context(
+                "it is not known whether the Cascade is there; --force removes the finalizer anyway",
+            ));
         }
         Ok(owner) => owner,
     };
@@ -38,7 +38,7 @@ pub(super) async fn types(args: &UnholdArgs, link: &Link, screen: &Screen) -> an
 fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow::Result<()> {
     let is_going = owner.metadata.deletion_timestamp.is_some();
     if owner.spec.mode == Mode::Plan || args.dry_run {
-        // A Cascade that only plans holds nothing: its operator takes the same finalizer off.
+        // A Cascade that only plans holds nothing: its operator removes the same finalizer.
         return Ok(());
     }
     let (why, instead) = match is_going {
@@ -60,5 +60,5 @@ fn refuse_or_warn(args: &UnholdArgs, owner: &Cascade, screen: &Screen) -> anyhow
         }
         return Ok(());
     }
-    anyhow::bail!("{} {why}\n{instead}, --force takes the finalizer off", args.hold)
+    anyhow::bail!("{} {why}\n{instead}, --force removes the finalizer", args.hold)
 }

@@ -1,4 +1,4 @@
-//! Whose finalizer is taken off.
+//! Whose finalizer is removed.
 
 use std::fmt;
 use std::str::FromStr;

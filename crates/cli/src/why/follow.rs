@@ -67,7 +67,7 @@ fn show(session: &Session<'_>, verdict: &Verdict) -> anyhow::Result<()> {
         VerdictFormat::Json => serde_json::to_string(verdict)? + "\n",
         VerdictFormat::Yaml => format!("---\n{}", session.render(verdict)?),
     };
-    answer::write(&text)
+    answer::write(text)
 }
 
 fn tell_gone(
@@ -78,7 +78,7 @@ fn tell_gone(
 ) -> anyhow::Result<Status> {
     if session.args.output == VerdictFormat::Text {
         let another = if is_another { "; another has its name" } else { "" };
-        answer::write(&format!("{} is gone{another}\n", before.resource))?;
+        answer::write(format!("{} is gone{another}\n", before.resource))?;
     } else {
         show(session, verdict)?;
     }

@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::events::v1::Event as KubernetesEvent;
@@ -9,9 +8,11 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use rewitness_crds::is_dns_subdomain;
 use rewitness_messaging::{Backoff, Timestamp};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
 
-use super::backlog::{Shared, Written};
+use super::Written;
 
 /// Who says so, as `kubectl describe` shows it.
 const REPORTER: &str = "rewitness.dev/operator";
@@ -27,7 +28,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Durati
 /// The task that writes.
 pub struct EventWriter {
     client: Client,
-    shared: Arc<Shared>,
+    pub(super) events: Receiver<Written>,
     /// What is being written, also if that was interrupted. It keeps its name, so that an attempt whose
     /// answer was lost is not made twice.
     current: Option<KubernetesEvent>,
@@ -38,49 +39,44 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    pub(super) fn new(client: Client, shared: Arc<Shared>) -> Self {
-        Self { client, shared, current: None, logged: HashSet::new(), last: Timestamp::UNIX_EPOCH }
+    pub(super) fn new(client: Client, events: Receiver<Written>) -> Self {
+        Self { client, events, current: None, logged: HashSet::new(), last: Timestamp::UNIX_EPOCH }
     }
 
     /// Writes until it is told to stop, and then what is left, for a short time.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::select! {
-            () = self.write_on() => {}
+            () = self.write_all(false) => {}
             () = stop => {}
         }
-        if timeout(LAST_WORDS, self.write_all()).await.is_err() {
-            let events = self.shared.backlog().events.len() + usize::from(self.current.is_some());
+        if timeout(LAST_WORDS, self.write_all(true)).await.is_err() {
+            let events = self.events.len() + usize::from(self.current.is_some());
             tracing::warn!(events, "Events are left unwritten");
         }
     }
 
-    async fn write_on(&mut self) {
+    /// Writes what there is, and then what comes, unless it `is_ending`.
+    async fn write_all(&mut self, is_ending: bool) {
         loop {
-            self.shared.clone().notify.notified().await;
-            self.write_all().await;
-        }
-    }
-
-    async fn write_all(&mut self) {
-        loop {
-            let (next, left_out) = {
-                let mut backlog = self.shared.backlog();
-                let next = if self.current.is_none() { backlog.events.pop_front() } else { None };
-                (next, std::mem::take(&mut backlog.left_out))
-            };
-            if let Some(next) = next {
-                self.last = Timestamp::now().max(self.last + Duration::from_nanos(1));
-                self.current = Some(as_kubernetes(&next, self.last));
+            if let Some(current) = self.current.clone() {
+                self.write(&current).await;
+                self.current = None;
             }
-            if left_out > 0 {
-                tracing::warn!(
+            if is_ending && self.events.is_empty() {
+                return;
+            }
+            match self.events.recv().await {
+                Ok(next) => {
+                    self.last = Timestamp::now().max(self.last + Duration::from_nanos(1));
+                    self.current = Some(as_kubernetes(&next, self.last));
+                }
+                Err(RecvError::Lagged(left_out)) => tracing::warn!(
                     left_out,
                     "Events come faster than they can be written; the oldest are left out"
-                );
+                ),
+                // Nobody is left to report anything, and the end is for `stop` to say.
+                Err(RecvError::Closed) => std::future::pending().await,
             }
-            let Some(current) = self.current.clone() else { return };
-            self.write(&current).await;
-            self.current = None;
         }
     }
 

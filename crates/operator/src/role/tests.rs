@@ -24,16 +24,17 @@ async fn a_status_writer_that_panics_ends_the_run_with_an_error() {
     let (hand_in, status_writers) = status_writer::status_writers();
     let rules = Arc::new(rules(client.clone(), hand_in));
     let (_, watches, shrinks) = counts::counts(rules.queue.clone());
-    let aides = Aides {
+    let followed = rules.load(&cascade()).await.unwrap().unwrap();
+    followed.attempted(Some((Reason::NotFollowed, "there is something to be written".to_owned())), None);
+    let operator = Operator {
+        rules,
+        selector: Selector::default(),
         mark: watch::channel(None).0,
         writer: events::events(client).1,
         status_writers,
         watches,
         shrinks,
     };
-    let followed = rules.load(&cascade()).await.unwrap().unwrap();
-    followed.attempted(Some((Reason::NotFollowed, "there is something to be written".to_owned())), None);
-    let operator = Operator { rules, selector: Selector::default(), aides };
     let ended = timeout(10 * GRACE, operator.run(std::future::pending())).await;
     assert!(matches!(ended.expect("it ends by itself"), Err(Ended::Panicked)));
 }

@@ -31,7 +31,7 @@ pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWri
         events: events::events(client.clone()).0,
         counts: None,
         uninstall: watch::channel(None).1,
-        taking_in: AtomicUsize::default(),
+        reconciling: Arc::default(),
         followed: Mutex::default(),
         status_writers,
         client,
@@ -41,13 +41,13 @@ pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWri
 #[tokio::test(start_paused = true)]
 async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let (rules, cascade) = (rules(nowhere(), mpsc::channel(1).0), cascade());
-    let rule = Arc::new(Rule::new(&cascade).unwrap());
+    let rule = Rule::new(&cascade).unwrap();
     let mut paused = cascade.clone();
     paused.spec.paused = true;
     let paused = Rule::new(&paused).unwrap();
     let events = rules.events.of(&cascade);
     let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.queue.clone()));
-    rules.subscribe(&rule, &followed, Enforcement::Hold, HeldParents::default(), None).unwrap();
+    rules.subscribe(&rule, &followed, None).unwrap();
     let counted = followed.following().unwrap().counted;
     let delivery = InFlight::begin(&counted);
     for _ in 0..2 {

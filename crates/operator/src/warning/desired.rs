@@ -1,10 +1,9 @@
 //! What is to be done about the warning of a Cascade: decided by values alone.
 
-use rewitness_cascade::Rule;
 use rewitness_crds::{Cascade, CascadeSpec};
 use rewitness_messaging::Kind;
 
-use super::super::decision::{Decision, Enforcement};
+use super::super::decision::{Decision, Enforcement, HeldParents};
 
 /// What is to be done about the warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,20 +40,19 @@ pub(super) enum Tone {
 impl DesiredWarning {
     /// The warning that a Cascade asks for. Only what is held is
     /// warned of, so a rule that plans (C11), and one that leaves (C10), warn of nothing.
-    pub(crate) fn of(cascade: &Cascade, rule: Option<&Rule>, decision: &Decision) -> Self {
+    pub(crate) fn of(cascade: &Cascade, decision: &Decision) -> Self {
         let is_asked = cascade.spec.warn_on_delete;
-        match (decision, rule) {
-            (Decision::Leave | Decision::Follow(Enforcement::Plan, _), _) => Self::Absent { is_asked },
-            _ if !is_asked => Self::Absent { is_asked },
-            (Decision::Follow(Enforcement::Keep | Enforcement::Hold, parents), Some(rule)) => {
+        match decision {
+            Decision::Follow(rule) if is_asked && Enforcement::of(rule) != Enforcement::Plan => {
                 Self::Warn(Parents {
                     kind: rule.parent_kind().clone(),
                     version: rule.parent_version().to_owned(),
-                    namespaces: parents.namespaces.clone(),
+                    namespaces: HeldParents::of(rule).namespaces,
                     tone: Tone::of(&cascade.spec),
                 })
             }
-            (Decision::Follow(..), None) | (Decision::Suspend, _) => Self::Unchanged,
+            Decision::Suspend if is_asked => Self::Unchanged,
+            Decision::Follow(_) | Decision::Suspend | Decision::Leave => Self::Absent { is_asked },
         }
     }
 }
@@ -71,6 +69,9 @@ impl Tone {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rewitness_cascade::Rule;
     use serde_json::{Value, json};
 
     use super::*;
@@ -78,8 +79,8 @@ mod tests {
 
     fn of(spec: Value, is_uninstalling: bool) -> DesiredWarning {
         let cascade = cascade(json!({}), spec);
-        let rule = Rule::new(&cascade).ok();
-        DesiredWarning::of(&cascade, rule.as_ref(), &Decision::of(&cascade, rule.as_ref(), is_uninstalling))
+        let rule = Rule::new(&cascade).ok().map(Arc::new);
+        DesiredWarning::of(&cascade, &Decision::of(&cascade, rule, is_uninstalling))
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn kinds_of_the_same_name_are_told_apart_by_their_group() {
     );
     let text = render(&printer, &[delivery(None, "a")]);
     assert!(text.contains("  widget.example.com a "), "{text}");
-    assert_eq!(printer.kinds.label(&Kind::new("", "Pod")), "pod");
+    assert_eq!(printer.label(&Kind::new("", "Pod")), "pod");
 }
 
 #[test]

@@ -68,22 +68,22 @@ fn progress(listed: u64, delivered: u64, sources: &[SourceProgress]) -> Progress
 struct Watch {
     script: Script,
     handle: Handle,
-    lookout: Lookout<Rights>,
+    watcher: ProgressWatcher<Rights>,
     written: Written,
 }
 
 fn watch(until_replayed: bool, first: Progress) -> Watch {
     let (script, written) = (Script::default(), Written::default());
     script.set(|progress| *progress = first);
-    let lookout = Lookout::new(Rights, &Screen::new(written.clone(), false), until_replayed, false);
-    Watch { handle: Handle::new(Arc::new(script.clone())), script, lookout, written }
+    let watcher = ProgressWatcher::new(Rights, &Screen::new(written.clone(), false), until_replayed, false);
+    Watch { handle: Handle::new(Arc::new(script.clone())), script, watcher, written }
 }
 
 impl Watch {
     /// How it ends, and after how many seconds; nothing if it has not within an hour.
     async fn end(&mut self) -> Option<(End, u64)> {
         let start = Instant::now();
-        let end = tokio::time::timeout(Duration::from_secs(3600), self.lookout.watch(&self.handle)).await;
+        let end = tokio::time::timeout(Duration::from_secs(3600), self.watcher.watch(&self.handle)).await;
         end.ok().map(|end| (end, start.elapsed().as_secs()))
     }
 }
@@ -122,7 +122,7 @@ async fn a_kind_that_cannot_be_listed_ends_it_once_the_others_are_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_that_may_pass_is_given_half_a_minute() {
+async fn an_error_that_may_pass_is_given_half_a_minute() {
     let mut watch = watch(true, progress(0, 0, &[source("Widget", failing("connection refused"))]));
     let end = watch.end().await;
     let reason = "connection refused (waited 30 s)".to_owned();
@@ -145,7 +145,7 @@ async fn what_cannot_be_held_is_waited_for_half_a_minute_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_that_passes_is_told_once_and_taken_back() {
+async fn an_error_that_passes_is_told_once_and_taken_back() {
     let mut watch = watch(false, progress(0, 0, &[source("Widget", failing("connection refused"))]));
     let script = watch.script.clone();
     let (end, ()) = tokio::join!(watch.end(), async {

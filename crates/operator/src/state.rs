@@ -25,7 +25,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 const UNKNOWN_RIGHTS: &str = "which rights there are could not be looked up yet";
 
 /// What is known of a Cascade.
-pub(super) struct Known {
+pub(super) struct State {
     pub(super) generation: i64,
     pub(super) rule: Result<Arc<Rule>, InvalidRule>,
     /// What a deletion goes by, as the spec says it now.
@@ -51,6 +51,7 @@ pub(super) struct Known {
     /// How many deletions are in the write that is under way.
     pub(super) in_writing: u64,
     pub(super) warning: Record,
+    /// No more is done for it; what is known is written once more.
     pub(super) ended: bool,
 }
 
@@ -72,7 +73,7 @@ pub(crate) struct Following {
     pub(crate) since: Instant,
 }
 
-/// A subscription that has ended. Deliveries and marks of it may still be under way, however often
+/// A subscription that has ended. Deliveries, and patches of its finalizer, may still be under way, however often
 /// they were waited for in vain.
 #[derive(Clone)]
 pub(crate) struct Former {
@@ -99,13 +100,19 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    pub(super) fn count_in(&self, ledger: &mut Ledger) {
+        if self.count > 0 {
+            ledger.begin(self.count, self.at);
+        }
+    }
+
     pub(crate) fn answer(self, answer: Result<(), String>) {
         // Whoever asked may have been stopped meanwhile.
         let _ = self.done.send(answer);
     }
 }
 
-impl Known {
+impl State {
     pub(super) fn of(cascade: &Cascade) -> Self {
         let ledger = cascade.status.as_ref().map(Ledger::restore).unwrap_or_default();
         Self {
@@ -143,7 +150,11 @@ impl Known {
         let found = check.as_ref().ok().map(|check| (self.generation, texts(check)));
         self.check = Some(check);
         let found = found.filter(|found| self.missing.as_ref() != Some(found))?;
-        Some(self.missing.insert(found).1.clone())
+        let missing = self.missing.insert(found).1.clone();
+        if let Some(following) = &self.following {
+            following.rule.set_missing_rights(missing.clone());
+        }
+        Some(missing)
     }
 
     /// The rights that are missing, as texts for people. What the spec says now may need others than
@@ -155,6 +166,11 @@ impl Known {
         }
     }
 
+    /// Whether the status keeps what a rule says.
+    pub(super) fn keeps(&self, rule: &Rule) -> bool {
+        self.revisions.iter().any(|revision| revision.hash == rule.revision())
+    }
+
     pub(super) fn is_at_rest(&self) -> bool {
         let moves = |report: &Report| match &report.state {
             DeletionState::Refused(_) => false,
@@ -164,12 +180,6 @@ impl Known {
         let mut held = self.ledger.held().filter_map(|id| self.ledger.state(&id.uid));
         let is_written = self.pending.is_empty() && self.in_writing == 0;
         is_written && !self.warning.is_under_way() && !held.any(moves)
-    }
-
-    pub(super) fn begin(&mut self, pending: &Pending) {
-        if pending.count > 0 {
-            self.ledger.begin(pending.count, pending.at);
-        }
     }
 
     /// Whether enough is known for a status: why it is not followed, or what its parents' first look
@@ -204,8 +214,7 @@ impl Known {
             warning: self.warning.said(),
         };
         let mut ledger = self.ledger.clone();
-        let counted = self.pending.iter().filter(|pending| pending.count > 0);
-        counted.for_each(|pending| ledger.begin(pending.count, pending.at));
+        self.pending.iter().for_each(|pending| pending.count_in(&mut ledger));
         let mut status = status(before, &facts, &ledger, now);
         if let (Ok(rule), Some(following)) = (&self.rule, &self.following) {
             status.counts.unreferable = following.counted.with_all(|parents| rule.unreferable(parents));
@@ -262,7 +271,7 @@ mod tests {
 
     const NEXT: Duration = Duration::from_secs(180);
 
-    fn known() -> Known {
+    fn known() -> State {
         let cascade = json!({
             "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
             "spec": { "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
@@ -270,7 +279,7 @@ mod tests {
                     "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
                 }] }] },
         });
-        Known::of(&serde_json::from_value(cascade).unwrap())
+        State::of(&serde_json::from_value(cascade).unwrap())
     }
 
     fn found(missing: Vec<Right>) -> Result<RuleCheck, String> {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::screen::Screen;
 
-/// Tells why a list cannot succeed, or nothing if its trouble may pass.
+/// Tells why a list cannot succeed, or nothing if its error may pass.
 pub(crate) trait Probe {
     async fn hopeless(&self, kind: &Kind, namespace: Option<&str>) -> Option<String>;
 }
@@ -17,21 +17,21 @@ pub(crate) trait Probe {
 /// A list: a kind, and a namespace or all.
 type Place = (Kind, Option<Arc<str>>);
 
-/// The troubles of all lists.
-pub(super) struct Troubles {
+/// What currently fails of each source.
+pub(super) struct SourceErrors {
     /// How long what may pass is waited for; `None` for ever.
     patience: Option<Duration>,
-    listing: HashMap<Place, Trouble>,
-    holding: HashMap<Place, Trouble>,
+    listing: HashMap<Place, SourceError>,
+    holding: HashMap<Place, SourceError>,
 }
 
-struct Trouble {
+struct SourceError {
     since: Instant,
     reason: Arc<str>,
     hopeless: Option<String>,
 }
 
-impl Troubles {
+impl SourceErrors {
     pub(super) fn new(patience: Option<Duration>) -> Self {
         Self { patience, listing: HashMap::new(), holding: HashMap::new() }
     }
@@ -83,48 +83,48 @@ impl Troubles {
 
     /// Why a list is waited for no longer, if so.
     pub(super) fn unlistable(&self, source: &SourceProgress, now: Instant) -> Option<String> {
-        let trouble = self.listing.get(&place_of(source))?;
-        trouble
+        let error = self.listing.get(&place_of(source))?;
+        error
             .hopeless
             .clone()
-            .or_else(|| self.lost_patience(trouble, now).map(|lost| format!("{}{lost}", trouble.reason)))
+            .or_else(|| self.lost_patience(error, now).map(|lost| format!("{}{lost}", error.reason)))
     }
 
     /// Why the finalizers of a list are waited for no longer, if so.
     pub(super) fn unholdable(&self, source: &SourceProgress, now: Instant) -> Option<String> {
-        let trouble = self.holding.get(&place_of(source))?;
-        let lost = self.lost_patience(trouble, now)?;
-        Some(format!("cannot add the finalizer to {}: {}{lost}", source.kind, trouble.reason))
+        let error = self.holding.get(&place_of(source))?;
+        let lost = self.lost_patience(error, now)?;
+        Some(format!("cannot add the finalizer to {}: {}{lost}", source.kind, error.reason))
     }
 
     /// When patience with one of them ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let patience = self.patience?;
-        self.listing.values().chain(self.holding.values()).map(|trouble| trouble.since + patience).min()
+        self.listing.values().chain(self.holding.values()).map(|error| error.since + patience).min()
     }
 
     /// That it was waited for long enough, if so.
-    fn lost_patience(&self, trouble: &Trouble, now: Instant) -> Option<String> {
+    fn lost_patience(&self, error: &SourceError, now: Instant) -> Option<String> {
         let patience = self.patience?;
-        let lost = now.duration_since(trouble.since) >= patience;
+        let lost = now.duration_since(error.since) >= patience;
         lost.then(|| format!(" (waited {} s)", patience.as_secs()))
     }
 }
 
-fn is_known(troubles: &HashMap<Place, Trouble>, source: &SourceProgress, reason: &Arc<str>) -> bool {
-    troubles.get(&place_of(source)).is_some_and(|trouble| trouble.reason == *reason)
+fn is_known(errors: &HashMap<Place, SourceError>, source: &SourceProgress, reason: &Arc<str>) -> bool {
+    errors.get(&place_of(source)).is_some_and(|error| error.reason == *reason)
 }
 
-/// Another reason does not make a trouble younger.
+/// Another reason does not make an error younger.
 fn insert(
-    troubles: &mut HashMap<Place, Trouble>,
+    errors: &mut HashMap<Place, SourceError>,
     source: &SourceProgress,
     reason: &Arc<str>,
     hopeless: Option<String>,
 ) {
     let place = place_of(source);
-    let since = troubles.get(&place).map_or_else(Instant::now, |trouble| trouble.since);
-    troubles.insert(place, Trouble { since, reason: reason.clone(), hopeless });
+    let since = errors.get(&place).map_or_else(Instant::now, |error| error.since);
+    errors.insert(place, SourceError { since, reason: reason.clone(), hopeless });
 }
 
 fn place_of(source: &SourceProgress) -> Place {
