@@ -16,6 +16,7 @@ use super::decision::{Decision, HeldParents};
 use super::error::Error;
 use super::followed::Followed;
 use super::own_finalizer::may_warn;
+use super::recheck::CHECK;
 use super::rules::Rules;
 use super::state::Withheld;
 use super::warning::DesiredWarning;
@@ -26,10 +27,7 @@ const NAME: &str = "cascades";
 /// How many Cascades are taken in at a time.
 const AT_A_TIME: usize = 8;
 
-/// How often the rights and kinds of a rule are looked up, and each Cascade is read again.
-pub(crate) const CHECK: Duration = Duration::from_secs(180);
-
-/// How often that is while a kind is not served, a right is missing, or it could not be found out.
+/// How often they are while a kind is not served, a right is missing, or it could not be found out.
 const CHECK_SOON: Duration = Duration::from_secs(15);
 
 /// How failures are spaced. What fails here keeps a rule from being followed or left, so it is tried often.

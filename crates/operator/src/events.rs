@@ -35,6 +35,7 @@ use rewitness_crds::Cascade;
 use rewitness_messaging::{ResourceId, Timestamp, Uid};
 use tokio::sync::broadcast;
 pub use writer::EventWriter;
+use writer::Written;
 
 /// How many Events wait to be written: about a megabyte, and what one task writes in some seconds.
 const BACKLOG: usize = 1024;
@@ -52,15 +53,6 @@ pub fn events(client: Client) -> (EventSink, EventWriter) {
 /// Where Events are put. Clones are the same.
 #[derive(Clone)]
 pub struct EventSink(broadcast::Sender<Written>);
-
-/// One Event, and the object that it is about.
-#[derive(Clone, Debug)]
-struct Written {
-    regarding: ObjectReference,
-    related: ObjectReference,
-    event: Event,
-    at: Timestamp,
-}
 
 impl EventSink {
     /// The Events of one Cascade, to be kept as long as it is followed.

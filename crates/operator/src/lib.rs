@@ -21,6 +21,7 @@ pub mod events;
 mod followed;
 mod own_finalizer;
 mod parents;
+mod recheck;
 mod release;
 mod role;
 mod rules;

@@ -2,17 +2,17 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as KubernetesEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
+use rewitness_cascade::Event;
 use rewitness_crds::is_dns_subdomain;
 use rewitness_messaging::{Backoff, Timestamp};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
-
-use super::Written;
 
 /// Who says so, as `kubectl describe` shows it.
 const REPORTER: &str = "rewitness.dev/operator";
@@ -24,6 +24,15 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often one Event is tried, and the pauses in between. It is then left out.
 const ATTEMPTS: u32 = 6;
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(8) };
+
+/// One Event, and the object that it is about.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) regarding: ObjectReference,
+    pub(super) related: ObjectReference,
+    pub(super) event: Event,
+    pub(super) at: Timestamp,
+}
 
 /// The task that writes.
 pub struct EventWriter {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::desired::DesiredWarning;
 use super::failure::Failure;
 use super::objects::{BINDINGS, MANAGED_BY, POLICIES};
-use crate::controller::CHECK;
+use crate::recheck::CHECK;
 
 /// The pauses after failures.
 const BACKOFF: Backoff = Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(60) };
