@@ -32,7 +32,7 @@ pub enum Bug {
     NoVersion,
     /// B2: patches do not test what they are made for.
     NoTests,
-    /// B13: our finalizer is taken off by the place that it had.
+    /// B13: our finalizer is removed by the place that it had.
     ByPlace,
     /// B1: the parent is taken from the list that the operator began with, and written to whatever its uid.
     ParentFromCache,

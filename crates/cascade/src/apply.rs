@@ -75,7 +75,7 @@ impl Applier {
                 Ok(Fate::Deleted) => *fan_out.deleted.entry(target.place.0).or_default() += 1,
                 Ok(Fate::Contended) => fan_out.contended = true,
                 Ok(Fate::NotNeeded) => {}
-                Err(refusal) => fan_out.failed.push((target.dependent, refusal)),
+                Err(error) => fan_out.failed.push((target.dependent, error)),
             }
         }
         fan_out
@@ -91,7 +91,7 @@ impl Applier {
         let id = &target.dependent.id;
         let endpoint = match self.loader.endpoint(&declared.kind, id).await {
             Ok(endpoint) => endpoint,
-            Err(Error::Discover { refusal, .. }) => return Err(refusal),
+            Err(Error::Discover { error, .. }) => return Err(error),
             Err(_) => return Err(ApiError::NoPath),
         };
         let Ok(Some(wanted)) = lookup(declared, authority.parent, Scope::of(endpoint.namespaced)) else {
@@ -130,7 +130,7 @@ impl Applier {
                         Some(newer) => version = newer,
                     }
                 }
-                Err(refusal) => return Err(refusal),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -147,7 +147,7 @@ impl Applier {
         let live = match self.loader.server.metadata(request).await {
             Ok(live) => live,
             Err(ApiError::NoObject) => return Ok(None),
-            Err(refusal) => return Err(refusal),
+            Err(error) => return Err(error),
         };
         let refers = live.labels.get(label) == Some(&wanted.value);
         let is_due = live.uid == id.uid && live.deleting.is_none() && refers;
@@ -166,7 +166,7 @@ impl Applier {
         record: &ParentRecord,
     ) -> Result<Option<LiveParent>, Error> {
         let id = &parent.id;
-        let failed = |refusal| Error::Record { resource: id.clone(), refusal };
+        let failed = |error| Error::Record { resource: id.clone(), error };
         let endpoint = self.loader.endpoint(&rule.parent, id).await?;
         let text = serde_json::to_string(record)
             .map_err(|error| failed(ApiError::Unreadable { reason: error.to_string() }))?;
@@ -179,13 +179,13 @@ impl Applier {
             Err(ApiError::NoObject | ApiError::Conflict) => Ok(None),
             // The uid cannot be changed; or the object is invalid by new rules of its schema, which
             // the next read tells apart.
-            Err(refusal @ ApiError::Unprocessable { .. }) => {
+            Err(error @ ApiError::Unprocessable { .. }) => {
                 match self.loader.parent(&rule.parent, id).await? {
-                    Some(live) if live.id.uid == id.uid => Err(failed(refusal)),
+                    Some(live) if live.id.uid == id.uid => Err(failed(error)),
                     _ => Ok(None),
                 }
             }
-            Err(refusal) => Err(failed(refusal)),
+            Err(error) => Err(failed(error)),
         }
     }
 

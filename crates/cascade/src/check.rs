@@ -57,7 +57,7 @@ impl Cascades {
             match granted {
                 Ok(true) => {}
                 Ok(false) => found.missing.push(right),
-                Err(refusal) => return Err(Error::Review { refusal }),
+                Err(error) => return Err(Error::Review { error }),
             }
         }
         Ok(found)
@@ -105,7 +105,7 @@ impl Cascades {
                 }
                 Ok(None)
             }
-            Err(refusal) => Err(Error::Discover { kind: kind.kind.clone(), refusal }),
+            Err(error) => Err(Error::Discover { kind: kind.kind.clone(), error }),
         }
     }
 }

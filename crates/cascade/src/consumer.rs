@@ -113,7 +113,7 @@ impl<R: Records> Consumer for CascadeConsumer<R> {
             return Ok(Outcome::Done);
         };
         match denial(&failure) {
-            Some(refusal) => Ok(requeue(&parent.id, self.denied(&parent, Some(refusal), now))),
+            Some(error) => Ok(requeue(&parent.id, self.denied(&parent, Some(error), now))),
             None => Err(failure),
         }
     }
@@ -191,9 +191,9 @@ impl<R: Records> CascadeConsumer<R> {
             Next::Release(members) => self.release(&rule, &revision, &parent, &members, rounds).await,
         };
         let Err(error) = done else { return done };
-        let Some(refusal) = error.denial() else { return Err(error) };
+        let Some(denial) = error.denial() else { return Err(error) };
         // Which dependents could not be deleted was reported already.
-        let to_tell = (!matches!(error, Error::Delete { .. })).then_some(refusal);
+        let to_tell = (!matches!(error, Error::Delete { .. })).then_some(denial);
         Ok(Step::Later(self.denied(&parent, to_tell, now)))
     }
 
@@ -230,7 +230,7 @@ impl<R: Records> CascadeConsumer<R> {
             missing_rights: &self.rule.missing_rights(),
             protection: &self.shared.config.protection,
             graph: &graph,
-            hour_room: self.records.hour_room(rule.max_per_hour, now),
+            hour_remaining: self.records.hour_remaining(rule.max_per_hour, now),
             kind_removed: loaded.kind_removed,
             now,
         });
@@ -285,13 +285,13 @@ impl<R: Records> CascadeConsumer<R> {
             self.waiting.forget(&id.uid);
             return Ok(if fan_out.contended { rounds.contended() } else { Step::Again });
         }
-        let failed = fan_out.failed.iter().map(|(dependent, refusal)| (dependent, refused(refusal)));
+        let failed = fan_out.failed.iter().map(|(dependent, error)| (dependent, refused(error)));
         self.report(parent, DeletionState::Waiting { stage, waits: group(failed) }, now);
-        let failed = fan_out.failed.into_iter().map(|(dependent, refusal)| (dependent.id, refusal)).collect();
+        let failed = fan_out.failed.into_iter().map(|(dependent, error)| (dependent.id, error)).collect();
         Err(Error::Delete { resource: id, of, failed })
     }
 
-    /// Has the finalizer taken off the parent, if it still is what the last read showed: another version
+    /// Has the finalizer removed from the parent, if it still is what the last read showed: another version
     /// is to be looked at again, by lists that are made after it.
     async fn release(
         &self,
@@ -321,9 +321,9 @@ impl<R: Records> CascadeConsumer<R> {
     /// What the server denies is no failure, but a wait: it is told of, if it was not already, and whoever
     /// grants it wakes the parent. Answers how long to wait.
     fn denied(&self, parent: &LiveParent, to_tell: Option<&ApiError>, now: Timestamp) -> Duration {
-        if let Some(refusal) = to_tell {
+        if let Some(error) = to_tell {
             let (kind, examples) = (parent.id.kind.clone(), vec![parent.id.clone()]);
-            let wait = Wait { kind, cause: refused(refusal), count: 1, since: None, examples };
+            let wait = Wait { kind, cause: refused(error), count: 1, since: None, examples };
             let state = DeletionState::Waiting { stage: Default::default(), waits: vec![wait] };
             self.report(parent, state, now);
         }
@@ -406,7 +406,7 @@ fn requeue(parent: &ResourceId, after: Duration) -> Outcome {
 /// What the server denies until a person changes something, of what the queue could not do.
 fn denial(failure: &Failure) -> Option<&ApiError> {
     match failure.error().downcast_ref::<rewitness_kubernetes::Error>()? {
-        rewitness_kubernetes::Error::Patch { refusal, .. } => Some(refusal).filter(|one| is_denial(one)),
+        rewitness_kubernetes::Error::Patch { error, .. } => Some(error).filter(|one| is_denial(one)),
         _ => None,
     }
 }
@@ -430,6 +430,6 @@ fn revision(rule: &Rule, record: Option<ParentRecord>) -> Result<Arc<Revision>, 
     }
 }
 
-fn refused(refusal: &ApiError) -> Cause {
-    Cause::Refused { message: refusal.to_string() }
+fn refused(error: &ApiError) -> Cause {
+    Cause::Refused { message: error.to_string() }
 }

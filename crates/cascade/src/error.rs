@@ -13,12 +13,12 @@ const DENIED: Duration = Duration::from_secs(30);
 #[non_exhaustive]
 pub enum Error {
     /// Where a kind is served could not be found out.
-    #[error("discover {kind}: {refusal}")]
+    #[error("discover {kind}: {error}")]
     Discover {
         /// Which.
         kind: Kind,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// The kind of a parent is not served.
     #[error("read {resource}: the server does not serve {}", .resource.kind)]
@@ -27,20 +27,20 @@ pub enum Error {
         resource: ResourceId,
     },
     /// A resource could not be read.
-    #[error("read {resource}: {refusal}")]
+    #[error("read {resource}: {error}")]
     Read {
         /// Which.
         resource: ResourceId,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// The parents of a rule could not be listed.
-    #[error("list {kind}: {refusal}")]
+    #[error("list {kind}: {error}")]
     ListParents {
         /// Their kind.
         kind: Kind,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// A read showed a state from before the delivery: this API server lags behind.
     #[error("read {resource}: the answer is older than what was delivered")]
@@ -49,18 +49,18 @@ pub enum Error {
         resource: ResourceId,
     },
     /// Whether a parent's kind itself is being removed could not be found out.
-    #[error("read the definition of {kind}: {refusal}")]
+    #[error("read the definition of {kind}: {error}")]
     ReadDefinition {
         /// Of which kind.
         kind: Kind,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// Whether a right is there could not be found out.
-    #[error("review rights: {refusal}")]
+    #[error("review rights: {error}")]
     Review {
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// That a deletion begins could not be counted.
     #[error("count the deletion of {resource}: {failure}")]
@@ -71,12 +71,12 @@ pub enum Error {
         failure: Failure,
     },
     /// The record of a deletion could not be written on its parent.
-    #[error("record the deletion of {resource}: {refusal}")]
+    #[error("record the deletion of {resource}: {error}")]
     Record {
         /// Whose.
         resource: ResourceId,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// Some dependents could not be deleted; the others were.
     #[error("delete dependents of {resource}: {} of {of} failed: {}", .failed.len(), first_of(.failed))]
@@ -95,22 +95,18 @@ impl Error {
     pub fn retry(&self) -> Retry {
         let after = match self {
             // No key wakes what has failed, so whoever grants it has no other way to be noticed.
-            Self::Discover { refusal, .. }
-            | Self::Read { refusal, .. }
-            | Self::ReadDefinition { refusal, .. }
-                if is_denial(refusal) =>
+            Self::Discover { error, .. } | Self::Read { error, .. } | Self::ReadDefinition { error, .. }
+                if is_denial(error) =>
             {
                 Some(DENIED)
             }
-            Self::Discover { refusal, .. }
-            | Self::Read { refusal, .. }
-            | Self::ListParents { refusal, .. }
-            | Self::ReadDefinition { refusal, .. }
-            | Self::Review { refusal }
-            | Self::Record { refusal, .. } => refusal.retry_after(),
-            Self::Delete { failed, .. } => {
-                failed.iter().filter_map(|(_, refusal)| refusal.retry_after()).max()
-            }
+            Self::Discover { error, .. }
+            | Self::Read { error, .. }
+            | Self::ListParents { error, .. }
+            | Self::ReadDefinition { error, .. }
+            | Self::Review { error }
+            | Self::Record { error, .. } => error.retry_after(),
+            Self::Delete { failed, .. } => failed.iter().filter_map(|(_, error)| error.retry_after()).max(),
             Self::Count { failure, .. } => return failure.retry(),
             Self::Lagging { .. } => Some(Duration::from_secs(1)),
             Self::NotServed { .. } => None,
@@ -122,13 +118,11 @@ impl Error {
     /// its words, where a parent that is known could not be written to, or dependents not deleted.
     pub(crate) fn denial(&self) -> Option<&ApiError> {
         match self {
-            Self::Record { refusal, .. } => Some(refusal),
-            Self::Delete { failed, .. } => {
-                failed.iter().map(|(_, refusal)| refusal).find(|one| is_denial(one))
-            }
+            Self::Record { error, .. } => Some(error),
+            Self::Delete { failed, .. } => failed.iter().map(|(_, error)| error).find(|one| is_denial(one)),
             _ => None,
         }
-        .filter(|refusal| is_denial(refusal))
+        .filter(|error| is_denial(error))
     }
 
     /// The same as a consumer's failure.
@@ -142,8 +136,8 @@ impl Error {
 }
 
 /// Whether trying again sooner than somebody acts is of no use.
-pub(crate) fn is_denial(refusal: &ApiError) -> bool {
-    match refusal {
+pub(crate) fn is_denial(error: &ApiError) -> bool {
+    match error {
         ApiError::Forbidden { .. } | ApiError::Conflict | ApiError::Unprocessable { .. } => true,
         ApiError::Status { status, .. } => (400..500).contains(status) && *status != 408,
         _ => false,
@@ -151,7 +145,7 @@ pub(crate) fn is_denial(refusal: &ApiError) -> bool {
 }
 
 fn first_of(failed: &[(ResourceId, ApiError)]) -> String {
-    failed.first().map(|(resource, refusal)| format!("{resource}: {refusal}")).unwrap_or_default()
+    failed.first().map(|(resource, error)| format!("{resource}: {error}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -168,7 +162,7 @@ mod tests {
         };
         let forbidden = ApiError::Forbidden { message: "cannot".to_owned() };
         let status = |status| ApiError::Status { status, message: "ask the team".to_owned() };
-        for (refusal, denied) in [
+        for (error, denied) in [
             (forbidden.clone(), true),
             (status(403), true),
             (status(408), false),
@@ -177,14 +171,14 @@ mod tests {
             (ApiError::Unauthorized, false),
             (ApiError::Unreachable { reason: "reset".to_owned() }, false),
         ] {
-            let failed = vec![(resource(), status(500)), (resource(), refusal.clone())];
+            let failed = vec![(resource(), status(500)), (resource(), error.clone())];
             let delete = Error::Delete { resource: resource(), of: 3, failed };
-            assert_eq!(delete.denial().is_some(), denied, "{refusal:?}");
-            let record = Error::Record { resource: resource(), refusal: refusal.clone() };
-            assert_eq!(record.denial(), denied.then_some(&refusal));
+            assert_eq!(delete.denial().is_some(), denied, "{error:?}");
+            let record = Error::Record { resource: resource(), error: error.clone() };
+            assert_eq!(record.denial(), denied.then_some(&error));
         }
         // Nothing can be told of a parent that was not read; it comes back before long.
-        let read = Error::Read { resource: resource(), refusal: forbidden };
+        let read = Error::Read { resource: resource(), error: forbidden };
         assert_eq!((read.denial(), read.retry()), (None, Retry::After(DENIED)));
     }
 }

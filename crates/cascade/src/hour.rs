@@ -22,7 +22,7 @@ impl HourWindow {
     }
 
     /// How many deletions still fit.
-    pub fn room(&self, limit: u32, now: Timestamp) -> u64 {
+    pub fn remaining(&self, limit: u32, now: Timestamp) -> u64 {
         let used: u64 = self.0.iter().filter(|bucket| counts(bucket, now)).map(|bucket| bucket.count).sum();
         u64::from(limit).saturating_sub(used)
     }
@@ -54,10 +54,10 @@ mod tests {
         window.add(40, time(0));
         window.add(30, time(299));
         window.add(20, time(300));
-        for (at, room) in [(300, 10), (3899, 10), (3900, 80), (4199, 80), (4200, 100)] {
-            assert_eq!(window.room(100, time(at)), room, "at {at} s");
+        for (at, remaining) in [(300, 10), (3899, 10), (3900, 80), (4199, 80), (4200, 100)] {
+            assert_eq!(window.remaining(100, time(at)), remaining, "at {at} s");
         }
-        assert_eq!(window.room(50, time(300)), 0);
+        assert_eq!(window.remaining(50, time(300)), 0);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum Excess {
     /// More than one hour may take.
     Hour {
         /// How many may still go this hour.
-        room: u64,
+        remaining: u64,
     },
     /// The parent disappears only because its kind is being removed.
     KindRemoved,
@@ -56,7 +56,7 @@ impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dependents { allowed } => write!(f, "only {allowed} are allowed without confirmation"),
-            Self::Hour { room } => write!(f, "only {room} more are allowed in this hour"),
+            Self::Hour { remaining } => write!(f, "only {remaining} more are allowed in this hour"),
             Self::KindRemoved => write!(f, "the parent's kind itself is being removed"),
         }
     }
@@ -84,7 +84,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) record: Option<&'a ParentRecord>,
     /// What would be deleted, in all stages.
     pub(crate) remaining: &'a [&'a Dependent],
-    pub(crate) hour_room: u64,
+    pub(crate) hour_remaining: u64,
     pub(crate) kind_removed: bool,
     pub(crate) now: Timestamp,
 }
@@ -103,8 +103,8 @@ impl Ask<'_> {
         }
         // Both are asked when a deletion begins: what has begun under an old hour, or before its
         // kind was removed, is finished.
-        if self.record.is_none() && count > self.hour_room {
-            why.push(Excess::Hour { room: self.hour_room });
+        if self.record.is_none() && count > self.hour_remaining {
+            why.push(Excess::Hour { remaining: self.hour_remaining });
         }
         if self.record.is_none() && self.kind_removed {
             why.push(Excess::KindRemoved);
@@ -174,7 +174,7 @@ mod tests {
         parent: LiveParent,
         record: Option<ParentRecord>,
         dependents: Vec<Dependent>,
-        hour_room: u64,
+        hour_remaining: u64,
         kind_removed: bool,
     }
 
@@ -185,7 +185,7 @@ mod tests {
                 parent: parent("p"),
                 record: None,
                 dependents: uids.map(|uid| dependent(&format!("d{uid}"))).collect(),
-                hour_room: 1000,
+                hour_remaining: 1000,
                 kind_removed: false,
             }
         }
@@ -198,7 +198,7 @@ mod tests {
                 parent: &self.parent,
                 record: self.record.as_ref(),
                 remaining: &remaining,
-                hour_room: self.hour_room,
+                hour_remaining: self.hour_remaining,
                 kind_removed: self.kind_removed,
                 now: time(100),
             };
@@ -293,10 +293,10 @@ mod tests {
     #[test]
     fn the_hour_and_the_removal_of_the_kind_are_asked_when_a_deletion_begins() {
         let mut case = Case::new(10, 0..4);
-        case.hour_room = 3;
-        assert_eq!(case.excess(), [Excess::Hour { room: 3 }]);
+        case.hour_remaining = 3;
+        assert_eq!(case.excess(), [Excess::Hour { remaining: 3 }]);
         case.kind_removed = true;
-        assert_eq!(case.excess(), [Excess::Hour { room: 3 }, Excess::KindRemoved]);
+        assert_eq!(case.excess(), [Excess::Hour { remaining: 3 }, Excess::KindRemoved]);
         case.confirm();
         case.begin();
         assert_eq!(case.verdict(), Verdict::Authorised);

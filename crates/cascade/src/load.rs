@@ -101,7 +101,7 @@ impl Loader {
     /// Where a parent's kind is served.
     pub(crate) async fn endpoint(&self, kind: &KindRef, of: &ResourceId) -> Result<Arc<Endpoint>, Error> {
         let served = self.served(kind).await;
-        let served = served.map_err(|refusal| Error::Discover { kind: kind.kind.clone(), refusal })?;
+        let served = served.map_err(|error| Error::Discover { kind: kind.kind.clone(), error })?;
         served.ok_or_else(|| Error::NotServed { resource: of.clone() })
     }
 
@@ -115,11 +115,11 @@ impl Loader {
         match self.server.metadata(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await {
             Ok(object) => Ok(Some(as_parent(object, &delivered.kind))),
             Err(ApiError::NoObject) => Ok(None),
-            Err(refusal) => {
-                if refusal == ApiError::NoPath {
+            Err(error) => {
+                if error == ApiError::NoPath {
                     self.discovery.forget(&kind.kind);
                 }
-                Err(Error::Read { resource: delivered.clone(), refusal })
+                Err(Error::Read { resource: delivered.clone(), error })
             }
         }
     }
@@ -143,13 +143,13 @@ impl Loader {
             Ok(definition) => Ok(definition.deleting.is_some()),
             // Served by something else than a definition, or gone with all of its objects.
             Err(ApiError::NoObject | ApiError::NoPath) => Ok(false),
-            Err(refusal) => Err(Error::ReadDefinition { kind: kind.kind.clone(), refusal }),
+            Err(error) => Err(Error::ReadDefinition { kind: kind.kind.clone(), error }),
         }
     }
 }
 
-pub(super) fn unlisted(refusal: ApiError) -> Unlisted {
-    match refusal {
+pub(super) fn unlisted(error: ApiError) -> Unlisted {
+    match error {
         ApiError::Forbidden { message } => Unlisted::Forbidden { message },
         other => Unlisted::Failed { message: other.to_string() },
     }

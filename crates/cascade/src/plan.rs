@@ -31,7 +31,7 @@ pub(crate) struct Situation<'a> {
     pub(crate) missing_rights: &'a [String],
     pub(crate) protection: &'a Protection,
     pub(crate) graph: &'a WaitGraph,
-    pub(crate) hour_room: u64,
+    pub(crate) hour_remaining: u64,
     /// Whether the parent's kind itself is being removed.
     pub(crate) kind_removed: bool,
     pub(crate) now: Timestamp,
@@ -328,7 +328,7 @@ impl<'a> Round<'a> {
             parent: self.parent,
             record: self.record.as_ref(),
             remaining: &remaining,
-            hour_room: self.situation.hour_room,
+            hour_remaining: self.situation.hour_remaining,
             kind_removed: self.situation.kind_removed,
             now: self.situation.now,
         };

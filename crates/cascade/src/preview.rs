@@ -186,7 +186,7 @@ impl Cascades {
             missing_rights: &[],
             protection: &self.0.config.protection,
             graph: &WaitGraph::default(),
-            hour_room: hour.room(rule.max_per_hour, now),
+            hour_remaining: hour.remaining(rule.max_per_hour, now),
             kind_removed: kind_removed.unwrap_or_default(),
             now,
         };
@@ -310,7 +310,7 @@ mod tests {
             missing_rights: &[],
             protection: &Protection::default(),
             graph: &WaitGraph::default(),
-            hour_room: 1000,
+            hour_remaining: 1000,
             kind_removed: false,
             now: time(100),
         };

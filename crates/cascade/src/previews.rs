@@ -73,7 +73,7 @@ impl Loader {
     /// The parents of a rule, in the order of their names.
     async fn parents(&self, rule: &Rule) -> Result<Vec<LiveParent>, Error> {
         let kind = &rule.parent.kind;
-        let failed = |refusal| Error::ListParents { kind: kind.clone(), refusal };
+        let failed = |error| Error::ListParents { kind: kind.clone(), error };
         let served = self.served(&rule.parent).await.map_err(failed)?;
         let endpoint = served.ok_or_else(|| failed(ApiError::NoPath))?;
         let selector = rule.selector.to_string();

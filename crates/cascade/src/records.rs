@@ -9,7 +9,7 @@ use super::report::Report;
 /// Where a rule's deletions are counted and reported.
 pub trait Records: Send + Sync + 'static {
     /// How many deletions may still begin in this hour.
-    fn hour_room(&self, limit: u32, now: Timestamp) -> u64;
+    fn hour_remaining(&self, limit: u32, now: Timestamp) -> u64;
 
     /// Counts deletions that begin for a parent, MUST be durable when it answers, and may count
     /// one parent twice after a crash, but never not at all.
@@ -45,8 +45,8 @@ impl MemoryRecords {
 }
 
 impl Records for MemoryRecords {
-    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
-        self.ledger().hour().room(limit, now)
+    fn hour_remaining(&self, limit: u32, now: Timestamp) -> u64 {
+        self.ledger().hour().remaining(limit, now)
     }
 
     async fn begin(&self, _: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {
@@ -60,8 +60,8 @@ impl Records for MemoryRecords {
 }
 
 impl<R: Records> Records for Arc<R> {
-    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
-        (**self).hour_room(limit, now)
+    fn hour_remaining(&self, limit: u32, now: Timestamp) -> u64 {
+        (**self).hour_remaining(limit, now)
     }
 
     fn begin(

@@ -243,12 +243,12 @@ impl Probe for &Session<'_> {
     async fn hopeless(&self, kind: &Kind, namespace: Option<&str>) -> Option<String> {
         let kind = self.kinds.iter().find(|resolved| resolved.kind == *kind)?;
         let nothing = "rewitness.dev/nothing=nothing".parse().unwrap_or_default();
-        let survey = Holds::new(self.link.client.clone()).survey(kind, namespace, &nothing, "").await;
-        match survey {
+        let found = Holds::new(self.link.client.clone()).list(kind, namespace, &nothing, "").await;
+        match found {
             Err(Error::List {
-                refusal: ApiError::Forbidden { .. } | ApiError::NoPath | ApiError::Unauthorized,
+                error: ApiError::Forbidden { .. } | ApiError::NoPath | ApiError::Unauthorized,
                 ..
-            }) => survey.err().map(|error| describe(&self.link.explain(error))),
+            }) => found.err().map(|error| describe(&self.link.explain(error))),
             _ => None,
         }
     }

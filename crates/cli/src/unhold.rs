@@ -103,13 +103,13 @@ impl Release<'_> {
         scope: &Scope,
         name: Option<&str>,
     ) -> anyhow::Result<Vec<Held>> {
-        let survey = self.holds.survey(kind, scope.namespace_of(kind), &scope.selector, self.finalizer).await;
-        let survey = survey.map_err(|error| self.link.explain(error))?;
-        if survey.unreadable > 0 {
-            let unreadable = counted(survey.unreadable, "resource cannot", "resources cannot");
+        let found = self.holds.list(kind, scope.namespace_of(kind), &scope.selector, self.finalizer).await;
+        let found = found.map_err(|error| self.link.explain(error))?;
+        if found.unreadable > 0 {
+            let unreadable = counted(found.unreadable, "resource cannot", "resources cannot");
             self.screen.alarm("warning", format_args!("{kind}: {unreadable} be read, and may be held"));
         }
-        let mut held = survey.held;
+        let mut held = found.held;
         held.retain(|held| name.is_none_or(|name| *held.resource.name == *name));
         Ok(held)
     }
@@ -124,7 +124,7 @@ impl Release<'_> {
                 async move {
                     let answer = match dry_run {
                         true => Ok(()),
-                        false => holds.take_off(&held.resource, finalizer).await.map(drop),
+                        false => holds.remove(&held.resource, finalizer).await.map(drop),
                     };
                     (held, answer)
                 }

@@ -33,4 +33,4 @@ mod world;
 pub use driver::{Clock, Draft, Driver, Fault, Seen};
 pub use left_out::{LeftOut, WITHOUT_FAULTS, WITHOUT_HOLDS, WITHOUT_STATUS};
 pub use suite::{Verdict, cases, check};
-pub use witness::{Ending, Gate, Handing, Marking, Record, Reply, Witness};
+pub use witness::{Ending, Gate, Handing, Marker, Record, Reply, Witness};

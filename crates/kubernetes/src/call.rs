@@ -23,7 +23,7 @@
 //! match server.call::<Anything>(widgets.get(Some("team-a"), "web")).await {
 //!     Ok(_) => println!("it is there"),
 //!     Err(ApiError::NoObject) => println!("it is not there"),
-//!     Err(refusal) => return Err(refusal),
+//!     Err(error) => return Err(error),
 //! }
 //! # Ok(())
 //! # }

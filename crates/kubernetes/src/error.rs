@@ -17,10 +17,10 @@ pub enum Error {
         source: Box<kube::Error>,
     },
     /// What the server serves could not be read.
-    #[error("discover what the server serves: {refusal}")]
+    #[error("discover what the server serves: {error}")]
     Discover {
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// The server serves no such kind.
     #[error("the server does not serve {kind}")]
@@ -37,28 +37,28 @@ pub enum Error {
         near: Vec<String>,
     },
     /// Resources could not be listed.
-    #[error("list {plural}: {refusal}")]
+    #[error("list {plural}: {error}")]
     List {
         /// The kind's plural with its group.
         plural: String,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// A resource could not be read.
-    #[error("read {resource}: {refusal}")]
+    #[error("read {resource}: {error}")]
     Read {
         /// Which.
         resource: Box<ResourceId>,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
-    /// A finalizer could not be put on or taken off.
-    #[error("change the finalizers of {resource}: {refusal}")]
+    /// A finalizer could not be added or removed.
+    #[error("change the finalizers of {resource}: {error}")]
     Patch {
         /// Whose.
         resource: Box<ResourceId>,
         /// The server's answer.
-        refusal: ApiError,
+        error: ApiError,
     },
     /// Others kept changing the finalizers of a resource while ours was to be changed.
     #[error("change the finalizers of {resource}: they changed {tries} times meanwhile")]
@@ -68,7 +68,7 @@ pub enum Error {
         /// How often it was tried.
         tries: u32,
     },
-    /// The hold of a resource is to be taken off because it is being deleted, but it is not.
+    /// The hold of a resource is to be removed because it is being deleted, but it is not.
     #[error("take `{hold}` off {resource}: it is not being deleted")]
     NotDeleting {
         /// Whose.
@@ -76,7 +76,7 @@ pub enum Error {
         /// Which.
         hold: String,
     },
-    /// A finalizer is to be taken off at one version of the resource, which is at another.
+    /// A finalizer is to be removed at one version of the resource, which is at another.
     #[error("{resource} has changed")]
     Changed {
         /// Whose.
@@ -117,10 +117,10 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Client { .. } | Self::UnknownType { .. } => Retry::Never,
-            Self::Discover { refusal }
-            | Self::List { refusal, .. }
-            | Self::Read { refusal, .. }
-            | Self::Patch { refusal, .. } => refusal.retry_after().map_or(Retry::Backoff, Retry::After),
+            Self::Discover { error }
+            | Self::List { error, .. }
+            | Self::Read { error, .. }
+            | Self::Patch { error, .. } => error.retry_after().map_or(Retry::Backoff, Retry::After),
             Self::Contended { .. } => Retry::After(Duration::from_millis(100)),
             Self::NotServed { .. }
             | Self::NotDeleting { .. }

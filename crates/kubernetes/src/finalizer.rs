@@ -13,9 +13,9 @@
 //! got onto a resource in time is known only from an answer or a watch that shows it there.
 
 mod access;
+mod hold_calls;
 mod hold_writer;
 mod holds;
-mod marking;
 mod name;
 mod patch;
 mod protect;
@@ -23,9 +23,9 @@ mod release;
 mod write_holds;
 
 pub(crate) use access::Finalizers;
+pub(crate) use hold_calls::HoldCalls;
 pub(crate) use hold_writer::HoldWriter;
-pub use holds::{Held, Holds, Survey};
-pub(crate) use marking::Marking;
+pub use holds::{Held, HeldList, Holds};
 pub use name::check_name;
 pub use protect::{is_protected_namespace, protected};
-pub use release::TakenOff;
+pub use release::Removed;

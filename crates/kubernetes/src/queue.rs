@@ -8,7 +8,7 @@ use rewitness_messaging::{
 };
 
 use crate::discovery::{Discovery, NEEDED};
-use crate::finalizer::{self, Finalizers, Marking, is_protected_namespace};
+use crate::finalizer::{self, Finalizers, HoldCalls, is_protected_namespace};
 use crate::intake::{self, Context, Observer, random_seed};
 use crate::{Config, pump};
 
@@ -79,7 +79,7 @@ impl KubernetesQueue {
         let finalizers = Arc::new(Finalizers {
             server: server.clone(),
             discovery: discovery.clone(),
-            marking: Marking::default(),
+            hold_calls: HoldCalls::default(),
         });
         let intake = Arc::new(Context::new(server, discovery, config));
         Self(Arc::new(Shared { dispatcher, intake, finalizers }))
@@ -91,7 +91,7 @@ impl KubernetesQueue {
     /// A call that was given up without an answer counts for a minute more, in which a server ends
     /// by default what it is at (`--request-timeout` of kube-apiserver).
     pub async fn marked(&self, hold: &str) {
-        self.0.finalizers.marking.idle(hold).await;
+        self.0.finalizers.hold_calls.idle(hold).await;
     }
 
     /// Lists and watches for an observer, for as long as the future is polled: as the queue does for its

@@ -159,7 +159,7 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
         let body = match self.server.bytes(request).await {
             Ok(body) => body,
             Err(ApiError::NoObject) => return Ok(None),
-            Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),
+            Err(error) => return Err(Error::Read { resource: Box::new(resource.clone()), error }),
         };
         let object: K = serde_json::from_slice(&body)
             .map_err(|error| Error::Decode { what: resource.to_string(), source: error.into() })?;

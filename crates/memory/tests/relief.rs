@@ -1,4 +1,4 @@
-//! A hold is taken off a resource outside of the selector only at the version whose labels said so.
+//! A hold is removed from a resource outside of the selector only at the version whose labels said so.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_deletion_that_was_not_seen_yet_keeps_its_hold_and_is_delivered() {
     });
     replayed.await;
 
-    // Its hold is to be taken off, a second from now; and until after that the watch is down.
+    // Its hold is to be removed, a second from now; and until after that the watch is down.
     store.overload(1);
     store.relabel(&web, [("app", "other")]).unwrap();
     sleep(Duration::from_millis(100)).await;

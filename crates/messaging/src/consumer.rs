@@ -44,7 +44,7 @@ pub trait Consumer: Send + Sync + 'static {
     }
 
     /// Hears what became of the hold after it was done with a deletion: that it is off, or why it could
-    /// not be taken off. To a failure it answers what comes next, which by default is the failure.
+    /// not be removed. To a failure it answers what comes next, which by default is the failure.
     /// MUST NOT block.
     fn released(&self, _resource: &ResourceId, released: Result<(), Failure>) -> Result<Outcome, Failure> {
         released.map(|()| Outcome::Done)

@@ -95,7 +95,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Hands it to its consumer, and takes the hold off if that is done with a deletion that it holds
+    /// Hands it to its consumer, and removes the hold if that is done with a deletion that it holds
     /// (Q6). Only then the delivery has ended. An error is an answer, too: [`Answer::Failed`].
     ///
     /// `release` takes a hold off a resource, at this version if one is given, and answers whether it is
@@ -103,7 +103,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// The consumer failed, or the hold could not be taken off. A panic of the consumer is caught, and is
+    /// The consumer failed, or the hold could not be removed. A panic of the consumer is caught, and is
     /// a failure that is retried with backoff.
     pub async fn deliver<Fut>(
         &self,

@@ -324,7 +324,7 @@ impl History {
                 self.schedule.hold_written(write.ticket, HoldWriteResult::Gone, self.now);
                 continue;
             };
-            // A hold is taken off for what the labels said at this version, and at no other.
+            // A hold is removed for what the labels said at this version, and at no other.
             let moved_on = !write.remove.is_empty() && resource.version != write.version.0;
             if moved_on || resource.deleting && !write.add.is_empty() {
                 self.schedule.hold_written(write.ticket, HoldWriteResult::Changed, self.now);
@@ -454,7 +454,7 @@ impl History {
         let due = done && delivery.state == State::Deleting && delivery.hold == HoldState::Held;
         let undone = self.record.get(&uid).is_some_and(|resource| !resource.deleting);
         if due && undone {
-            // A hold is only taken off what is being deleted.
+            // A hold is only removed from what is being deleted.
             return self.schedule.answer(ticket, Answer::Failed(Retry::Backoff), self.now);
         }
         let release = due;

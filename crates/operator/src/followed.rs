@@ -340,13 +340,13 @@ impl Followed {
 ///
 /// # Assumptions
 ///
-/// The runtime has one thread, and nothing is awaited between [`hour_room`](Records::hour_room) and
+/// The runtime has one thread, and nothing is awaited between [`hour_remaining`](Records::hour_remaining) and
 /// [`begin`](Records::begin), so that no two parents take the same room.
 impl Records for Followed {
-    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
+    fn hour_remaining(&self, limit: u32, now: Timestamp) -> u64 {
         let state = self.state();
         let pending: u64 = state.pending.iter().map(|pending| pending.count).sum();
-        state.ledger.hour().room(limit, now).saturating_sub(pending + state.in_writing)
+        state.ledger.hour().remaining(limit, now).saturating_sub(pending + state.in_writing)
     }
 
     async fn begin(&self, _: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {

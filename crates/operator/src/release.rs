@@ -56,7 +56,7 @@ impl Rules {
                 sleep(PAUSES.interval(round)).await;
             }
             let takes = parents.into_iter().map(|parent| async {
-                let taken = self.holds.take_off(&parent, &finalizer).await;
+                let taken = self.holds.remove(&parent, &finalizer).await;
                 (parent, taken)
             });
             let mut taken = futures::stream::iter(takes).buffer_unordered(AT_A_TIME);
@@ -123,9 +123,9 @@ impl Rules {
         };
         let mut held = Vec::new();
         for namespace in named {
-            let survey = self.holds.survey(kind, namespace, selector, finalizer).await;
-            let survey = survey.map_err(|source| Error::Release { source: Box::new(source) })?;
-            held.extend(survey.held);
+            let found = self.holds.list(kind, namespace, selector, finalizer).await;
+            let found = found.map_err(|source| Error::Release { source: Box::new(source) })?;
+            held.extend(found.held);
         }
         Ok(held)
     }

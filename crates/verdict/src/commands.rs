@@ -114,7 +114,12 @@ impl Commands {
 
     /// Takes one finalizer off this very object, if it still is where it was: what others put on
     /// meanwhile stays, and so does another object that was made under its name.
-    pub(crate) fn take_off(&self, id: &ResourceId, finalizers: &[String], finalizer: &str) -> Command {
+    pub(crate) fn remove_finalizer(
+        &self,
+        id: &ResourceId,
+        finalizers: &[String],
+        finalizer: &str,
+    ) -> Command {
         self.on(id, self.removal(&id.uid, "/metadata/finalizers", finalizers, finalizer))
     }
 
@@ -146,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_go_where_this_one_went_and_take_off_no_more_than_they_say() {
+    fn commands_go_where_this_one_went_and_remove_finalizer_no_more_than_they_say() {
         let commands = Commands::new(Typed::new("rewitness", None, Some("kind dev")), []);
         let id = ResourceId {
             kind: Kind::new("example.com", "Widget"),
@@ -156,7 +161,7 @@ mod tests {
         };
         let finalizers = ["x/y".to_owned(), "it's".to_owned()];
         assert_eq!(
-            commands.take_off(&id, &finalizers, "it's").to_string(),
+            commands.remove_finalizer(&id, &finalizers, "it's").to_string(),
             "kubectl patch --context 'kind dev' --type=json -p \
              '[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"u\"},\
              {\"op\":\"test\",\"path\":\"/metadata/finalizers/1\",\"value\":\"it'\\''s\"},\

@@ -58,10 +58,10 @@ impl Link {
                 let list = self.typed.kubectl("api-resources");
                 wrong_use(format!("{error}\n`{list}` lists what there is"))
             }
-            Error::Discover { refusal } => self.explain_api("discover what the server serves", refusal),
-            Error::List { plural, refusal } => self.explain_api(&format!("list {plural}"), refusal),
-            Error::Patch { resource, refusal } => {
-                self.explain_api(&format!("change the finalizers of {resource}"), refusal)
+            Error::Discover { error } => self.explain_api("discover what the server serves", error),
+            Error::List { plural, error } => self.explain_api(&format!("list {plural}"), error),
+            Error::Patch { resource, error } => {
+                self.explain_api(&format!("change the finalizers of {resource}"), error)
             }
             _ => error.into(),
         }

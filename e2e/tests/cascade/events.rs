@@ -28,8 +28,8 @@ struct Telling {
 }
 
 impl Records for Telling {
-    fn hour_room(&self, limit: u32, now: Timestamp) -> u64 {
-        self.records.hour_room(limit, now)
+    fn hour_remaining(&self, limit: u32, now: Timestamp) -> u64 {
+        self.records.hour_remaining(limit, now)
     }
 
     async fn begin(&self, parent: &ResourceId, count: u64, now: Timestamp) -> Result<(), Failure> {

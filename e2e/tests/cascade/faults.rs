@@ -122,7 +122,7 @@ pub(crate) async fn fault_b2_a_parent_recreated_at_any_step_takes_nothing_with_i
     Ok(())
 }
 
-/// B2: the parent is made again while its finalizer is being taken off.
+/// B2: the parent is made again while its finalizer is being removed.
 #[tokio::test]
 pub(crate) async fn fault_b2_the_finalizer_of_a_recreated_parent_stays() -> Result<()> {
     let scene = Scene::new().await?;

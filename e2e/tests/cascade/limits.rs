@@ -108,7 +108,7 @@ async fn c7_the_hour_is_counted_when_a_parent_starts() -> Result<()> {
     let parent = four_of_three(&lab, &rule).await?;
     lab.delete("Project", "web").await?;
     let asked = operator.state(0, &parent, unconfirmed).await?;
-    assert_eq!(asked.why, [Excess::Hour { room: 1 }]);
+    assert_eq!(asked.why, [Excess::Hour { remaining: 1 }]);
     confirm(&lab, &rule, "web", &asked.hash).await?;
     lab.gone("Project", "web").await
 }

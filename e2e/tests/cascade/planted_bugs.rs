@@ -11,7 +11,7 @@
 //! | B7 | what a deletion began with is forgotten | annotations cut out of what the parent is read as |
 //! | B8 | deletes by uid alone | `resourceVersion` cut out of the preconditions |
 //! | B9 | what was listed is not listed again | every second and later list answered as empty |
-//! | B13 | a finalizer taken off by its place | the JSON patch made a `remove` of the place that was read |
+//! | B13 | a finalizer removed by its place | the JSON patch made a `remove` of the place that was read |
 //! | B14 | a conflict counts as a failure | 409 to a DELETE turned into 500 |
 //! | B15 | NotFound counts as a failure | 404 to a DELETE turned into 500 |
 //! | B16 | a delete without an answer is repeated as a plain one | sent again without a body once the connection breaks |

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use futures::future::join;
 use rewitness_controlplane::{Call, Fault, FaultProxy, Gate, Match, shared, until};
 use rewitness_e2e::queue::{Recorder, SOON, World, quick, run, until_replayed};
-use rewitness_kubernetes::finalizer::{Holds, TakenOff};
+use rewitness_kubernetes::finalizer::{Holds, Removed};
 use rewitness_kubernetes::{KubernetesQueue, Resolver};
 use rewitness_messaging::{
     Delivery, Error, Failure, Hold, HoldState, Kind, Outcome, Queue, Selector, State, Subscription,
@@ -267,21 +267,20 @@ async fn holds_are_counted_and_given_up() -> Result<()> {
     assert_eq!((kind.kind.clone(), kind.namespaced, kind.is_watchable()), (world.kind(), true, true));
     let holds = Holds::new(client);
     let namespace = Some(world.namespace.as_str());
-    let survey = holds.survey(&kind, namespace, &Selector::default(), HOLD).await?;
-    assert_eq!((survey.total, survey.held.len(), survey.protected), (3, 2, 0));
-    let deleting = survey.held.iter().find(|held| held.deleting).map(|held| held.resource.clone());
+    let found = holds.list(&kind, namespace, &Selector::default(), HOLD).await?;
+    assert_eq!((found.total, found.held.len(), found.protected), (3, 2, 0));
+    let deleting = found.held.iter().find(|held| held.deleting).map(|held| held.resource.clone());
     let deleting = deleting.expect("one is being deleted");
     assert_eq!(&*deleting.name, "w00001");
 
     // Two at a time give up the same.
-    for held in &survey.held {
-        let (one, other) =
-            join(holds.take_off(&held.resource, HOLD), holds.take_off(&held.resource, HOLD)).await;
-        ensure!([one?, other?].contains(&TakenOff::Now));
+    for held in &found.held {
+        let (one, other) = join(holds.remove(&held.resource, HOLD), holds.remove(&held.resource, HOLD)).await;
+        ensure!([one?, other?].contains(&Removed::Now));
     }
     world.until_gone("w00001").await?;
-    assert_eq!(holds.take_off(&deleting, HOLD).await?, TakenOff::Gone);
+    assert_eq!(holds.remove(&deleting, HOLD).await?, Removed::Gone);
     assert_eq!(world.finalizers("w00000").await?, Some(owned(&["other.test/keeps"])));
-    assert_eq!(holds.survey(&kind, None, &Selector::default(), HOLD).await?.held, []);
+    assert_eq!(holds.list(&kind, None, &Selector::default(), HOLD).await?.held, []);
     Ok(())
 }

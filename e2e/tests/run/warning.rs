@@ -94,7 +94,7 @@ async fn nothing_is_said_of_what_is_not_held_of_another_kind_or_of_another_names
     for name in ["web", "api", "not-held"] {
         lab.gone("Space", name).await?;
     }
-    // What was put on by hand is taken off by hand.
+    // What was put on by hand is removed by hand.
     let let_go = kube::api::Patch::Merge(json!({ "metadata": { "finalizers": null } }));
     lab.api("Cluster").patch("of-another-kind", &Default::default(), &let_go).await?;
     lab.api_in("Space", &other).patch("elsewhere", &Default::default(), &let_go).await?;

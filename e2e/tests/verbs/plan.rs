@@ -246,7 +246,7 @@ async fn a_cascade_that_may_not_be_read_is_not_taken_for_one_that_is_not_there()
         (overloaded(&json).await?, overloaded(&text).await?),
     ] {
         let json = ended.json()?;
-        assert_eq!(json["limits"].get("hourRoom"), None, "{json}");
+        assert_eq!(json["limits"].get("hourRemaining"), None, "{json}");
         assert_eq!(json["totals"].get("aboveHour"), None, "{json}");
         assert_eq!(json["unknown"][0]["reason"], json!("StatusUnread"), "{json}");
         let web = &json["parents"][0];
@@ -258,7 +258,7 @@ async fn a_cascade_that_may_not_be_read_is_not_taken_for_one_that_is_not_there()
 
     // There is none of that name: the hour is whole, and the revision is not kept anywhere.
     let json = office.types(&json).await?.json()?;
-    assert_eq!((&json["limits"]["hourRoom"], &json["unknown"]), (&json!(5000), &json!([])), "{json}");
+    assert_eq!((&json["limits"]["hourRemaining"], &json["unknown"]), (&json!(5000), &json!([])), "{json}");
     assert_eq!(json["parents"][0]["refused"][0]["reason"], json!("RevisionUnknown"), "{json}");
     Ok(())
 }

@@ -17,7 +17,7 @@ struct World {
     missing_rights: Vec<String>,
     protection: Protection,
     graph: WaitGraph,
-    hour_room: u64,
+    hour_remaining: u64,
     kind_removed: bool,
 }
 
@@ -64,7 +64,7 @@ impl World {
             missing_rights: Vec::new(),
             protection: Protection::default(),
             graph: WaitGraph::default(),
-            hour_room: 1000,
+            hour_remaining: 1000,
             kind_removed: false,
         }
     }
@@ -84,7 +84,7 @@ impl World {
             missing_rights: &self.missing_rights,
             protection: &self.protection,
             graph: &self.graph,
-            hour_room: self.hour_room,
+            hour_remaining: self.hour_remaining,
             kind_removed: self.kind_removed,
             now: time(10),
         })

@@ -80,7 +80,8 @@ async fn a_refusal_names_the_server_and_what_to_check() {
         (ApiError::Unauthorized, "log in again"),
         (ApiError::Forbidden { message: "m".to_owned() }, "cannot list widgets: missing right: m"),
     ] {
-        let error = link.explain(rewitness_kubernetes::Error::List { plural: "widgets".to_owned(), refusal });
+        let error =
+            link.explain(rewitness_kubernetes::Error::List { plural: "widgets".to_owned(), error: refusal });
         assert_eq!(status_of(&error), Status::Failed);
         assert!(describe(&error).contains(expected), "{}", describe(&error));
     }
@@ -102,7 +103,7 @@ async fn a_server_that_takes_connections_and_is_silent_is_told_by_what_it_is() {
     let client = rewitness_kubernetes::client(config).unwrap();
     let error = rewitness_kubernetes::Resolver::new(&client).await.unwrap_err();
     assert!(
-        matches!(error, rewitness_kubernetes::Error::Discover { refusal: ApiError::NoConnection }),
+        matches!(error, rewitness_kubernetes::Error::Discover { error: ApiError::NoConnection }),
         "{error:?}"
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rewitness_crds::Command;
 use rewitness_kubernetes::ResolvedKind;
-use rewitness_kubernetes::finalizer::{Holds, Survey, is_protected_namespace, protected};
+use rewitness_kubernetes::finalizer::{HeldList, Holds, is_protected_namespace, protected};
 use rewitness_messaging::Selector;
 use rewitness_verdict::Link;
 use rewitness_verdict::text::{counted, thousands};
@@ -68,8 +68,8 @@ impl HoldPlan<'_> {
         for kind in self.kinds {
             rights::require(self.link, kind, self.scope.namespace_of(kind), &["get", "patch"], "--hold")
                 .await?;
-            let survey = self.survey(kind, &self.scope.selector).await?;
-            counts.push(Count::new(kind.to_string(), &survey, self.args.allow_protected));
+            let found = self.list(kind, &self.scope.selector).await?;
+            counts.push(Count::new(kind.to_string(), &found, self.args.allow_protected));
         }
         let has_command = !self.args.command.is_empty();
         screen.line(announcement(&self.name.finalizer(), &self.link.place(), &counts, has_command));
@@ -107,17 +107,17 @@ impl HoldPlan<'_> {
         ));
     }
 
-    async fn survey(&self, kind: &ResolvedKind, selector: &Selector) -> anyhow::Result<Survey> {
+    async fn list(&self, kind: &ResolvedKind, selector: &Selector) -> anyhow::Result<HeldList> {
         let (namespace, finalizer) = (self.scope.namespace_of(kind), self.name.finalizer());
-        let survey = Holds::new(self.link.client.clone()).survey(kind, namespace, selector, &finalizer).await;
-        survey.map_err(|error| self.link.explain(error))
+        let found = Holds::new(self.link.client.clone()).list(kind, namespace, selector, &finalizer).await;
+        found.map_err(|error| self.link.explain(error))
     }
 
     /// Counts without the selector: a resource that was relabelled since carries the finalizer too.
     async fn count_held(&self) -> anyhow::Result<u64> {
         let mut held = 0;
         for kind in self.kinds {
-            held += self.survey(kind, &Selector::default()).await?.held.len() as u64;
+            held += self.list(kind, &Selector::default()).await?.held.len() as u64;
         }
         Ok(held)
     }
@@ -166,10 +166,10 @@ fn announcement(finalizer: &str, place: &str, counts: &[Count], has_command: boo
 }
 
 impl Count {
-    fn new(kind: String, survey: &Survey, allow_protected: bool) -> Self {
-        let protected = if allow_protected { 0 } else { survey.protected };
-        let held = survey.held.len() as u64;
-        let to_add = survey.total.saturating_sub(held + protected + survey.unreadable);
+    fn new(kind: String, found: &HeldList, allow_protected: bool) -> Self {
+        let protected = if allow_protected { 0 } else { found.protected };
+        let held = found.held.len() as u64;
+        let to_add = found.total.saturating_sub(held + protected + found.unreadable);
         Self { kind, to_add, held, protected }
     }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::queue::driver::{Clock, Seen};
 use crate::{Failed, Result};
 
-pub use self::record::{Ending, Handing, Marking, Record};
+pub use self::record::{Ending, Handing, Marker, Record};
 pub use self::reply::{Gate, Reply};
 
 /// A consumer that answers by a script and records what it is handed.

@@ -213,7 +213,7 @@ pub struct FinishedCascade {
     pub name: String,
     /// The parent's uid.
     pub uid: String,
-    /// When our finalizer was taken off.
+    /// When our finalizer was removed.
     #[schemars(with = "Time")]
     pub at: Timestamp,
     /// How many dependents were to be deleted, as was recorded before they were; absent if none

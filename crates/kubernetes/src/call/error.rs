@@ -53,7 +53,7 @@ pub enum ApiError {
         /// When to come back.
         after: Option<Duration>,
     },
-    /// Any other status; a webhook's refusal too, with its words.
+    /// Any other status; a webhook's error too, with its words.
     #[error("the server answered {status}: {message}")]
     Status {
         /// The HTTP status.

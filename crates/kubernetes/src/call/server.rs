@@ -86,7 +86,7 @@ impl Server {
                     (all, token, pages, expiries) = (T::default(), String::new(), 0, expiries + 1);
                     continue;
                 }
-                Err(refusal) => return Err(refusal),
+                Err(error) => return Err(error),
             };
             size.read(body.len());
             let page = decode_metadata_page(&body, size.limit())?;

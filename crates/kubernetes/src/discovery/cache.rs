@@ -137,7 +137,7 @@ impl Discovery {
     pub async fn all(&self) -> Result<Resolver, Error> {
         // The core group goes before all others.
         let (core, others) = futures::try_join!(self.read_root("/api"), self.read_root("/apis"))
-            .map_err(|refusal| Error::Discover { refusal })?;
+            .map_err(|error| Error::Discover { error })?;
         Ok(Resolver::of(Served {
             kinds: core.kinds.into_iter().chain(others.kinds).collect(),
             broken: core.broken.into_iter().chain(others.broken).collect(),
@@ -155,7 +155,7 @@ impl Discovery {
         let (mut found, groups) = match (found, plain) {
             (Some(found), plain) => (found, plain.unwrap_or_default()),
             (None, Ok(plain)) => (Default::default(), plain),
-            (None, Err(refusal)) => return Err(aggregated.err().unwrap_or(refusal)),
+            (None, Err(error)) => return Err(aggregated.err().unwrap_or(error)),
         };
         for group in groups.into_iter().filter(|group| !found.read.contains(&group.name)) {
             self.read_group(group, &mut found.served).await;
@@ -203,7 +203,7 @@ impl Discovery {
         match self.server.bytes(get_document(path)).await {
             Ok(body) => Ok(Some(body)),
             Err(ApiError::NoPath | ApiError::NoObject) => Ok(None),
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rewitness_messaging::{ResourceId, Uid};
 use serde_json::Value;
 
-use super::marking::Marking;
+use super::hold_calls::HoldCalls;
 use super::patch::Seen;
 use crate::Error;
 use crate::call::{ApiError, Endpoint, Server};
@@ -17,7 +17,7 @@ pub(super) const ATTEMPTS: u32 = 5;
 pub(crate) struct Finalizers {
     pub(crate) server: Server,
     pub(crate) discovery: Arc<Discovery>,
-    pub(crate) marking: Marking,
+    pub(crate) hold_calls: HoldCalls,
 }
 
 /// A resource as it was just read.
@@ -37,7 +37,7 @@ impl Finalizers {
         let body = match self.server.bytes(request).await {
             Ok(body) => body,
             Err(ApiError::NoObject) => return Ok(None),
-            Err(refusal) => return Err(refusal),
+            Err(error) => return Err(error),
         };
         let seen = Seen::parse(&body)?;
         Ok((Uid::new(&seen.uid) == resource.uid).then_some(Live { seen, body }))
@@ -64,7 +64,7 @@ impl Finalizers {
         }
         let found = self.discovery.find(&resource.kind, None).await;
         found
-            .map_err(|refusal| Error::Discover { refusal })?
+            .map_err(|error| Error::Discover { error })?
             .ok_or_else(|| Error::NotServed { kind: resource.kind.clone() })
     }
 }

@@ -65,11 +65,11 @@ async fn write_holds(
     refused: Arc<Refused>,
     write: HoldWrite,
 ) {
-    let marks = finalizers.marking.begin(&write.add);
+    let call = finalizers.hold_calls.begin(&write.add);
     let result = finalizers.write_holds(&write).await;
     match &result {
-        Err(error) if may_still_happen(error) => marks.unanswered(),
-        _ => drop(marks),
+        Err(error) if may_still_happen(error) => call.unanswered(),
+        _ => drop(call),
     }
     let HoldWrite { ticket, resource, .. } = write;
     let back =
@@ -89,9 +89,9 @@ async fn write_holds(
         Ok(WriteResult::Changed) => back(ticket, HoldWriteResult::Changed),
         Err(error) => {
             let after = match &error {
-                Error::Patch { refusal: ApiError::Forbidden { .. }, .. }
-                | Error::Read { refusal: ApiError::Forbidden { .. }, .. } => Some(CALM),
-                Error::Patch { refusal, .. } | Error::Read { refusal, .. } => refusal.retry_after(),
+                Error::Patch { error: ApiError::Forbidden { .. }, .. }
+                | Error::Read { error: ApiError::Forbidden { .. }, .. } => Some(CALM),
+                Error::Patch { error, .. } | Error::Read { error, .. } => error.retry_after(),
                 _ => None,
             };
             if after == Some(CALM) && refused.is_new(&resource.kind) {
@@ -106,9 +106,9 @@ async fn write_holds(
 
 /// Whether the server may still do what it was asked for, or has done it.
 fn may_still_happen(error: &Error) -> bool {
-    let Error::Patch { refusal, .. } = error else { return false };
+    let Error::Patch { error, .. } = error else { return false };
     matches!(
-        refusal,
+        error,
         ApiError::Timeout { .. } | ApiError::Unreachable { .. } | ApiError::Status { status: 500.., .. }
     )
 }
@@ -116,7 +116,7 @@ fn may_still_happen(error: &Error) -> bool {
 /// For a person to act on. It is shown for the kind, so it does not name the resource.
 fn reason_of(error: &Error) -> String {
     match error {
-        Error::Patch { refusal, .. } | Error::Read { refusal, .. } => refusal.to_string(),
+        Error::Patch { error, .. } | Error::Read { error, .. } => error.to_string(),
         error => error.to_string(),
     }
 }

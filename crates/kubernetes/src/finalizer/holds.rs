@@ -5,9 +5,9 @@ use crate::call::{ApiError, Metadata, Server};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::access::Finalizers;
-use super::marking::Marking;
+use super::hold_calls::HoldCalls;
 use super::protect::is_protected_namespace;
-use super::release::{From, TakenOff};
+use super::release::{From, Removed};
 use crate::Error;
 use crate::discovery::{Discovery, NEEDED, ResolvedKind};
 
@@ -21,8 +21,8 @@ use crate::discovery::{Discovery, NEEDED, ResolvedKind};
 /// let kind = Resolver::new(&client).await?.resolve("widgets")?.clone();
 /// let holds = Holds::new(client);
 /// let hold = "hold.rewitness.dev/backup";
-/// for held in holds.survey(&kind, None, &Selector::default(), hold).await?.held {
-///     holds.take_off(&held.resource, hold).await?;
+/// for held in holds.list(&kind, None, &Selector::default(), hold).await?.held {
+///     holds.remove(&held.resource, hold).await?;
 /// }
 /// # Ok(())
 /// # }
@@ -33,7 +33,7 @@ pub struct Holds(Arc<Finalizers>);
 /// What there is of a kind, and what of it is held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Survey {
+pub struct HeldList {
     /// How many resources there are.
     pub total: u64,
     /// How many of them are in protected namespaces, and are not held unless that is allowed.
@@ -59,7 +59,7 @@ impl Holds {
     pub fn new(client: kube::Client) -> Self {
         let server = Server::new(client, Duration::from_secs(30));
         let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
-        Self(Arc::new(Finalizers { discovery, server, marking: Marking::default() }))
+        Self(Arc::new(Finalizers { discovery, server, hold_calls: HoldCalls::default() }))
     }
 
     /// Lists a kind, in a namespace or everywhere, and says what of it has the hold.
@@ -67,20 +67,20 @@ impl Holds {
     /// # Errors
     ///
     /// [`Error::List`] if the server refuses or cannot be reached.
-    pub async fn survey(
+    pub async fn list(
         &self,
         kind: &ResolvedKind,
         namespace: Option<&str>,
         selector: &Selector,
         hold: &str,
-    ) -> Result<Survey, Error> {
+    ) -> Result<HeldList, Error> {
         let endpoint = kind.endpoint();
-        let add = |survey: &mut Survey, object| {
-            survey.count(kind, hold, object);
+        let add = |found: &mut HeldList, object| {
+            found.count(kind, hold, object);
             Ok(())
         };
         let listed = self.0.server.list(&endpoint, namespace, &selector.to_string(), add).await;
-        listed.map_err(|refusal| Error::List { plural: endpoint.to_string(), refusal })
+        listed.map_err(|error| Error::List { plural: endpoint.to_string(), error })
     }
 
     /// Takes a hold off a resource, whether or not that is being deleted.
@@ -88,12 +88,12 @@ impl Holds {
     /// # Errors
     ///
     /// As [`Error::retry`] says, it may be tried again. It is idempotent.
-    pub async fn take_off(&self, resource: &ResourceId, hold: &str) -> Result<TakenOff, Error> {
-        self.0.take_off(resource, hold, From::Any).await
+    pub async fn remove(&self, resource: &ResourceId, hold: &str) -> Result<Removed, Error> {
+        self.0.remove(resource, hold, From::Any).await
     }
 }
 
-impl Survey {
+impl HeldList {
     fn count(&mut self, kind: &ResolvedKind, hold: &str, object: Result<Metadata, ApiError>) {
         self.total += 1;
         let Ok(object) = object else {

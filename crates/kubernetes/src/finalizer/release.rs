@@ -14,10 +14,10 @@ pub(super) enum From {
     Any,
 }
 
-/// What became of a finalizer that was to be taken off. In each case it is not there any more.
+/// What became of a finalizer that was to be removed. In each case it is not there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenOff {
-    /// It was there, and was taken off.
+pub enum Removed {
+    /// It was there, and was removed.
     Now,
     /// It was not there.
     WasNotThere,
@@ -36,7 +36,7 @@ impl Finalizers {
         finalizer: &str,
         at: Option<Version>,
     ) -> Result<bool, Error> {
-        match self.take_off(resource, finalizer, From::Deleting { at }).await {
+        match self.remove(resource, finalizer, From::Deleting { at }).await {
             Ok(_) => Ok(true),
             Err(Error::Changed { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -45,27 +45,27 @@ impl Finalizers {
 
     /// Reads, and patches what was read, until one of both says that it is off. A patch applies to the
     /// version that was read, and to no other.
-    pub(super) async fn take_off(
+    pub(super) async fn remove(
         &self,
         resource: &ResourceId,
         finalizer: &str,
         from: From,
-    ) -> Result<TakenOff, Error> {
+    ) -> Result<Removed, Error> {
         let mut tried = None;
         let mut wrong_path = false;
         for _ in 0..ATTEMPTS {
             let endpoint = self.endpoint(resource, wrong_path).await?;
             let live = match self.read(&endpoint, resource).await {
                 Ok(Some(live)) => live,
-                Ok(None) => return Ok(TakenOff::Gone),
+                Ok(None) => return Ok(Removed::Gone),
                 Err(ApiError::NoPath) if !wrong_path => {
                     wrong_path = true;
                     continue;
                 }
-                Err(refusal) => return Err(Error::Read { resource: Box::new(resource.clone()), refusal }),
+                Err(error) => return Err(Error::Read { resource: Box::new(resource.clone()), error }),
             };
             if !live.seen.has(finalizer) {
-                return Ok(TakenOff::WasNotThere);
+                return Ok(Removed::WasNotThere);
             }
             if let From::Deleting { at } = from {
                 if at.is_some_and(|version| !live.seen.is_at(version)) {
@@ -79,26 +79,26 @@ impl Finalizers {
                 }
             }
             // The same state refused twice is no race: the server has another reason.
-            if let Some((before, refusal)) = tried.take()
+            if let Some((before, error)) = tried.take()
                 && before == live.seen
             {
-                return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
+                return Err(Error::Patch { resource: Box::new(resource.clone()), error });
             }
             let Some(patch) = live.seen.change(&[] as &[&str], &[finalizer]) else { continue };
             match self.write(&endpoint, resource, patch).await {
-                Ok(_) => return Ok(TakenOff::Now),
-                Err(ApiError::NoObject) => return Ok(TakenOff::Gone),
+                Ok(_) => return Ok(Removed::Now),
+                Err(ApiError::NoObject) => return Ok(Removed::Gone),
                 Err(
-                    refusal @ (ApiError::Overloaded { .. }
+                    error @ (ApiError::Overloaded { .. }
                     | ApiError::Forbidden { .. }
                     | ApiError::Status { status: 403, .. }
                     | ApiError::Unauthorized),
                 ) => {
-                    return Err(Error::Patch { resource: Box::new(resource.clone()), refusal });
+                    return Err(Error::Patch { resource: Box::new(resource.clone()), error });
                 }
                 // A test failed; or no answer came, and the patch may have been applied all the
                 // same. The next read tells.
-                Err(refusal) => tried = Some((live.seen, refusal)),
+                Err(error) => tried = Some((live.seen, error)),
             }
         }
         Err(Error::Contended { resource: Box::new(resource.clone()), tries: ATTEMPTS })

@@ -14,7 +14,7 @@ pub(super) enum WriteResult {
     /// It has gone, or its name is another's.
     Gone,
     /// It is not what it was: it is being deleted by now, so that nothing can be put on it, or it is
-    /// at another version than the one for which a hold is to be taken off.
+    /// at another version than the one for which a hold is to be removed.
     Changed,
 }
 
@@ -25,7 +25,7 @@ impl Finalizers {
     /// reading. If the guess is wrong, its `test` fails and nothing has happened.
     pub(super) async fn write_holds(&self, write: &HoldWrite) -> Result<WriteResult, Error> {
         let HoldWrite { resource, add, remove, .. } = write;
-        let patch_failed = |refusal| Error::Patch { resource: Box::new(resource.clone()), refusal };
+        let patch_failed = |error| Error::Patch { resource: Box::new(resource.clone()), error };
         let bare = Seen { uid: resource.uid.to_string(), ..Seen::default() };
         let mut guess = remove.is_empty().then_some(bare);
         let mut tried = None;
@@ -42,8 +42,8 @@ impl Finalizers {
                             wrong_path = true;
                             continue;
                         }
-                        Err(refusal) => {
-                            return Err(Error::Read { resource: Box::new(resource.clone()), refusal });
+                        Err(error) => {
+                            return Err(Error::Read { resource: Box::new(resource.clone()), error });
                         }
                     };
                     if live.seen.is_deleting() && !add.is_empty() {
@@ -52,7 +52,7 @@ impl Finalizers {
                     if live.seen.change(add, remove).is_none() {
                         return Ok(WriteResult::Observed(live.body));
                     }
-                    // A hold is taken off for what the labels said at this version, and at no other:
+                    // A hold is removed for what the labels said at this version, and at no other:
                     // by now the resource may be wanted again, and be on its way out.
                     if !remove.is_empty() && !live.seen.is_at(write.version) {
                         return Ok(WriteResult::Changed);
@@ -61,10 +61,10 @@ impl Finalizers {
                 }
             };
             // The same state refused twice is no race: the server has another reason.
-            if let Some((before, refusal)) = tried.take()
+            if let Some((before, error)) = tried.take()
                 && before == seen
             {
-                return Err(patch_failed(refusal));
+                return Err(patch_failed(error));
             }
             let Some(patch) = seen.change(add, remove) else { continue };
             match self.write(&endpoint, resource, patch).await {
@@ -72,10 +72,10 @@ impl Finalizers {
                 Err(ApiError::NoObject) => return Ok(WriteResult::Gone),
                 Err(ApiError::NoPath) if !wrong_path => wrong_path = true,
                 // A failed test, or something that the next read shows.
-                Err(refusal @ (ApiError::Unprocessable { .. } | ApiError::Conflict)) => {
-                    tried = Some((seen, refusal))
+                Err(error @ (ApiError::Unprocessable { .. } | ApiError::Conflict)) => {
+                    tried = Some((seen, error))
                 }
-                Err(refusal) => return Err(patch_failed(refusal)),
+                Err(error) => return Err(patch_failed(error)),
             }
         }
         Err(Error::Contended { resource: Box::new(resource.clone()), tries: ATTEMPTS })

@@ -78,8 +78,8 @@ impl<O: Observer> Feed<O> {
                     moved = Some(version);
                 }
                 Event::Bookmark { version } => moved = Some(version),
-                Event::Failed(refusal) => {
-                    burst.failed = Some(refusal);
+                Event::Failed(error) => {
+                    burst.failed = Some(error);
                     break;
                 }
                 Event::Unreadable => burst.unseen += 1,

@@ -106,7 +106,7 @@ pub(super) enum Why {
     /// The kind lives in no namespace, and several are named.
     Misfit,
     /// This was refused.
-    Refused { verb: &'static str, refusal: ApiError },
+    Refused { verb: &'static str, error: ApiError },
 }
 
 impl Why {
@@ -114,7 +114,7 @@ impl Why {
     pub(super) fn is_hidden(&self) -> bool {
         match self {
             Self::Absent | Self::Misfit => true,
-            Self::Refused { refusal, .. } => matches!(refusal, ApiError::Forbidden { .. }),
+            Self::Refused { error, .. } => matches!(error, ApiError::Forbidden { .. }),
         }
     }
 }
@@ -203,7 +203,7 @@ impl Plan {
             }
             // The silence was backoff enough; a server that is gone fails the check, which has its own.
             Heard::Silent => self.check_then_resume(Duration::ZERO),
-            Heard::Refused(refusal) => self.refused(refusal, &mut effects),
+            Heard::Refused(error) => self.refused(error, &mut effects),
             Heard::Relist => {
                 if self.ask != Ask::Discover {
                     let wait = if self.failing { self.wait } else { Duration::ZERO };
@@ -270,10 +270,10 @@ impl Plan {
         match continue_token {
             Some(token) => {
                 let Ask::List { continue_token: asked } = &self.ask else { return };
-                if let Err(refusal) = goes_on(self.pages, asked.as_deref(), token) {
+                if let Err(error) = goes_on(self.pages, asked.as_deref(), token) {
                     let wait = self.backoff.next();
                     self.list_again(wait);
-                    return self.fails(Why::Refused { verb: "list", refusal }, effects);
+                    return self.fails(Why::Refused { verb: "list", error }, effects);
                 }
                 self.recovered(effects);
                 self.then(Ask::List { continue_token: Some(token.to_owned()) }, Duration::ZERO);
@@ -320,13 +320,13 @@ impl Plan {
         }
     }
 
-    fn refused(&mut self, refusal: ApiError, effects: &mut Vec<Effect>) {
+    fn refused(&mut self, error: ApiError, effects: &mut Vec<Effect>) {
         let verb = match self.ask {
             Ask::Discover => "discover",
             Ask::List { .. } | Ask::Check { .. } => "list",
             Ask::Watch { .. } => "watch",
         };
-        match (&self.ask, &refusal) {
+        match (&self.ask, &error) {
             // Neither is a failure: the first is how versions end, the second is found out about.
             (Ask::List { .. } | Ask::Check { .. } | Ask::Watch { .. }, ApiError::Expired) => {
                 let wait = self.backoff.soon();
@@ -369,7 +369,7 @@ impl Plan {
                 self.wait = self.backoff.next();
             }
         }
-        self.fails(Why::Refused { verb, refusal }, effects);
+        self.fails(Why::Refused { verb, error }, effects);
     }
 
     fn fails(&mut self, why: Why, effects: &mut Vec<Effect>) {

@@ -97,7 +97,7 @@ impl<O: Observer> SourceTask<O> {
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
             }
             Ok(None) => plan.hear(Heard::Absent),
-            Err(refusal) => plan.hear(Heard::Refused(refusal)),
+            Err(error) => plan.hear(Heard::Refused(error)),
         };
         self.apply(effects);
     }
@@ -126,8 +126,8 @@ impl<O: Observer> SourceTask<O> {
                 .and_then(|body| decode_page(body, context.config.page_size));
             let page = match page {
                 Ok(page) => page,
-                Err(refusal) => {
-                    let effects = plan.hear(Heard::Refused(refusal));
+                Err(error) => {
+                    let effects = plan.hear(Heard::Refused(error));
                     return self.apply(effects);
                 }
             };
@@ -188,7 +188,7 @@ impl<O: Observer> SourceTask<O> {
         let answer = self.ask_version().await;
         let effects = match version_of(&answer) {
             Ok(version) => plan.hear(Heard::Checked { version: &version }),
-            Err(refusal) => plan.hear(Heard::Refused(refusal)),
+            Err(error) => plan.hear(Heard::Refused(error)),
         };
         self.apply(effects);
     }
@@ -203,8 +203,8 @@ impl<O: Observer> SourceTask<O> {
                 self.apply(effects);
                 self.follow(plan, body).await;
             }
-            Err(refusal) => {
-                let effects = plan.hear(Heard::Refused(refusal));
+            Err(error) => {
+                let effects = plan.hear(Heard::Refused(error));
                 self.apply(effects);
             }
         }
@@ -245,8 +245,8 @@ impl<O: Observer> SourceTask<O> {
                         let effects = plan.hear(Heard::Unseen);
                         return self.apply(effects);
                     }
-                    if let Some(refusal) = burst.failed {
-                        let effects = plan.hear(Heard::Refused(refusal));
+                    if let Some(error) = burst.failed {
+                        let effects = plan.hear(Heard::Refused(error));
                         return self.apply(effects);
                     }
                 }
@@ -325,11 +325,11 @@ impl<O: Observer> SourceTask<O> {
                 format!("{} live in no namespace, and cannot be limited to several", self.endpoint)
             }
             Why::Absent => format!("the server does not serve {}", self.source.kind),
-            Why::Refused { verb: "discover", refusal } => format!("discover {}: {refusal}", self.source.kind),
-            Why::Refused { verb, refusal: ApiError::Forbidden { .. } } => {
+            Why::Refused { verb: "discover", error } => format!("discover {}: {error}", self.source.kind),
+            Why::Refused { verb, error: ApiError::Forbidden { .. } } => {
                 format!("missing right: {verb} on {}{place}", self.endpoint)
             }
-            Why::Refused { verb, refusal } => format!("{verb} {}{place}: {refusal}", self.endpoint),
+            Why::Refused { verb, error } => format!("{verb} {}{place}: {error}", self.endpoint),
         }
     }
 }

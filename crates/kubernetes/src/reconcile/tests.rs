@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::discovery::{Discovery, NEEDED};
-use crate::finalizer::Marking;
+use crate::finalizer::HoldCalls;
 
 /// Never asked here: nothing is held.
 fn finalizers() -> Arc<Finalizers> {
     let client = crate::client(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
     let server = Server::new(client, Duration::from_secs(1));
     let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
-    Arc::new(Finalizers { server, discovery, marking: Marking::default() })
+    Arc::new(Finalizers { server, discovery, hold_calls: HoldCalls::default() })
 }
 
 /// As many as this are due at once, which is more than one poll of the applier takes.

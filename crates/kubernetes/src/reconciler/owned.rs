@@ -39,7 +39,7 @@ impl<Q: Queue> Owned<Q> {
         let body = match self.server.bytes(request).await {
             Ok(body) => body,
             Err(ApiError::NoObject) => return Ok(Vec::new()),
-            Err(refusal) => return Err(Error::Read { resource: Box::new(child.clone()), refusal }),
+            Err(error) => return Err(Error::Read { resource: Box::new(child.clone()), error }),
         };
         let Child { metadata } = serde_json::from_slice(&body)
             .map_err(|error| Error::Decode { what: child.to_string(), source: error.into() })?;

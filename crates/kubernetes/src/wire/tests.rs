@@ -191,10 +191,7 @@ fn events_are_told_apart() {
         (json!("x"), ApiError::Status { status: 500, message: "too old".to_owned() }),
     ] {
         let line = event("ERROR", json!({"kind": "Status", "code": code, "message": "too old"}));
-        assert!(
-            matches!(decode_event(line.as_bytes()), Event::Failed(refusal) if refusal == expected),
-            "{line}"
-        );
+        assert!(matches!(decode_event(line.as_bytes()), Event::Failed(error) if error == expected), "{line}");
     }
     for line in
         ["", "x", "null", "{}", "{\"type\":\"NEW\",\"object\":{}}", "{\"type\":1}", "{\"type\":\"ADDED\""]

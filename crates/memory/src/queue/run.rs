@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
         while let Some(HoldWrite { ticket, resource, version, add, remove }) =
             self.dispatcher.next_hold_write(now())
         {
-            // A hold is taken off for what the labels said at this version, and at no other.
+            // A hold is removed for what the labels said at this version, and at no other.
             let at = (!remove.is_empty()).then_some(version);
             let marked = self.store.write_holds(&resource, &add, &remove, at);
             let result = match &marked {

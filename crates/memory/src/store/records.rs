@@ -21,7 +21,7 @@ use super::object::{Draft, Object};
 /// - Versions rise with every write, over all kinds. Only [`Store::roll_back`] moves them backwards.
 /// - A uid is given once, and never again.
 /// - A resource with holds that is deleted stays, with a deletion timestamp, until the last hold
-///   is taken off.
+///   is removed.
 /// - Namespaces and kinds exist as soon as they are named.
 ///
 /// ```

@@ -126,7 +126,7 @@ impl Schedule {
                 subscriber.enqueue(at, index, table.is_deleting(index));
             }
             Next::Unmatched => {
-                // Its hold could not be taken off while its consumer was at work.
+                // Its hold could not be removed while its consumer was at work.
                 let relieve = subscriber.hold_to_remove(at, index).is_some();
                 if relieve && !table.is_hold_write_queued(index) && !table.is_hold_write_in_flight(index) {
                     table.set_hold_write_queued(index, true);

@@ -105,7 +105,7 @@ impl Subscriber {
             || !self.spec.matches_locally()
             || self.spec.scope.contains(seen.namespace.as_deref())
                 && self.spec.selector.matches(|key| seen.label(key));
-        // By the labels of an older version no hold is taken off.
+        // By the labels of an older version no hold is removed.
         let held = held && (matched || !sighting.outdated);
         let cell = attachment.cell_mut(index);
         cell.assign(HELD, held);

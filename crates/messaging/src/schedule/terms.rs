@@ -77,7 +77,7 @@ impl Ticket {
 pub enum Answer {
     /// The consumer is done with this state.
     Done {
-        /// Whether the hold was taken off for it.
+        /// Whether the hold was removed for it.
         released: bool,
     },
     /// The consumer is done with a version at which the resource is not any more. It is delivered again,

@@ -40,7 +40,7 @@ pub(super) struct Limits {
     pub(super) max_per_hour: u32,
     /// How many may still begin in this hour; absent if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) hour_room: Option<u64>,
+    pub(super) hour_remaining: Option<u64>,
 }
 
 /// A word from a fixed set, and the same for people.
@@ -166,7 +166,7 @@ impl Plan {
                 kinds.for_each(|kind| kind.dependents = None);
             }
         }
-        totals.above_hour = self.limits.hour_room.map(|room| totals.begins > room);
+        totals.above_hour = self.limits.hour_remaining.map(|room| totals.begins > room);
         self.parents = parents;
     }
 
@@ -177,7 +177,7 @@ impl Plan {
 }
 
 impl ParentPlan {
-    /// `of_rule`: whether a refusal is one of the whole rule, and listed there.
+    /// `of_rule`: whether a error is one of the whole rule, and listed there.
     pub fn new(preview: &Preview, of_rule: impl Fn(&Refused) -> bool) -> Self {
         let deletes = preview.dependents().filter(|found| found.cause == Cause::Due).count() as u64;
         let refused =

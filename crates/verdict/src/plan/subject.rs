@@ -63,7 +63,7 @@ impl Subject {
     /// The plan of no parent yet.
     pub(super) fn plan(&self, needs: RuleNeeds, link: &Link) -> Plan {
         let spec = &self.cascade.spec;
-        let room = self.hour.room(spec.limits.max_per_hour, Timestamp::now());
+        let remaining = self.hour.remaining(spec.limits.max_per_hour, Timestamp::now());
         let unknown = self.unread.as_ref().map(|why| {
             let what = "what is left of this hour, and by which revisions deletions go that have begun";
             Detail::new(Reason::StatusUnread, format!("{what}: {why}"))
@@ -77,7 +77,7 @@ impl Subject {
             limits: Limits {
                 max_dependents: spec.limits.max_dependents,
                 max_per_hour: spec.limits.max_per_hour,
-                hour_room: self.unread.is_none().then_some(room),
+                hour_remaining: self.unread.is_none().then_some(remaining),
             },
             refused: self.rule_refusals.iter().chain(&needs.refused).map(Detail::of_refused).collect(),
             not_served: needs.not_served.iter().map(ToString::to_string).collect(),

@@ -111,7 +111,7 @@ fn limits(plan: &Plan) -> String {
         counted(limits.max_dependents.into(), "dependent", "dependents"),
         thousands(limits.max_per_hour.into()),
     );
-    let left = match limits.hour_room {
+    let left = match limits.hour_remaining {
         Some(room) => format!("of which {} are left", thousands(room)),
         None => "of which it is not known how many are left".to_owned(),
     };

@@ -24,20 +24,20 @@ pub(crate) async fn cascades(client: &Client, which: &ListParams) -> Result<()> 
         return Ok(());
     }
     remove(&api, which).await?;
-    take_off(client, &format!("cascades.{}", rewitness_crds::GROUP), which, CASCADE_FINALIZER).await
+    remove_finalizer(client, &format!("cascades.{}", rewitness_crds::GROUP), which, CASCADE_FINALIZER).await
 }
 
 /// Takes the finalizers of a demo off whatever still has one: no CRD goes before.
 pub(crate) async fn finalizers(client: &Client) -> Result<()> {
     for kind in PlatformKind::ALL {
         for finalizer in [FINALIZER, &finalizer(), BACKUP] {
-            take_off(client, &kind.full_name(), &ListParams::default(), finalizer).await?;
+            remove_finalizer(client, &kind.full_name(), &ListParams::default(), finalizer).await?;
         }
     }
     Ok(())
 }
 
-async fn take_off(client: &Client, types: &str, which: &ListParams, finalizer: &str) -> Result<()> {
+async fn remove_finalizer(client: &Client, types: &str, which: &ListParams, finalizer: &str) -> Result<()> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     if definitions.get_metadata_opt(types).await.context("look for the CRDs")?.is_none() {
         return Ok(());
@@ -46,8 +46,8 @@ async fn take_off(client: &Client, types: &str, which: &ListParams, finalizer: &
     let (resolver, holds) = (Resolver::new(client).await?, Holds::new(client.clone()));
     // It may be between being defined and being served, when nothing can have been written yet.
     let Ok(kind) = resolver.resolve(types) else { return Ok(()) };
-    for held in holds.survey(kind, None, &selector, finalizer).await?.held {
-        let taken = holds.take_off(&held.resource, finalizer).await;
+    for held in holds.list(kind, None, &selector, finalizer).await?.held {
+        let taken = holds.remove(&held.resource, finalizer).await;
         taken.with_context(|| format!("take {finalizer} off {}", held.resource))?;
     }
     Ok(())

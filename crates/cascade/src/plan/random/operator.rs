@@ -44,7 +44,7 @@ impl Cluster {
                 missing_rights: &[],
                 protection: &protection,
                 graph: &self.graph,
-                hour_room: 1_000_000,
+                hour_remaining: 1_000_000,
                 kind_removed: false,
                 now: time(0),
             });

@@ -37,10 +37,10 @@ fn without_a_command_it_is_said_that_nothing_is_kept() {
 
 #[test]
 fn what_is_protected_counts_unless_it_is_allowed() {
-    let mut survey = Survey::default();
-    survey.total = 10;
-    survey.protected = 3;
-    survey.unreadable = 1;
-    assert_eq!(Count::new("x".to_owned(), &survey, false), count("x", 6, 0, 3));
-    assert_eq!(Count::new("x".to_owned(), &survey, true), count("x", 9, 0, 0));
+    let mut found = HeldList::default();
+    found.total = 10;
+    found.protected = 3;
+    found.unreadable = 1;
+    assert_eq!(Count::new("x".to_owned(), &found, false), count("x", 6, 0, 3));
+    assert_eq!(Count::new("x".to_owned(), &found, true), count("x", 9, 0, 0));
 }

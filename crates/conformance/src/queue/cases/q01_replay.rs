@@ -144,8 +144,8 @@ pub(super) async fn q1_everywhere_means_every_namespace<D: Driver>(world: World<
     let _process = world.run([(Subscription::new("one", [world.kind(0)]).with_listed(), &one)])?;
     one.until_answered(&here, 1).await?;
     one.until_answered(&there, 1).await?;
-    let record = one.until("the marker", |record| !record.markings.is_empty()).await?;
-    ensure!(record.markings[0].listed == Listed { kind: world.kind(0), namespace: None }, "{record}");
+    let record = one.until("the marker", |record| !record.markers.is_empty()).await?;
+    ensure!(record.markers[0].listed == Listed { kind: world.kind(0), namespace: None }, "{record}");
     Ok(())
 }
 

@@ -238,7 +238,7 @@ pub(super) async fn q2_never_does_not_park_a_deletion<D: Driver>(world: World<D>
     Ok(())
 }
 
-/// A foreign hand that takes the hold off again and again must not make a failing consumer spin.
+/// A foreign hand that removes the hold again and again must not make a failing consumer spin.
 pub(super) async fn q2_a_hold_that_is_put_on_again_does_not_shorten_the_backoff<D: Driver>(
     world: World<D>,
 ) -> Result {

@@ -1,4 +1,4 @@
-//! Q6: a deletion is witnessed. When holds are put on, and when they are taken off.
+//! Q6: a deletion is witnessed. When holds are added, and when they are removed.
 
 use super::*;
 
@@ -261,13 +261,13 @@ pub(super) async fn q6_other_holds_are_left_alone<D: Driver>(world: World<D>) ->
     let one = world.witness("one");
     let _process = world.run([(world.wants_held("one")?, &one)])?;
     one.until_answered(&web, 1).await?;
-    ensure!(world.see(&web).await?.is_held_by(FOREIGN), "a foreign hold was taken off");
+    ensure!(world.see(&web).await?.is_held_by(FOREIGN), "a foreign hold was removed");
     world.delete(&web).await?;
     let only_foreign = |seen: Option<&Seen>| seen.is_some_and(|seen| seen.holds == [FOREIGN]);
     world.until(&web, "is held by the foreign hand alone", only_foreign).await?;
     world.settle([&one]).await?;
     one.expect("no delivery after its own release", |record| record.count(&web) == 2)?;
-    ensure!(world.see(&web).await?.holds == [FOREIGN], "a foreign hold was taken off");
+    ensure!(world.see(&web).await?.holds == [FOREIGN], "a foreign hold was removed");
     world.let_go(&web).await?;
     world.until_gone(&web).await
 }
@@ -304,7 +304,7 @@ pub(super) async fn q6_a_deletion_that_is_forced_is_counted_as_lost<D: Driver>(w
     Ok(())
 }
 
-/// The delivery is due and waits for its turn when a foreign hand takes the hold off.
+/// The delivery is due and waits for its turn when a foreign hand removes the hold.
 pub(super) async fn q6_a_delivery_whose_hold_is_lost_before_its_turn_waits_for_it<D: Driver>(
     world: World<D>,
 ) -> Result {

@@ -66,9 +66,9 @@ pub(super) async fn q9_where_nothing_is_the_replay_is_complete<D: Driver>(world:
     let one = world.witness("one");
     let process = world.run([(world.wants("one").with_listed(), &one)])?;
     process.replayed().await?;
-    let record = one.until("the marker", |record| record.markings.len() == 1).await?;
+    let record = one.until("the marker", |record| record.markers.len() == 1).await?;
     let marker = Listed { kind: world.kind(0), namespace: Some(world.namespace(0)) };
-    ensure!(record.markings[0].listed == marker, "{record}");
+    ensure!(record.markers[0].listed == marker, "{record}");
     Ok(())
 }
 
@@ -113,24 +113,24 @@ pub(super) async fn q9_the_marker_comes_after_everything_that_was_listed<D: Driv
         |name| Subscription::new(name, kinds.clone()).in_namespaces([world.namespace(0)]).with_concurrency(2);
     for start in 1..=2 {
         let mut process = world.run([(wants("one").with_listed(), &one), (wants("unasked"), &unasked)])?;
-        let record = one.until("two markers", |record| record.markings.len() == 2 * start).await?;
-        for marking in &record.markings[2 * start - 2..] {
+        let record = one.until("two markers", |record| record.markers.len() == 2 * start).await?;
+        for marker in &record.markers[2 * start - 2..] {
             let of_kind =
-                first.iter().chain([&second]).filter(|resource| resource.kind == marking.listed.kind);
+                first.iter().chain([&second]).filter(|resource| resource.kind == marker.listed.kind);
             for resource in of_kind {
                 let before =
-                    record.handings[..marking.after].iter().filter(|handing| handing.is_of(resource)).count();
+                    record.handings[..marker.after].iter().filter(|handing| handing.is_of(resource)).count();
                 ensure!(before >= start, "{} came after the marker of its kind\n{record}", resource.name);
             }
         }
         let kinds: BTreeSet<&Kind> =
-            record.markings[2 * start - 2..].iter().map(|one| &one.listed.kind).collect();
+            record.markers[2 * start - 2..].iter().map(|one| &one.listed.kind).collect();
         ensure!(kinds.len() == 2, "not one marker for each kind\n{record}");
         world.settle([&one, &unasked]).await?;
-        one.expect("one marker for each list", |record| record.markings.len() == 2 * start)?;
+        one.expect("one marker for each list", |record| record.markers.len() == 2 * start)?;
         process.stop().await?;
     }
-    unasked.expect("no marker that nobody asked for", |record| record.markings.is_empty())?;
+    unasked.expect("no marker that nobody asked for", |record| record.markers.is_empty())?;
     Ok(())
 }
 
@@ -145,10 +145,10 @@ pub(super) async fn q9_the_marker_waits_for_the_last_answer<D: Driver>(world: Wo
     let process = world.run([(world.wants("one").with_listed(), &one)])?;
     process.until("one", "two of three", |progress| progress.delivered == 2 && progress.listed == 3).await?;
     world.quiet().await;
-    one.expect("no marker yet", |record| record.markings.is_empty())?;
+    one.expect("no marker yet", |record| record.markers.is_empty())?;
     gate.open();
-    let record = one.until("the marker", |record| record.markings.len() == 1).await?;
-    ensure!(record.markings[0].after == 3 && record.in_flight() == 0, "{record}");
+    let record = one.until("the marker", |record| record.markers.len() == 1).await?;
+    ensure!(record.markers[0].after == 3 && record.in_flight() == 0, "{record}");
     Ok(())
 }
 
@@ -157,8 +157,8 @@ pub(super) async fn q9_the_marker_waits_for_what_waits_for_its_hold<D: Driver>(w
     let made = world.make_many("web", 60).await?;
     let one = world.witness("one");
     let process = world.run([(world.wants_held("one")?.with_listed(), &one)])?;
-    let record = one.until("the marker", |record| record.markings.len() == 1).await?;
-    ensure!(record.markings[0].after == made.len(), "{record}");
+    let record = one.until("the marker", |record| record.markers.len() == 1).await?;
+    ensure!(record.markers[0].after == made.len(), "{record}");
     process.replayed().await
 }
 
@@ -167,9 +167,9 @@ pub(super) async fn q9_a_marker_whose_consumer_failed_comes_again<D: Driver>(wor
     let one = world.witness("one");
     one.fail_markers(2);
     let _process = world.run([(world.wants("one").with_listed().with_backoff(SHORT), &one)])?;
-    one.until("three markers", |record| record.markings.len() == 3).await?;
+    one.until("three markers", |record| record.markers.len() == 3).await?;
     world.settle([&one]).await?;
-    one.expect("no more markers", |record| record.markings.len() == 3)?;
+    one.expect("no more markers", |record| record.markers.len() == 3)?;
     Ok(())
 }
 
@@ -177,9 +177,9 @@ pub(super) async fn q9_a_later_subscription_has_its_own_marker<D: Driver>(world:
     let web = world.make("web").await?;
     let [one, two] = ["one", "two"].map(|name| world.witness(name));
     let mut process = world.run([(world.wants("one").with_listed(), &one)])?;
-    one.until("the marker", |record| record.markings.len() == 1).await?;
+    one.until("the marker", |record| record.markers.len() == 1).await?;
     process.subscribe(world.wants("two").with_listed(), &two)?;
-    let record = two.until("the marker", |record| record.markings.len() == 1).await?;
-    ensure!(record.markings[0].after == 1 && record.count(&web) == 1, "{record}");
+    let record = two.until("the marker", |record| record.markers.len() == 1).await?;
+    ensure!(record.markers[0].after == 1 && record.count(&web) == 1, "{record}");
     Ok(())
 }

@@ -128,7 +128,7 @@ impl Plant for ReleasesAtTheLiveDone {
         async move {
             let resource = delivery.envelope.resource.clone();
             let answer = to.hand(delivery).await;
-            // Only where it does harm, or it would be put on and taken off for ever.
+            // Only where it does harm, or it would be added and removed for ever.
             let is_deleting = to.field.hands.is_deleting(&resource).await;
             if is_deleting && matches!(answer, Ok(Outcome::Done)) {
                 to.let_go(&resource).await;

@@ -12,7 +12,7 @@ pub struct Record {
     /// The deliveries, in the order in which they began.
     pub handings: Vec<Handing>,
     /// The `Listed` markers.
-    pub markings: Vec<Marking>,
+    pub markers: Vec<Marker>,
     /// The resources of which the witness heard that its hold is off.
     pub released: Vec<ResourceId>,
     standings: HashMap<ResourceId, Standing>,
@@ -70,7 +70,7 @@ pub enum Ending {
 
 /// One `Listed` marker.
 #[derive(Clone, Debug)]
-pub struct Marking {
+pub struct Marker {
     /// What was listed.
     pub listed: Listed,
     /// How many deliveries had begun by then.
@@ -150,7 +150,7 @@ impl Record {
     }
 
     pub(super) fn mark(&mut self, listed: Listed) {
-        self.markings.push(Marking { listed, after: self.handings.len(), at: Instant::now() });
+        self.markers.push(Marker { listed, after: self.handings.len(), at: Instant::now() });
     }
 }
 
@@ -159,7 +159,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 60;
         let Some(first) = self.handings.first() else {
-            return write!(f, "  nothing was handed over; {} markers", self.markings.len());
+            return write!(f, "  nothing was handed over; {} markers", self.markers.len());
         };
         let since = |at: Instant| at.saturating_duration_since(first.began);
         for (number, handing) in self.handings.iter().enumerate().take(SHOWN) {
@@ -182,7 +182,7 @@ impl fmt::Display for Record {
 
 impl Record {
     fn write_markings(&self, f: &mut fmt::Formatter<'_>, after: usize) -> fmt::Result {
-        let here = self.markings.iter().filter(|marking| marking.after == after);
-        here.into_iter().try_for_each(|marking| writeln!(f, "  {:?}", marking.listed))
+        let here = self.markers.iter().filter(|marker| marker.after == after);
+        here.into_iter().try_for_each(|marker| writeln!(f, "  {:?}", marker.listed))
     }
 }

@@ -38,8 +38,8 @@ fn status(status: u16) -> ApiError {
     ApiError::Status { status, message: "x".to_owned() }
 }
 
-fn failing(verb: &'static str, refusal: ApiError) -> Effect {
-    Effect::Failing(Why::Refused { verb, refusal })
+fn failing(verb: &'static str, error: ApiError) -> Effect {
+    Effect::Failing(Why::Refused { verb, error })
 }
 
 /// A plan that has listed up to version 100 and watches.
@@ -406,7 +406,7 @@ fn what_a_healthy_server_shows_is_never_taken_for_a_rollback() {
 
 #[test]
 fn trouble_with_a_watch_is_said_and_the_watch_resumed_where_it_was() {
-    for refusal in
+    for error in
         [unreachable(), status(500), status(504), ApiError::Timeout { after: Duration::from_secs(1) }]
     {
         let mut plan = watching();
@@ -414,7 +414,7 @@ fn trouble_with_a_watch_is_said_and_the_watch_resumed_where_it_was() {
         tell(
             &mut plan,
             [
-                (Heard::Refused(refusal.clone()), vec![failing("watch", refusal)], check("110"), Paced),
+                (Heard::Refused(error.clone()), vec![failing("watch", error)], check("110"), Paced),
                 (Heard::Refused(unreachable()), vec![failing("list", unreachable())], check("110"), Paced),
                 (Heard::Checked { version: "110" }, vec![], watch("110"), No),
                 (Heard::Opened, vec![Recovered], watch("110"), No),
@@ -449,7 +449,7 @@ fn no_order_of_answers_stops_it_or_makes_it_spin() {
     let (mut hurried, mut tokens) = (0, 0);
     for _ in 0..200_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let refusal = [
+        let error = [
             ApiError::Expired,
             ApiError::NoPath,
             ApiError::Unauthorized,
@@ -464,7 +464,7 @@ fn no_order_of_answers_stops_it_or_makes_it_spin() {
         tokens += 1;
         let token = tokens.to_string();
         let heard = match (plan.step().ask, (random >> 40) % 5) {
-            (_, 0 | 1) => Heard::Refused(refusal),
+            (_, 0 | 1) => Heard::Refused(error),
             (Ask::Discover, 2) => Heard::Absent,
             (Ask::Discover, _) => Heard::Served,
             (Ask::List { .. }, 2) => part("7", &token),

@@ -137,7 +137,7 @@ impl Decision<'_> {
         let annotate = self.commands.definition("annotate");
         let cancel = Step::choice(
             annotate.word(format!("{UNINSTALL_ANNOTATION}-")),
-            "takes the annotation off, and everything up again",
+            "removes the annotation; the operator then follows its Cascades again",
         )
         .caution("ask first who uninstalls, and why");
         let look = Step::look(

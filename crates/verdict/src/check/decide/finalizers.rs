@@ -58,7 +58,8 @@ impl Decision<'_> {
             Err(unread) => return unknown(&unread.to_string()),
         };
         let release = |force: bool| self.release(&format!("cascade/{rule}"), carried, force);
-        let effect = "takes it off all of them; what is being deleted and waits for nothing else goes then";
+        let effect =
+            "removes it from all of them; what is being deleted and waits for nothing else goes then";
         let (message, again, step) = match cascades.items.iter().find(|cascade| name(cascade) == rule) {
             None if cascades.is_cut => return unknown("there are too many Cascades"),
             None => (
@@ -73,7 +74,7 @@ impl Decision<'_> {
             ),
             // Without force, which a Cascade that is in force again by then would need.
             Some(cascade) if cascade.spec.mode == Mode::Plan => (
-                format!("{has}, and the Cascade {rule} only plans: its operator takes it off"),
+                format!("{has}, and the Cascade {rule} only plans: its operator removes it"),
                 None,
                 Step::act(release(false), effect).caution("only if no operator runs"),
             ),
@@ -107,7 +108,7 @@ impl Decision<'_> {
         let hold = named(carried);
         let has = self.carry(carried, carried.objects.len());
         let message = format!("{has}, put on by `rewitness tail --hold {hold}`");
-        let release = Step::act(self.release(hold, carried, false), "takes it off all of them")
+        let release = Step::act(self.release(hold, carried, false), "removes it from all of them")
             .caution("only if nothing is to be cleaned up for them any more");
         Check::new("holds", Result::Note, message).detail([examples(carried)]).step([release])
     }

@@ -62,7 +62,7 @@ fn plan(parents: Vec<ParentPlan>, with_dependents: bool) -> Plan {
         cascade: "project".to_owned(),
         origin: "cluster",
         mode: Mode::Plan,
-        limits: Limits { max_dependents: 2, max_per_hour: 5000, hour_room: Some(4990) },
+        limits: Limits { max_dependents: 2, max_per_hour: 5000, hour_remaining: Some(4990) },
         refused: vec![detail(Reason::NotEnforced, "the Cascade only plans: set spec.mode to Enforce")],
         not_served: Vec::new(),
         unknown: Vec::new(),
@@ -161,7 +161,7 @@ fn a_plan_as_a_document_keeps_its_fields() {
     let expected = r#"{
         "apiVersion": "cli.rewitness.dev/v1alpha1", "kind": "Plan",
         "cascade": "project", "origin": "cluster", "mode": "Plan",
-        "limits": { "maxDependents": 2, "maxPerHour": 5000, "hourRoom": 4990 },
+        "limits": { "maxDependents": 2, "maxPerHour": 5000, "hourRemaining": 4990 },
         "refused": [{ "reason": "NotEnforced", "message": "the Cascade only plans: set spec.mode to Enforce" }],
         "notServed": [], "unknown": [],
         "totals": {
@@ -220,7 +220,7 @@ fn what_keeps_some_parents_is_said_of_them_and_not_of_the_rule() {
 #[test]
 fn an_hour_that_could_not_be_read_is_not_said_to_be_empty() {
     let mut unread = plan(Vec::new(), false);
-    unread.limits.hour_room = None;
+    unread.limits.hour_remaining = None;
     unread.unknown = vec![detail(Reason::StatusUnread, "what is left of this hour: no right")];
     unread.take(vec![parent("a", 1), parent("b", 2)], false);
     assert_eq!(unread.totals.above_hour, None);
@@ -229,5 +229,5 @@ fn an_hour_that_could_not_be_read_is_not_said_to_be_empty() {
     assert!(said.contains("at least 0 need a confirmation"), "{said}");
     assert!(said.contains("\nUnknown: what is left of this hour: no right (StatusUnread)\n"), "{said}");
     let json = serde_json::to_value(&unread).unwrap();
-    assert_eq!(json["limits"].get("hourRoom"), None);
+    assert_eq!(json["limits"].get("hourRemaining"), None);
 }

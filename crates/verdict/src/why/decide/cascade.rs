@@ -17,7 +17,7 @@ use crate::why::facts::{Holding, Subject};
 use crate::why::verdict::{Finding, Weight};
 use crate::why::words::{GOES_ON, QUOTED};
 
-/// What to think of before a finalizer of a Cascade is taken off by hand.
+/// What to think of before a finalizer of a Cascade is removed by hand.
 pub(crate) const NO_RULE: &str = "what refers to it stays: nobody deletes it";
 
 impl Decision<'_> {
@@ -122,7 +122,7 @@ impl Decision<'_> {
                 }
                 Refused::NotEnforced => {
                     let message =
-                        "the Cascade only plans, and so holds nothing: the operator takes its finalizer off";
+                        "the Cascade only plans, and so holds nothing: the operator removes its finalizer";
                     Finding { weight: Weight::Waits, message: message.to_owned(), ..finding }
                 }
                 _ => finding.step([Step::look(
@@ -168,8 +168,7 @@ impl Decision<'_> {
             found.push(Finding::new(Weight::Blocks, reason, message).of_cascade(name).step(steps));
         }
         if cascade.metadata.deletion_timestamp.is_some() {
-            let message =
-                "the Cascade is being deleted itself: the operator takes its finalizer off its parents first";
+            let message = "the Cascade is being deleted itself: the operator removes its finalizer from its parents first";
             found.push(Finding::new(Weight::Waits, Reason::CascadeLeaving, message).of_cascade(name));
         }
         found.push(self.operator(cascade, parent, deleting, preview));
@@ -180,7 +179,7 @@ impl Decision<'_> {
     pub(super) fn let_go(&self, parent: &ResourceId, name: &str, is_there: bool) -> Step {
         let unhold = self.commands.unhold(&format!("cascade/{name}"), parent);
         let command = if is_there { unhold.flag("--force") } else { unhold };
-        Step::last_resort(command, "takes the Cascade's finalizer off by hand", NO_RULE)
+        Step::last_resort(command, "removes the Cascade's finalizer by hand", NO_RULE)
     }
 
     /// Whether somebody follows the Cascade, as far as can be seen by what was written: to its status,

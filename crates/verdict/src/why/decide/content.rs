@@ -54,7 +54,10 @@ impl Decision<'_> {
         let first = kept.first().filter(|object| object.deleting.is_some());
         let steps = first.into_iter().flat_map(|object| {
             let look = Step::look(self.commands.why(&object.id), "says more of what keeps the first of them");
-            [look, self.take_off(&object.id, &object.finalizers, finalizer, &owners::caution(finalizer))]
+            [
+                look,
+                self.remove_finalizer(&object.id, &object.finalizers, finalizer, &owners::caution(finalizer)),
+            ]
         });
         let mut finding = Finding::new(weight, Reason::ContentKept, message)
             .by_finalizer(finalizer)
@@ -83,7 +86,7 @@ impl Decision<'_> {
         let why = owned.map(|object| {
             Step::look(self.commands.why(&object.id), "says what keeps the first of what it owns")
         });
-        let off = self.take_off(
+        let off = self.remove_finalizer(
             &subject.id,
             &subject.finalizers,
             "foregroundDeletion",

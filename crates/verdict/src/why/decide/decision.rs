@@ -38,15 +38,15 @@ impl Decision<'_> {
     }
 
     /// The last resort for a finalizer of somebody else.
-    pub(super) fn take_off(
+    pub(super) fn remove_finalizer(
         &self,
         id: &ResourceId,
         finalizers: &[String],
         finalizer: &str,
         caution: &str,
     ) -> Step {
-        let command = self.commands.take_off(id, finalizers, finalizer);
-        Step::last_resort(command, format!("takes {finalizer} off by hand"), caution)
+        let command = self.commands.remove_finalizer(id, finalizers, finalizer);
+        Step::last_resort(command, format!("removes {finalizer} by hand"), caution)
     }
 }
 

@@ -68,7 +68,7 @@ impl Decision<'_> {
         );
         let step = Step::last_resort(
             self.commands.unhold(name, &subject.id),
-            "takes that hold off this one",
+            "removes that hold from this one",
             "what its command was to clean up stays; see first whether it still runs, and what it says",
         );
         Finding::new(Weight::Blocks, Reason::Hold, message)
@@ -88,7 +88,15 @@ impl Decision<'_> {
         );
         let weight = if self.is_late(subject.deleting) { Weight::Blocks } else { Weight::Waits };
         Finding::new(weight, Reason::Finalizer, message).by_finalizer(finalizer).since(subject.deleting).step(
-            [look, self.take_off(&subject.id, &subject.finalizers, finalizer, &owners::caution(finalizer))],
+            [
+                look,
+                self.remove_finalizer(
+                    &subject.id,
+                    &subject.finalizers,
+                    finalizer,
+                    &owners::caution(finalizer),
+                ),
+            ],
         )
     }
 
@@ -107,7 +115,7 @@ impl Decision<'_> {
     fn leaving(&self, subject: &Subject) -> Finding {
         let finalizer = CASCADE_FINALIZER;
         let message = format!(
-            "kept by {finalizer} until its parents are held no more: the operator takes its finalizer off all of \
+            "kept by {finalizer} until its parents are held no more: the operator removes its finalizer from all of \
              them first"
         );
         let run = Step::choice(

@@ -180,7 +180,7 @@ impl Decision<'_> {
         let first = group.found.first();
         let off = first.into_iter().flat_map(|found| {
             others.iter().map(|finalizer| {
-                self.take_off(&found.id, &found.finalizers, finalizer, &owners::caution(finalizer))
+                self.remove_finalizer(&found.id, &found.finalizers, finalizer, &owners::caution(finalizer))
             })
         });
         let mut finding = Finding::new(weight, group.cause.reason(), message)
@@ -257,7 +257,7 @@ impl Decision<'_> {
         Some(Step::last_resort(
             self.commands.on(&found.id, self.commands.kubectl("label")).word(format!("{label}-")),
             "takes the first of them out of the deletion, which goes on without it",
-            "it stays, and nobody deletes it with its parent any more; do first what the refusal asks for, if you can",
+            "it stays, and nobody deletes it with its parent any more; do first what the error asks for, if you can",
         ))
     }
 

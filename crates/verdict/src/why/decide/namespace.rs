@@ -47,7 +47,7 @@ impl Decision<'_> {
         let findings = others.map(|finalizer| {
             let step = Step::last_resort(
                 self.commands.finalize(&subject.id, &namespace.finalizers, finalizer),
-                format!("takes {finalizer} off the namespace's spec"),
+                format!("removes {finalizer} from the namespace's spec"),
                 owners::caution(finalizer),
             );
             let message =

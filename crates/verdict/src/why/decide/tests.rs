@@ -354,7 +354,7 @@ fn what_a_live_parent_takes_along_is_told_with_the_limit_that_it_would_hit() {
     facts.cascades = Ok(vec![plan.clone()]);
     let stages = vec![stage("all", vec![("Cluster", Ok(vec![due("Cluster", "x")]))])];
     let mut taken = preview(project(), "project", stages);
-    taken.excess = vec![Excess::Hour { room: 0 }];
+    taken.excess = vec![Excess::Hour { remaining: 0 }];
     facts.holdings = [(Uid::new("web"), vec![holding("project", taken)])].into();
     let enforced = verdict(&facts);
     assert!(

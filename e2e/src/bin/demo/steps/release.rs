@@ -1,4 +1,4 @@
-//! What the program wrote is taken off again.
+//! What the program wrote is removed again.
 
 use anyhow::{Result, ensure};
 use kube::ResourceExt;

@@ -28,7 +28,7 @@ pub(crate) async fn perform(stage: &mut Stage<'_>) -> Result<String> {
     stage.take_running()?.kill().await?;
     screen.action(format_args!("delete {}", reports.shown()));
     stage.platform.delete(&reports).await?;
-    screen.action("the backup is done, and takes its finalizer off");
+    screen.action("the backup is done, and removes its finalizer");
     stage.platform.keep(&db, None).await?;
     for project in [&archive, &reports] {
         let object = stage.existing(project).await?;

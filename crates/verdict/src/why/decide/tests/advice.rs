@@ -93,7 +93,7 @@ fn a_kind_that_is_not_served_is_dropped_before_the_deletion_begins_and_the_paren
     assert!(next[0].is_last_resort() && next[0].caution.is_some(), "{next:#?}");
 }
 
-/// Whose finalizer it is decides whether it may be taken off: nobody is to do that first.
+/// Whose finalizer it is decides whether it may be removed: nobody is to do that first.
 #[test]
 fn something_is_lost_by_the_last_steps_alone_and_it_is_said() {
     let steps = verdict(&stuck()).next;

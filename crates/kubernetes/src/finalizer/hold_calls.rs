@@ -11,7 +11,7 @@ const SERVER_GIVES_UP: Duration = Duration::from_secs(60);
 
 /// The holds that are being put on resources at the moment.
 #[derive(Default)]
-pub(crate) struct Marking {
+pub(crate) struct HoldCalls {
     calls: Mutex<HashMap<Arc<str>, Calls>>,
     ended: Notify,
 }
@@ -26,24 +26,24 @@ struct Calls {
 }
 
 /// Calls that are under way, until this is dropped.
-pub(super) struct Marks<'a> {
-    marking: &'a Marking,
+pub(super) struct HoldCall<'a> {
+    hold_calls: &'a HoldCalls,
     holds: Vec<Arc<str>>,
     unsettled: Option<Instant>,
 }
 
-impl Marks<'_> {
+impl HoldCall<'_> {
     /// They end without the server having said what became of them.
     pub(super) fn unanswered(mut self) {
         self.unsettled = Some(Instant::now() + SERVER_GIVES_UP);
     }
 }
 
-impl Marking {
-    pub(super) fn begin(&self, holds: &[Arc<str>]) -> Marks<'_> {
+impl HoldCalls {
+    pub(super) fn begin(&self, holds: &[Arc<str>]) -> HoldCall<'_> {
         let mut calls = self.calls();
         holds.iter().for_each(|hold| calls.entry(hold.clone()).or_default().under_way += 1);
-        Marks { marking: self, holds: holds.to_vec(), unsettled: None }
+        HoldCall { hold_calls: self, holds: holds.to_vec(), unsettled: None }
     }
 
     /// Waits until no call is under way that puts this hold on a resource, nor any that the server
@@ -78,9 +78,9 @@ impl Calls {
     }
 }
 
-impl Drop for Marks<'_> {
+impl Drop for HoldCall<'_> {
     fn drop(&mut self) {
-        let mut all = self.marking.calls();
+        let mut all = self.hold_calls.calls();
         for hold in &self.holds {
             if let Some(calls) = all.get_mut(hold) {
                 calls.under_way -= 1;
@@ -88,7 +88,7 @@ impl Drop for Marks<'_> {
             }
         }
         all.retain(|_, calls| !calls.is_over());
-        self.marking.ended.notify_waiters();
+        self.hold_calls.ended.notify_waiters();
     }
 }
 
@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn a_hold_is_idle_once_the_last_call_that_puts_it_on_has_ended() {
-        let (marking, hold) = (Marking::default(), [Arc::from("a/b")]);
-        let (first, second) = (marking.begin(&hold), marking.begin(&hold));
-        assert!(marking.idle("a/c").now_or_never().is_some());
-        let mut idle = std::pin::pin!(marking.idle("a/b"));
+        let (hold_calls, hold) = (HoldCalls::default(), [Arc::from("a/b")]);
+        let (first, second) = (hold_calls.begin(&hold), hold_calls.begin(&hold));
+        assert!(hold_calls.idle("a/c").now_or_never().is_some());
+        let mut idle = std::pin::pin!(hold_calls.idle("a/b"));
         drop(first);
         assert!(idle.as_mut().now_or_never().is_none());
         drop(second);
@@ -112,13 +112,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_without_an_answer_is_under_way_for_as_long_as_the_server_may_be_at_it() {
-        let (marking, hold) = (Marking::default(), [Arc::from("a/b")]);
-        let (first, second) = (marking.begin(&hold), marking.begin(&hold));
+        let (hold_calls, hold) = (HoldCalls::default(), [Arc::from("a/b")]);
+        let (first, second) = (hold_calls.begin(&hold), hold_calls.begin(&hold));
         first.unanswered();
         drop(second);
         let began = Instant::now();
-        marking.idle("a/b").await;
+        hold_calls.idle("a/b").await;
         assert_eq!(began.elapsed().as_secs(), SERVER_GIVES_UP.as_secs());
-        assert!(marking.idle("a/b").now_or_never().is_some());
+        assert!(hold_calls.idle("a/b").now_or_never().is_some());
     }
 }
