@@ -219,7 +219,7 @@ pub struct SourceProgress {
     pub namespace: Option<Arc<str>>,
     /// How it fares.
     pub state: SourceState,
-    /// Why holds could not be put on its resources of late, for a person to act on.
+    /// Why holds could not be added to its resources of late, for a person to act on.
     pub holds_failing: Option<Arc<str>>,
     /// How often its versions moved backwards: the system of record was restored from a backup.
     pub rollbacks: u64,

@@ -112,7 +112,7 @@ impl Commands {
         )
     }
 
-    /// Takes one finalizer off this very object, if it still is where it was: what others put on
+    /// Removes one finalizer from this very object, if it still is where it was: what others put on
     /// meanwhile stays, and so does another object that was made under its name.
     pub(crate) fn remove_finalizer(
         &self,

@@ -9,14 +9,14 @@ use tokio::time::{Instant, sleep_until};
 /// each after a minute (`--request-timeout` of kube-apiserver).
 const SERVER_GIVES_UP: Duration = Duration::from_secs(60);
 
-/// The holds that are being put on resources at the moment.
+/// The holds that are being added to resources at the moment.
 #[derive(Default)]
 pub(crate) struct HoldCalls {
     calls: Mutex<HashMap<Arc<str>, Calls>>,
     ended: Notify,
 }
 
-/// The calls that put one hold on.
+/// The calls that add one hold.
 #[derive(Default)]
 struct Calls {
     /// How many are under way.
@@ -46,7 +46,7 @@ impl HoldCalls {
         HoldCall { hold_calls: self, holds: holds.to_vec(), unsettled: None }
     }
 
-    /// Waits until no call is under way that puts this hold on a resource, nor any that the server
+    /// Waits until no call is under way that adds this hold to a resource, nor any that the server
     /// may still be at although it was given up.
     pub(crate) async fn idle(&self, hold: &str) {
         loop {

@@ -22,7 +22,7 @@ pub(super) const REPLAY: Cell = Cell(1 << 6);
 pub(super) const COUNTED: Cell = Cell(1 << 7);
 /// The consumer's own `Done` released it: nothing more is said of it.
 pub(super) const RELEASED: Cell = Cell(1 << 8);
-/// The subscription's hold is missing, and is to be put on it.
+/// The subscription's hold is missing, and is to be added.
 pub(super) const WANTS_HOLD: Cell = Cell(1 << 9);
 
 /// It has an entry in the lane of deletions, of changes, of replay. One that turned out not to be due

@@ -11,7 +11,7 @@ use super::table::{Index, Observation};
 use super::terms::SourceId;
 use crate::{Backoff, ResourceId, Uid, Version};
 
-/// One write that is due: holds to put on and to take off.
+/// One write that is due: holds to add and to remove.
 #[derive(Debug)]
 pub struct HoldWrite {
     /// To be handed back with what became of it.
@@ -20,7 +20,7 @@ pub struct HoldWrite {
     pub resource: ResourceId,
     /// Its version, as far as is known.
     pub version: Version,
-    /// The holds to put on it.
+    /// The holds to add.
     pub add: Vec<Arc<str>>,
     /// The holds to take off it: no subscription of theirs wants the resource any more.
     pub remove: Vec<Arc<str>>,

@@ -107,7 +107,7 @@ impl Decision<'_> {
     fn hold(&self, carried: &Carried) -> Check {
         let hold = named(carried);
         let has = self.carry(carried, carried.objects.len());
-        let message = format!("{has}, put on by `rewitness tail --hold {hold}`");
+        let message = format!("{has}, added by `rewitness tail --hold {hold}`");
         let release = Step::act(self.release(hold, carried, false), "removes it from all of them")
             .caution("only if nothing is to be cleaned up for them any more");
         Check::new("holds", Result::Note, message).detail([examples(carried)]).step([release])
