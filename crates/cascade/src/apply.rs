@@ -99,10 +99,16 @@ impl Applier {
         };
         let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
         loop {
-            let pass = self.limiter.enter().await;
-            if !authority.holds().await {
-                return Ok(Fate::NotNeeded);
-            }
+            let pass = loop {
+                // Without a pass: a slow read of one parent keeps nobody else's deletes waiting.
+                if !authority.holds().await {
+                    return Ok(Fate::NotNeeded);
+                }
+                let pass = self.limiter.enter().await;
+                if authority.is_recent() {
+                    break pass;
+                }
+            };
             let request = endpoint.delete(
                 id.namespace.as_deref(),
                 &id.name,

@@ -17,7 +17,8 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// The precondition of a delete names the dependent. It does not notice that the parent was released
 /// and created again meanwhile, and that the dependent now refers to the new one. So no delete begins
 /// more than [`MAX_AGE`] after the parent was read: a fan-out that takes longer reads it again, and
-/// stops for good when the parent no longer authorises it. Deletes in flight by then may still land.
+/// stops for good when the parent no longer authorises it, or the answer takes as long. Deletes in flight
+/// by then may still land.
 pub(crate) struct Authority<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) parent: &'a ResourceId,
@@ -53,7 +54,12 @@ impl<'a> Authority<'a> {
             let live = self.loader.parent(&self.rule.parent, self.parent).await.ok().flatten();
             *read = live.filter(|live| authorises(live, self.parent, self.rule)).map(|_| sent);
         }
-        read.is_some() && self.handle.deletes()
+        read.as_ref().is_some_and(|read| read.age() <= MAX_AGE) && self.handle.deletes()
+    }
+
+    /// Whether the last read still authorises, without a look at the server.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.read.try_lock().is_ok_and(|read| read.as_ref().is_some_and(|read| read.age() <= MAX_AGE))
     }
 }
 

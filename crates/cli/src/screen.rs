@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rewitness_crds::visible;
 use rewitness_verdict::why::Canvas;
 
 use crate::args::Color;
@@ -117,6 +118,7 @@ impl Screen {
 
     /// Writes a note of the program's own: dim where there is colour, for it is not the answer.
     pub(crate) fn note(&self, text: impl Display) {
+        let text = visible_lines(&text.to_string());
         match self.0.color {
             true => self.line(format_args!("\x1b[2m{text}\x1b[0m")),
             false => self.line(text),
@@ -125,6 +127,7 @@ impl Screen {
 
     /// Writes what failed or is amiss, after a word that says which.
     pub(crate) fn alarm(&self, word: &str, text: impl Display) {
+        let text = visible_lines(&text.to_string());
         match (self.0.color, word) {
             (true, "error") => self.line(format_args!("\x1b[1;31m{word}:\x1b[0m {text}")),
             (true, _) => self.line(format_args!("\x1b[1;33m{word}:\x1b[0m {text}")),
@@ -153,6 +156,11 @@ impl Screen {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What others wrote, in names and messages, must not move the cursor.
+fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 impl State {

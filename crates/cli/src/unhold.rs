@@ -1,6 +1,7 @@
 //! `rewitness unhold`: removes a finalizer of Rewitness by hand.
 
 use futures::StreamExt;
+use rewitness_crds::visible;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::{Held, Holds};
 use rewitness_verdict::text::counted;
@@ -154,7 +155,7 @@ impl Release<'_> {
             (false, true) => "released, and may go now",
             (false, false) => "released",
         };
-        answer::write(format!("{kind}/{}{place} {what}\n", resource.name))
+        answer::write(format!("{kind}/{}{place} {what}\n", visible(&resource.name)))
     }
 
     fn conclude(&self) -> anyhow::Result<Status> {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// What is said instead of a command with a name in it that looks like another, or like nothing.
@@ -99,9 +100,7 @@ impl Command {
         if !word.chars().all(is_visible) {
             self.refused.get_or_insert(UNREADABLE);
         }
-        let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@=,+".contains(char);
-        // zsh takes a word that begins with `=` for the path of a program.
-        match !word.is_empty() && !word.starts_with('=') && word.chars().all(is_plain) {
+        match is_plain(word) {
             true => word.to_owned(),
             false => format!("'{}'", word.replace('\'', r"'\''")),
         }
@@ -120,6 +119,34 @@ impl fmt::Display for Command {
         }
         write!(f, "{}{}", self.head, self.words)?;
         self.next.iter().try_for_each(|next| write!(f, " | {next}"))
+    }
+}
+
+/// Whether a word is the same to every shell without quotes.
+///
+/// ```
+/// assert!(rewitness_crds::is_plain("role/web-1.example.com"));
+/// assert!(!rewitness_crds::is_plain("role/x;id"));
+/// ```
+pub fn is_plain(word: &str) -> bool {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@=,+".contains(char);
+    // zsh takes a word that begins with `=` for the path of a program.
+    !word.is_empty() && !word.starts_with('=') && word.chars().all(plain)
+}
+
+/// A text from an object or a server as it may be printed: what could move the cursor, break the line or
+/// look like something else is replaced.
+///
+/// ```
+/// assert_eq!(rewitness_crds::visible("we\u{1b}[2Jb\n"), "we\u{fffd}[2Jb\u{fffd}");
+/// ```
+pub fn visible(text: &str) -> Cow<'_, str> {
+    match text.chars().all(is_visible) {
+        true => text.into(),
+        false => text
+            .chars()
+            .map(|char| if is_visible(char) { char } else { char::REPLACEMENT_CHARACTER })
+            .collect(),
     }
 }
 

@@ -28,7 +28,7 @@ mod reason;
 
 pub use api_version::{ApiVersion, InvalidApiVersion};
 pub use cascade::{Cascade, CascadeSpec, CascadeStatus};
-pub use command::Command;
+pub use command::{Command, is_plain, visible};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use label_key::{InvalidLabelKey, LabelKey};

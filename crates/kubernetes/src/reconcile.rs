@@ -10,6 +10,7 @@ mod slot;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -155,13 +156,17 @@ fn reconcile(_: Arc<Slot>, context: Arc<Context>) -> BoxFuture<'static, Reconcil
     if context.begins_in_place && delivery.as_mut().now_or_never().is_some() {
         return ready(Ok(Action::await_change())).boxed();
     }
-    let (sender, ended) = oneshot::channel::<()>();
+    let (sender, ended) = oneshot::channel();
     lock(&context.tasks).spawn(async move {
-        delivery.await;
-        drop(sender);
+        // Nobody listens any more once the run is over.
+        let _ = sender.send(AssertUnwindSafe(delivery).catch_unwind().await);
     });
-    // Dropped when the task ends, however it does: a panic is found where the tasks are awaited.
-    ended.map(|_| Ok(Action::await_change())).boxed()
+    let ended = ended.map(|ended| match ended {
+        // Consumers' own are caught before. Whatever else panics takes the run with it (Q12).
+        Ok(Err(panic)) => resume_unwind(panic),
+        Ok(Ok(())) | Err(_) => Ok(Action::await_change()),
+    });
+    ended.boxed()
 }
 
 /// The steps of a delivery: consume, release, answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use rewitness_crds::cascade::finalizer;
-use rewitness_kubernetes::finalizer::Held;
+use rewitness_kubernetes::finalizer::{Held, Removed};
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
@@ -56,7 +56,11 @@ impl Rules {
                 sleep(PAUSES.interval(round)).await;
             }
             let takes = parents.into_iter().map(|parent| async {
-                let taken = self.holds.remove(&parent, &finalizer).await;
+                let taken = match but {
+                    // It may have been deleted since it was listed.
+                    Some(_) => self.holds.remove_from_live(&parent, &finalizer).await,
+                    None => self.holds.remove(&parent, &finalizer).await,
+                };
                 (parent, taken)
             });
             let mut taken = futures::stream::iter(takes).buffer_unordered(AT_A_TIME);
@@ -64,6 +68,8 @@ impl Rules {
             // One that fails stops no other.
             while let Some((parent, taken)) = taken.next().await {
                 match taken {
+                    // The next list has it among the deletions.
+                    Ok(Removed::Kept) => {}
                     Ok(_) => {
                         released.count += 1;
                         followed.left(parent);

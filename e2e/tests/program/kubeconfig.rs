@@ -13,13 +13,17 @@ use tokio::process::Command;
 type Case = (&'static str, fn(Value, &Path) -> Result<String>);
 
 /// Of a kubeconfig with a token.
-const WITH_TOKEN: [Case; 10] = [
+const WITH_TOKEN: [Case; 11] = [
     ("nothing", |config, _| Ok(config.to_string())),
     ("a token file with a line end, and a token beside it that nobody accepts", |mut config, folder| {
         let user = user(&mut config)?;
         let token = user["token"].as_str().context("a token")?;
         fs::write(folder.join("token"), format!("{token}\n"))?;
         *user = json!({"token": "nonsense", "tokenFile": folder.join("token")});
+        Ok(config.to_string())
+    }),
+    ("a token, and a token file that is not there", |mut config, _| {
+        user(&mut config)?["tokenFile"] = "missing".into();
         Ok(config.to_string())
     }),
     ("a token file named from the kubeconfig's folder", |mut config, folder| {

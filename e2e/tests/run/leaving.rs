@@ -79,6 +79,28 @@ async fn c10_a_narrower_selector_releases_live_parents_alone_and_a_deletion_goes
 }
 
 #[tokio::test]
+async fn c10_a_parent_that_is_deleted_while_a_narrower_rule_releases_it_is_not_released() -> Result<()> {
+    let mut office = Office::new().await?;
+    let proxy = office.proxied()?;
+    let _operator = office.operator(&[])?;
+    let cascade = office.projects(json!({})).await?;
+    office.enforced(&cascade).await?;
+    office.parent("Project", "web", &cascade).await?;
+    office.lab.create("Cluster", "of-web", Some("web")).await?;
+    let gate = Gate::new();
+    let reads = Match::any().method("GET").path("/projects/web");
+    let _held_back = proxy.rule(reads.times(1), Fault::Hold(gate.clone()));
+    let selector = json!({ "parent": { "labelSelector": { "matchLabels": { "tier": "gold" } } } });
+    office.edit(&cascade, selector).await?;
+    gate.reached().await?;
+    office.lab.delete("Project", "web").await?;
+    gate.open();
+    office.lab.gone("Project", "web").await?;
+    assert!(!office.lab.exists("Cluster", "of-web").await?, "its dependent goes with it");
+    Ok(())
+}
+
+#[tokio::test]
 async fn c10_a_cascade_of_fewer_namespaces_lets_go_who_lives_in_the_others() -> Result<()> {
     let office = Office::new().await?;
     let lab = &office.lab;

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::ObjectList;
 use kube::{Api, ResourceExt as _};
-use rewitness_crds::Cascade;
+use rewitness_crds::{Cascade, is_plain};
 use rewitness_kubernetes::{ResolvedKind, Resolver};
 use rewitness_verdict::{Link, object, sources};
 
@@ -99,8 +99,9 @@ fn some() -> ListParams {
     ListParams::default().limit(MOST)
 }
 
+/// Bash expands what is completed, so a name that a shell would take for more than a word is left out.
 fn named(names: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
-    names.into_iter().map(CompletionCandidate::new).collect()
+    names.into_iter().filter(|name| is_plain(name)).map(CompletionCandidate::new).collect()
 }
 
 /// Each name once: objects of several namespaces may share one.
@@ -135,4 +136,17 @@ async fn objects(
     let api = object::api(link, kind, namespace);
     let listed = api.list_metadata(&some()).await?;
     Ok(named(names(&listed).into_iter().map(|name| format!("{prefix}{name}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_shell_would_run_is_no_candidate() {
+        let of = ["role/web", "role/x;id", "role/$(id)", "role/*", "role/a b"].map(str::to_owned);
+        let candidates = named(of);
+        let values: Vec<_> = candidates.iter().map(CompletionCandidate::get_value).collect();
+        assert_eq!(values, ["role/web"]);
+    }
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anstyle::{AnsiColor, Style};
+use rewitness_crds::visible;
 use rewitness_messaging::{Cause, Delivery, HoldState, Kind, ResourceId, State, Timestamp, Uid, Version};
 use serde::Serialize;
 
@@ -108,8 +109,8 @@ impl Printer {
 /// `team-a/web`, or `web` for what lives in no namespace.
 pub(crate) fn qualified_name(resource: &ResourceId) -> String {
     match &resource.namespace {
-        Some(namespace) => format!("{namespace}/{}", resource.name),
-        None => resource.name.to_string(),
+        Some(namespace) => format!("{namespace}/{}", visible(&resource.name)),
+        None => visible(&resource.name).into_owned(),
     }
 }
 
@@ -122,7 +123,7 @@ pub(crate) fn write_name(out: &mut Vec<u8>, resource: &ResourceId) {
         out.extend_from_slice(kind.group.as_bytes());
     }
     out.push(b'/');
-    out.extend_from_slice(resource.name.as_bytes());
+    out.extend_from_slice(visible(&resource.name).as_bytes());
 }
 
 /// A delivery as JSON, without the line's end: what `-o json` prints and a command reads.

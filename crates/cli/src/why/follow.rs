@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rewitness_crds::visible;
 use rewitness_messaging::Timestamp;
 use rewitness_verdict::why::{State, Verdict};
 use tokio::time::sleep;
@@ -78,7 +79,7 @@ fn tell_gone(
 ) -> anyhow::Result<Status> {
     if session.args.output == VerdictFormat::Text {
         let another = if is_another { "; another has its name" } else { "" };
-        answer::write(format!("{} is gone{another}\n", before.resource))?;
+        answer::write(format!("{} is gone{another}\n", visible(&before.resource.to_string())))?;
     } else {
         show(session, verdict)?;
     }

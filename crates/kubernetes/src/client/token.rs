@@ -24,7 +24,13 @@ impl Token {
     pub(super) fn take(auth: &mut AuthInfo) -> Result<Option<Self>, AuthError> {
         let (written, file) = (auth.token.take(), auth.token_file.take().map(PathBuf::from));
         let header = match (&file, written) {
-            (Some(file), _) => of_file(file)?,
+            (Some(file), written) => match (of_file(file), written) {
+                // As client-go: what is written out serves until the file can be read.
+                (Err(_), Some(written)) if !written.expose_secret().trim().is_empty() => {
+                    bearer(written.expose_secret())?
+                }
+                (read, _) => read?,
+            },
             (None, Some(written)) if !written.expose_secret().trim().is_empty() => {
                 bearer(written.expose_secret())?
             }

@@ -99,23 +99,33 @@ impl Discovery {
         kind: &Kind,
         version: Option<&str>,
     ) -> Result<Option<Arc<Endpoint>>, ApiError> {
-        let mut found = None;
-        if let Some(version) = version {
-            found = self.look(kind, version).await?;
-        }
+        let mut failed = None;
+        let mut found = match version {
+            Some(version) => self.look(kind, version).await.unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            }),
+            None => None,
+        };
         if found.is_none() {
             for other in self.versions(&kind.group).await? {
-                if version != Some(&other) {
-                    found = self.look(kind, &other).await?;
+                if version == Some(&other) {
+                    continue;
                 }
-                if found.is_some() {
-                    break;
+                // A version that cannot be read hides no other.
+                match self.look(kind, &other).await {
+                    Ok(None) => {}
+                    Ok(seen) => {
+                        found = seen;
+                        break;
+                    }
+                    Err(error) => failed = Some(error),
                 }
             }
         }
         let Some(found) = found else {
             self.forget(kind);
-            return Ok(None);
+            return failed.map_or(Ok(None), Err);
         };
         let endpoint = Arc::new(found.endpoint());
         let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);

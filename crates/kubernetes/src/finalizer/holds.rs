@@ -91,6 +91,15 @@ impl Holds {
     pub async fn remove(&self, resource: &ResourceId, hold: &str) -> Result<Removed, Error> {
         self.0.remove(resource, hold, From::Any).await
     }
+
+    /// The same, unless the resource is being deleted by now: then [`Removed::Kept`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Holds::remove`].
+    pub async fn remove_from_live(&self, resource: &ResourceId, hold: &str) -> Result<Removed, Error> {
+        self.0.remove(resource, hold, From::Live).await
+    }
 }
 
 impl HeldList {

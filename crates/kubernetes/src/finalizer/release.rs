@@ -10,11 +10,13 @@ pub(super) enum From {
     /// Only from one that is being deleted: its consumer has answered for it, at this version if one
     /// is given.
     Deleting { at: Option<Version> },
+    /// Only from one that lives: a deletion that has begun goes on.
+    Live,
     /// From any: somebody gives up a hold.
     Any,
 }
 
-/// What became of a finalizer that was to be removed. In each case it is not there any more.
+/// What became of a finalizer that was to be removed. In each case but the last it is not there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
     /// It was there, and was removed.
@@ -23,6 +25,8 @@ pub enum Removed {
     WasNotThere,
     /// The resource has gone, or another has its name.
     Gone,
+    /// The resource is being deleted, and keeps it: only a live one was to lose it.
+    Kept,
 }
 
 impl Finalizers {
@@ -66,6 +70,9 @@ impl Finalizers {
             };
             if !live.seen.has(finalizer) {
                 return Ok(Removed::WasNotThere);
+            }
+            if from == From::Live && live.seen.is_deleting() {
+                return Ok(Removed::Kept);
             }
             if let From::Deleting { at } = from {
                 if at.is_some_and(|version| !live.seen.is_at(version)) {

@@ -26,6 +26,15 @@ impl Lines {
         self.buffer.len() - self.complete > LONGEST_LINE
     }
 
+    /// Whether there is a complete line that is not blank. Blank ones are forgotten.
+    pub(super) fn has_complete(&mut self) -> bool {
+        let has = self.complete_lines().next().is_some();
+        if !has && self.complete > 0 {
+            self.consume();
+        }
+        has
+    }
+
     /// The complete lines, without those that are blank.
     pub(super) fn complete_lines(&self) -> impl Iterator<Item = &[u8]> {
         let complete = &self.buffer[..self.complete];
@@ -63,6 +72,21 @@ mod tests {
             }
             assert_eq!(taken, ["one", "two", "three"], "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn blank_lines_without_end_take_no_memory() {
+        let mut lines = Lines::default();
+        for _ in 0..100 {
+            lines.push(&[b'\n'; 1024]);
+            assert!(!lines.has_complete());
+        }
+        assert!(lines.buffer.is_empty(), "{} bytes are kept", lines.buffer.len());
+        lines.push(b"\n\none");
+        assert!(!lines.has_complete());
+        lines.push(b"\n");
+        assert!(lines.has_complete());
+        assert_eq!(take(&mut lines), ["one"]);
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl<O: Observer> SourceTask<O> {
                     };
                     let Ok(chunk) = frame.into_data() else { continue };
                     lines.push(&chunk);
-                    if lines.complete_lines().next().is_none() && !lines.is_overlong() {
+                    if !lines.has_complete() && !lines.is_overlong() {
                         continue;
                     }
                     silent.as_mut().reset(Instant::now() + silence);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use rewitness_crds::Reason;
+use rewitness_crds::{Reason, visible};
 use rewitness_messaging::Kind;
 
 use super::document::{DependentPlan, Detail, KindPlan, ParentPlan, Plan};
@@ -100,8 +100,8 @@ fn kind_text(kind: &KindPlan, all: bool) -> String {
 fn dependent_text(dependent: &DependentPlan) -> String {
     let place = dependent.namespace.as_deref().map_or_else(String::new, |name| format!("{name}/"));
     match dependent.cause {
-        Reason::Due => format!("       {place}{}\n", dependent.name),
-        _ => format!("       {place}{} ({})\n", dependent.name, dependent.message),
+        Reason::Due => format!("       {place}{}\n", visible(&dependent.name)),
+        _ => format!("       {place}{} ({})\n", visible(&dependent.name), visible(&dependent.message)),
     }
 }
 
@@ -144,8 +144,8 @@ fn table(plan: &Plan, parents: &[ParentPlan], all: bool) -> String {
     sorted.sort_by_key(|parent| std::cmp::Reverse(parent.deletes));
     let listed = first(&sorted, LISTED, all);
     let name = |parent: &ParentPlan| match &parent.namespace {
-        Some(namespace) => format!("{namespace}/{}", parent.name),
-        None => parent.name.clone(),
+        Some(namespace) => format!("{namespace}/{}", visible(&parent.name)),
+        None => visible(&parent.name).into_owned(),
     };
     let width = listed.iter().map(|parent| name(parent).len()).max().unwrap_or_default().max("PARENT".len());
     let mut text = format!("{:width$}  {:>9}  {:>9}  NEEDS\n", "PARENT", "DELETES", "WAITS FOR");
@@ -156,7 +156,7 @@ fn table(plan: &Plan, parents: &[ParentPlan], all: bool) -> String {
         let needs: Vec<String> = unknown.into_iter().chain(refused).chain(excess).collect();
         let needs = if needs.is_empty() { "-".to_owned() } else { needs.join("; ") };
         let (deletes, waits) = (thousands(parent.deletes), thousands(parent.waits));
-        let _ = writeln!(text, "{:width$}  {deletes:>9}  {waits:>9}  {needs}", name(parent));
+        let _ = writeln!(text, "{:width$}  {deletes:>9}  {waits:>9}  {}", name(parent), visible(&needs));
     }
     if listed.len() < sorted.len() {
         let more = thousands((sorted.len() - listed.len()) as u64);

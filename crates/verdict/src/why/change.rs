@@ -1,5 +1,6 @@
 //! A verdict beside the one before it, for whoever watches.
 
+use rewitness_crds::visible;
 use rewitness_messaging::Timestamp;
 
 use super::verdict::{Finding, Verdict, Weight};
@@ -15,7 +16,7 @@ impl Verdict {
         }
         let now = now.strftime("%H:%M:%SZ");
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
-        format!("{now} {}{why}\n", self.summary)
+        format!("{now} {}\n", visible(&format!("{}{why}", self.summary)))
     }
 
     /// Whether something has changed besides the time.

@@ -171,6 +171,32 @@ pub(crate) async fn fault_b16_a_delete_whose_answer_was_lost_does_not_hit_what_c
     Ok(())
 }
 
+/// C3a: a read authorises from when it was sent, however late its answer comes.
+#[tokio::test]
+pub(crate) async fn c3a_an_answer_about_the_parent_that_comes_late_authorises_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    for name in ["c0", "c1"] {
+        scene.lab.create("Cluster", name, Some("web")).await?;
+    }
+    let overloaded = scene.proxy.rule(deletes(), Fault::too_many_requests(6));
+    scene.delete_parent().await?;
+    overloaded.wait_hits(1, soon()).await?;
+    let gate = Gate::new();
+    let reads = Match::any().method("GET").path("/projects/web");
+    let late = scene.proxy.rule(reads, Fault::HoldAnswer(gate.clone()));
+    late.wait_hits(1, soon()).await?;
+    scene.recreate("Project", "web", None).await?;
+    // As long as a read may authorise.
+    sleep(Duration::from_secs(6)).await;
+    drop(overloaded);
+    gate.open();
+    scene.operator.ended(0, &scene.parent).await?;
+    for name in ["c0", "c1"] {
+        assert!(scene.lab.exists("Cluster", name).await?, "{name} refers to a live parent");
+    }
+    Ok(())
+}
+
 /// C3a: the authority for a delete is the parent. Retry-After lasts longer than a look at it may be old.
 #[tokio::test]
 pub(crate) async fn c3a_a_parent_recreated_while_deletes_wait_for_the_server_takes_nothing_with_it()
