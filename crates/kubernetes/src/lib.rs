@@ -22,17 +22,17 @@
 //!   it is there. A version that moved backwards is noticed, and leads to a new list.
 //! - Every patch of a finalizer tests the uid and the finalizers that were read.
 //!
-//! # Rooms
+//! # Modules
 //!
 //! `intake` (list and watch) → the shared rules of [`rewitness_messaging::schedule`] → `reconcile`
-//! ([`kube::runtime::applier`] behind a window) → `finalizer`. In each the decision is a pure
+//! ([`kube::runtime::applier`], and the slots that it is given) → `finalizer`. In each the decision is a pure
 //! function, and the I/O is at its edge.
 //!
 //! # Types of kube in this API
 //!
 //! [`kube::Client`] and [`kube::Config`] (arguments), [`kube::Error`] (the source of
-//! [`Error::Client`]) and [`kube::Resource`] (a bound of [`Reconciler`] and [`kind_of`]), all of
-//! kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here: the program
+//! [`Error::Client`]), [`kube::Resource`] (a bound of [`Reconciler`] and [`kind_of`]), and in [`call`]
+//! [`kube::client::Body`] and [`kube::api::PropagationPolicy`], all of kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here: the program
 //! does that by its features.
 
 pub mod call;

@@ -16,7 +16,7 @@ const FULL_LANE: Duration = Duration::from_millis(50);
 /// One run of the queue, which has begun: opens sources, begins hold writes and deliveries as the dispatcher says, until
 /// `stop` completes.
 ///
-/// It is one loop for all three, because whatever happens rings the dispatcher's one notify.
+/// It is one loop for all three, because whatever happens notifies the dispatcher's one waiter.
 pub(crate) async fn run(
     dispatcher: Dispatcher,
     intake: Arc<Context>,

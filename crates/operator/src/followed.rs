@@ -294,7 +294,7 @@ impl Followed {
         Some(planned)
     }
 
-    /// Whether the status waits for counts, which ring no notify.
+    /// Whether the status waits for counts, which notify nobody.
     pub(crate) fn awaits_counts(&self) -> bool {
         !self.is_counted(&self.state())
     }

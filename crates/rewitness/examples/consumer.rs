@@ -6,7 +6,7 @@ use rewitness::{Delivery, Failure, Hold, Kind, Outcome, Queue, State, Subscripti
 
 async fn clean_up(delivery: Delivery) -> Result<Outcome, Failure> {
     println!(
-        "{} ({}, try {}): {}",
+        "{} ({}, attempt {}): {}",
         delivery.state, delivery.cause, delivery.attempt, delivery.envelope.resource
     );
     if delivery.state == State::Deleting && delivery.attempt < 3 {

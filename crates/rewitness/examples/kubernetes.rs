@@ -11,7 +11,7 @@ use rewitness::{Delivery, Failure, Hold, Kind, Outcome, Queue, Subscription};
 
 async fn clean_up(delivery: Delivery) -> Result<Outcome, Failure> {
     println!(
-        "{} ({}, try {}): {}",
+        "{} ({}, attempt {}): {}",
         delivery.state, delivery.cause, delivery.attempt, delivery.envelope.resource
     );
     Ok(Outcome::Done) // only this lets a deletion finish

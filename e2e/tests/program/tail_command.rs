@@ -44,7 +44,7 @@ async fn a_failing_command_is_retried_until_it_succeeds() -> Result<()> {
     for (cause, attempt) in [("replay", " 1 "), ("retry", " 2 "), ("retry", " 3 ")] {
         tail.says(&[cause, attempt, "live", "/web"]).await?;
     }
-    tail.warns(&["failed: widget", "/web (try 2): exit status 3; comes back within 1 s"]).await?;
+    tail.warns(&["failed: widget", "/web (attempt 2): exit status 3; comes back within 1 s"]).await?;
     let ended = tail.interrupt().await?;
     assert_eq!((ended.status, ended.stdout.len()), (Some(0), 3), "{ended:?}");
     Ok(())
@@ -58,7 +58,7 @@ async fn until_replayed_fails_if_an_answer_was_an_error() -> Result<()> {
     let ended =
         world.tail(&["--until-replayed", "--", "sh", "-c", "test $REWITNESS_NAME = good"])?.end().await?;
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(ended.warnings().contains("/bad (try 1): exit status 1"), "{ended:?}");
+    assert!(ended.warnings().contains("/bad (attempt 1): exit status 1"), "{ended:?}");
     assert!(
         ended.stderr.last().is_some_and(|line| line.starts_with("error: ") && line.contains("error")),
         "{ended:?}"
@@ -75,7 +75,7 @@ async fn what_takes_too_long_is_ended_and_retried() -> Result<()> {
     world.create("web").await?;
     let slow = world.script("slow", "[ $REWITNESS_ATTEMPT -ge 2 ] || sleep 600")?;
     let mut tail = world.tail(&["--timeout", "300ms", "--", &slow])?;
-    tail.warns(&["(try 1): ended because it took longer than 300ms"]).await?;
+    tail.warns(&["(attempt 1): ended because it took longer than 300ms"]).await?;
     tail.says(&["retry", " 2 ", "/web"]).await?;
     assert_eq!(tail.interrupt().await?.status, Some(0));
     Ok(())

@@ -34,7 +34,8 @@ impl Consumer for Tail {
             let kind = resource.kind.kind.to_lowercase();
             let (name, attempt) = (qualified_name(resource), delivery.attempt);
             let again = comes_back(failure.retry(), attempt, self.backoff);
-            self.screen.alarm("failed", format_args!("{kind} {name} (try {attempt}): {failure}; {again}"));
+            self.screen
+                .alarm("failed", format_args!("{kind} {name} (attempt {attempt}): {failure}; {again}"));
         }
         answer
     }

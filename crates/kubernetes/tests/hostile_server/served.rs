@@ -1,7 +1,11 @@
 //! Odd discovery: what one API service says does not hide the others.
 
+use std::time::Duration;
+
 use http::StatusCode;
-use rewitness_kubernetes::Resolver;
+use rewitness_kubernetes::call::Server;
+use rewitness_kubernetes::{Discovery, Resolver};
+use rewitness_messaging::Kind;
 use serde_json::{Value, json};
 
 use super::scripted::{answer, client, document};
@@ -40,4 +44,19 @@ async fn what_one_api_service_says_hides_no_other() {
     let kinds: Vec<String> = served.kinds().iter().map(|kind| kind.kind.to_string()).collect();
     assert_eq!(kinds, ["Pod", "Gear.gears.com", "Odd.odd.com", "Missing.missing.com"]);
     assert_eq!(served.broken(), ["broken.com/v1"]);
+}
+
+#[tokio::test]
+async fn one_version_of_a_group_that_cannot_be_read_hides_no_other() {
+    let (client, _) = client(move |call| match call.uri {
+        "/apis/gears.com" => document(&json!({"kind": "APIGroup", "name": "gears.com",
+            "versions": [{"version": "v2"}, {"version": "v1"}], "preferredVersion": {"version": "v2"}})),
+        "/apis/gears.com/v1" => document(&plain("gears", "Gear")),
+        _ => answer(StatusCode::SERVICE_UNAVAILABLE, "down"),
+    });
+    let discovery = Discovery::new(Server::new(client, Duration::from_secs(1)), &["list"]);
+    let find = async |kind: &str| discovery.find(&Kind::new("gears.com", kind), None).await;
+    assert!(find("Gear").await.unwrap().is_some());
+    // What v2 has is not known, so this one is not known to be absent.
+    assert!(find("Wheel").await.is_err());
 }

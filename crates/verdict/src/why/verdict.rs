@@ -136,8 +136,6 @@ fn steps(findings: &[Finding]) -> Vec<Step> {
 }
 
 impl Finding {
-    /// # Panics
-    /// In a debug build: the reason is not among the documented ones.
     pub(crate) fn new(weight: Weight, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             weight,

@@ -70,7 +70,7 @@ mod tests {
         for text in [
             "CAUSE    TRY  STATE     RESOURCE                         UID",
             "replayed 19 resources in 0.6 s; following, Ctrl-C ends",
-            "failed: network demo-lab/uplink (try 1): exit status 1; comes back within 500 ms",
+            "failed: network demo-lab/uplink (attempt 1): exit status 1; comes back within 500 ms",
             "",
         ] {
             assert_eq!(Line::new(Instant::now(), text).delivery, None, "{text}");

@@ -127,3 +127,12 @@ fn only_text_has_a_heading() {
     assert!(printer(Format::Json, false).heading().is_none());
     assert!(printer(Format::Name, false).heading().is_none());
 }
+
+#[test]
+fn a_name_moves_no_cursor_and_breaks_no_line() {
+    let resource = delivery(Some("team-a"), "web\u{1b}[2J\nreplay").envelope.resource;
+    let mut out = Vec::new();
+    write_name(&mut out, &resource);
+    assert_eq!(String::from_utf8(out).unwrap(), "widget.example.com/web\u{fffd}[2J\u{fffd}replay");
+    assert_eq!(qualified_name(&resource), "team-a/web\u{fffd}[2J\u{fffd}replay");
+}
