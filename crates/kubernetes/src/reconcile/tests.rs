@@ -1,18 +1,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::call::Server;
+use http::{Request, Response};
+use kube::client::Body;
 use rewitness_messaging::dispatcher::Run;
 use rewitness_messaging::schedule::{Observation, ScheduleConfig, SourceChange, Via};
-use rewitness_messaging::{Consumer, Delivery, Failure, Handle, Kind, Outcome, Subscription, Version};
+use rewitness_messaging::{Consumer, Delivery, Failure, Handle, Hold, Kind, Outcome, Subscription, Version};
 use tokio::sync::Notify;
+use tower::service_fn;
 
 use super::*;
+use crate::call::Server;
 use crate::discovery::{Discovery, NEEDED};
 use crate::finalizer::HoldCalls;
 
-/// Never asked here: nothing is held.
+/// Whoever asks a server by these panics.
 fn finalizers() -> Arc<Finalizers> {
-    let client = crate::client(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    async fn panics(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+        panic!("planted")
+    }
+    let client = kube::Client::new(service_fn(panics), "default");
     let server = Server::new(client, Duration::from_secs(1));
     let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
     Arc::new(Finalizers { server, discovery, hold_calls: HoldCalls::default() })
@@ -102,4 +108,30 @@ fn observation(name: &str) -> Observation<'_> {
         labels: Vec::new(),
         holds: Vec::new(),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q12_a_panic_of_our_own_ends_the_run_though_nothing_else_happens() {
+    let consumer = |_: Delivery| std::future::ready(Ok::<_, Failure>(Outcome::Done));
+    let dispatcher = Dispatcher::new(ScheduleConfig::default());
+    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")])
+        .holding(Hold::for_deletions("rewitness.dev/test"));
+    let _handle = dispatcher.subscribe(wants, consumer).unwrap();
+    let run = dispatcher.start().unwrap();
+    let changes = dispatcher.source_changes();
+    let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
+    dispatcher.list_started(id);
+    let held = Observation {
+        deletion_timestamp: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        holds: vec!["rewitness.dev/test".into()],
+        ..observation("web")
+    };
+    dispatcher.observe(id, Via::List, [held]);
+    dispatcher.list_finished(id);
+    let mut reconciles = Reconciles::new(dispatcher, finalizers());
+    reconciles.begin_due(Instant::now());
+    let run_panics = AssertUnwindSafe(reconciles.completed()).catch_unwind();
+    let panic = timeout(Duration::from_secs(30), run_panics).await.unwrap().unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"planted"));
+    drop(run);
 }
