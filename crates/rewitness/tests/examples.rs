@@ -6,17 +6,17 @@ use std::process::Command;
 
 /// The README's consumer. `cargo test` has built it, as all examples.
 #[test]
-fn the_consumer_of_the_readme_holds_a_deletion_until_its_third_try() {
+fn the_consumer_of_the_readme_holds_a_deletion_until_its_third_attempt() {
     let example = example("consumer");
     assert!(example.exists(), "it is not built: cargo build --package rewitness --examples");
     let output = Command::new(example).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected = "\
-live (replay, try 1): Bucket.example.com team-a/logs
-deleting (change, try 1): Bucket.example.com team-a/logs
-deleting (retry, try 2): Bucket.example.com team-a/logs
-deleting (retry, try 3): Bucket.example.com team-a/logs
+live (replay, attempt 1): Bucket.example.com team-a/logs
+deleting (change, attempt 1): Bucket.example.com team-a/logs
+deleting (retry, attempt 2): Bucket.example.com team-a/logs
+deleting (retry, attempt 3): Bucket.example.com team-a/logs
 gone
 ";
     assert_eq!(said, expected);
