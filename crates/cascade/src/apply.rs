@@ -99,16 +99,10 @@ impl Applier {
         };
         let (mut version, mut contentions, mut overloads) = (target.dependent.version.clone(), 0, 0);
         loop {
-            let pass = loop {
-                // Without a pass: a slow read of one parent keeps nobody else's deletes waiting.
-                if !authority.holds().await {
-                    return Ok(Fate::NotNeeded);
-                }
-                let pass = self.limiter.enter().await;
-                if authority.is_recent() {
-                    break pass;
-                }
-            };
+            let pass = self.limiter.enter().await;
+            if !authority.holds().await {
+                return Ok(Fate::NotNeeded);
+            }
             let request = endpoint.delete(
                 id.namespace.as_deref(),
                 &id.name,

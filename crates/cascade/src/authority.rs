@@ -56,11 +56,6 @@ impl<'a> Authority<'a> {
         }
         read.as_ref().is_some_and(|read| read.age() <= MAX_AGE) && self.handle.deletes()
     }
-
-    /// Whether the last read still authorises, without a look at the server.
-    pub(crate) fn is_recent(&self) -> bool {
-        self.read.try_lock().is_ok_and(|read| read.as_ref().is_some_and(|read| read.age() <= MAX_AGE))
-    }
 }
 
 /// Whether dependents may be deleted because of this parent.
