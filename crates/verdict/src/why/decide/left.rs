@@ -257,7 +257,7 @@ impl Decision<'_> {
         Some(Step::last_resort(
             self.commands.on(&found.id, self.commands.kubectl("label")).word(format!("{label}-")),
             "takes the first of them out of the deletion, which goes on without it",
-            "it stays, and nobody deletes it with its parent any more; do first what the error asks for, if you can",
+            "it stays, and nobody deletes it with its parent any more; do first what the refusal asks for, if you can",
         ))
     }
 
