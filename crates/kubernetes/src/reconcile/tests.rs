@@ -27,17 +27,23 @@ fn finalizers() -> Arc<Finalizers> {
 /// As many as this are due at once, which is more than one poll of the applier takes.
 const DUE: usize = 1500;
 
-/// A run of one subscription to so many resources, all of them listed.
-fn begun(due: usize, consumer: impl Consumer) -> (Dispatcher, Handle, Run) {
+fn wants() -> Subscription {
+    Subscription::new("one", [Kind::new("example.com", "Widget")])
+}
+
+/// A run of one subscription to these resources, all of them listed.
+fn begun<'a>(
+    wants: Subscription,
+    consumer: impl Consumer,
+    listed: impl IntoIterator<Item = Observation<'a>>,
+) -> (Dispatcher, Handle, Run) {
     let dispatcher = Dispatcher::new(ScheduleConfig::default());
-    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")]).with_concurrency(due);
     let handle = dispatcher.subscribe(wants, consumer).unwrap();
     let run = dispatcher.start().unwrap();
     let changes = dispatcher.source_changes();
     let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
-    let names: Vec<String> = (0..due).map(|number| format!("web-{number}")).collect();
     dispatcher.list_started(id);
-    dispatcher.observe(id, Via::List, names.iter().map(|name| observation(name)));
+    dispatcher.observe(id, Via::List, listed);
     dispatcher.list_finished(id);
     (dispatcher, handle, run)
 }
@@ -60,7 +66,9 @@ async fn all_that_the_concurrency_allows_is_begun_though_nothing_ends() {
             }
         }
     };
-    let (dispatcher, handle, run) = begun(DUE, consumer);
+    let names: Vec<String> = (0..DUE).map(|number| format!("web-{number}")).collect();
+    let listed = names.iter().map(|name| observation(name));
+    let (dispatcher, handle, run) = begun(wants().with_concurrency(DUE), consumer, listed);
     let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers());
     let answered = async {
         while dispatcher.in_flight() > 0 || begun_count.load(Ordering::Relaxed) < DUE {
@@ -88,10 +96,11 @@ async fn q10_what_was_admitted_and_has_not_begun_does_not_begin_after_the_stop()
             std::future::ready(Ok::<_, Failure>(Outcome::Done))
         }
     };
-    let (dispatcher, _handle, run) = begun(8, consumer);
+    let listed = ["a", "b", "c"].map(observation);
+    let (dispatcher, _handle, run) = begun(wants(), consumer, listed);
     let mut reconciles = Reconciles::new(dispatcher.clone(), finalizers());
     reconciles.begin_due(Instant::now());
-    assert_eq!(dispatcher.in_flight(), 8, "admitted");
+    assert_eq!(dispatcher.in_flight(), 3, "admitted");
     assert_eq!(reconciles.finish(Duration::from_secs(10)).await, 0);
     assert_eq!(consumed.load(Ordering::Relaxed), 0);
     drop(run);
@@ -113,21 +122,13 @@ fn observation(name: &str) -> Observation<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn q12_a_panic_of_our_own_ends_the_run_though_nothing_else_happens() {
     let consumer = |_: Delivery| std::future::ready(Ok::<_, Failure>(Outcome::Done));
-    let dispatcher = Dispatcher::new(ScheduleConfig::default());
-    let wants = Subscription::new("one", [Kind::new("example.com", "Widget")])
-        .holding(Hold::for_deletions("rewitness.dev/test"));
-    let _handle = dispatcher.subscribe(wants, consumer).unwrap();
-    let run = dispatcher.start().unwrap();
-    let changes = dispatcher.source_changes();
-    let [SourceChange::Open { id, .. }] = changes[..] else { panic!("{changes:?}") };
-    dispatcher.list_started(id);
     let held = Observation {
         deletion_timestamp: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         holds: vec!["rewitness.dev/test".into()],
         ..observation("web")
     };
-    dispatcher.observe(id, Via::List, [held]);
-    dispatcher.list_finished(id);
+    let wants = wants().holding(Hold::for_deletions("rewitness.dev/test"));
+    let (dispatcher, _handle, run) = begun(wants, consumer, [held]);
     let mut reconciles = Reconciles::new(dispatcher, finalizers());
     reconciles.begin_due(Instant::now());
     let run_panics = AssertUnwindSafe(reconciles.completed()).catch_unwind();

@@ -9,13 +9,16 @@ use futures::stream::{self, StreamExt};
 use http::StatusCode;
 use rewitness_kubernetes::call::{ApiError, Endpoint, Server};
 use rewitness_kubernetes::{Config, Resolver};
-use rewitness_messaging::{Kind, SourceState, State};
+use rewitness_messaging::{Kind, SourceProgress, SourceState, State};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::scripted::{Answer, Run, chunks, client, event, list, open_watch, run, widget};
+use super::scripted::{Answer, Calls, Run, chunks, client, event, list, open_watch, run, widget};
 
 const CHUNK: usize = 1 << 20;
+
+/// Of the test's clock.
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// A body that has no end, and how much of it was taken.
 fn endless(begin: &'static str, status: StatusCode, taken: &Arc<AtomicUsize>) -> Answer {
@@ -57,19 +60,11 @@ async fn fault_b35_an_endless_body_is_given_up_with_an_error_that_says_so() {
 }
 
 async fn failing(run: &Run, text: &str) {
-    let is_failing = || {
-        let sources = run.handle.progress().sources;
-        sources
-            .iter()
-            .any(|one| matches!(&one.state, SourceState::Failing { reason } if reason.contains(text)))
-    };
-    for _ in 0..6000 {
-        if is_failing() {
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
+    let fails = |source: &SourceProgress| matches!(&source.state, SourceState::Failing { reason } if reason.contains(text));
+    let failing = run.handle.when(|progress| progress.sources.iter().any(fails));
+    if timeout(Duration::from_secs(600), failing).await.is_err() {
+        panic!("no source fails with {text:?}: {:?}", run.handle.progress().sources);
     }
-    panic!("no source fails with {text:?}: {:?}", run.handle.progress().sources);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,8 +76,7 @@ async fn fault_b35_a_list_without_end_is_tried_again_at_a_pace() {
     });
     let run = run(client, Config::default());
     failing(&run, "longer than 16 MiB").await;
-    sleep(Duration::from_secs(300)).await;
-    assert!((5..40).contains(&calls.lists()), "{} lists in five minutes", calls.lists());
+    calls.assert_pace("lists", FIVE_MINUTES, 5..40, Calls::lists).await;
     run.stop().await;
 }
 
@@ -128,9 +122,8 @@ async fn fault_b35_a_watch_that_ends_at_once_is_opened_at_a_pace() {
             }
         });
         let run = run(client, Config::default());
-        sleep(Duration::from_secs(300)).await;
-        let watches = calls.watches();
-        assert!((5..40).contains(&watches), "{watches} watches in five minutes that show {what}");
+        let what = format!("watches that show {what}");
+        calls.assert_pace(&what, FIVE_MINUTES, 5..40, Calls::watches).await;
         run.stop().await;
     }
 }
@@ -140,6 +133,7 @@ async fn fault_b35_a_watch_that_lived_a_while_is_opened_again_at_once() {
     let (client, calls) = client(move |call| match call.is_watch() {
         false => list("5", &["a"], ""),
         true => {
+            // It lives as long, by the test's clock.
             let end = stream::once(async {
                 sleep(Duration::from_secs(20)).await;
                 Bytes::new()
@@ -148,8 +142,8 @@ async fn fault_b35_a_watch_that_lived_a_while_is_opened_again_at_once() {
         }
     });
     let run = run(client, Config::default());
-    sleep(Duration::from_secs(410)).await;
-    assert!(calls.watches() >= 20, "{} watches", calls.watches());
+    let are_enough = calls.are_within(Duration::from_secs(410), |calls| calls.watches() >= 20).await;
+    assert!(are_enough, "{} watches", calls.watches());
     run.stop().await;
 }
 
@@ -159,11 +153,9 @@ async fn fault_b35_a_list_whose_pages_do_not_end_is_given_up() {
     let run = run(client, Config::default());
     failing(&run, "continue").await;
     assert_eq!(calls.watches(), 0);
-    let begun = || calls.count(|uri| uri.contains("/widgets?") && !uri.contains("continue="));
-    let before = begun();
-    sleep(Duration::from_secs(300)).await;
-    let begun = begun() - before;
-    assert!((5..40).contains(&begun), "begun {begun} times in five minutes");
+    let begun = |calls: &Calls| calls.count(|uri| uri.contains("/widgets?") && !uri.contains("continue="));
+    let before = begun(&calls);
+    calls.assert_pace("lists begun", FIVE_MINUTES, 5..40, |calls| begun(calls) - before).await;
     run.stop().await;
 }
 
@@ -193,8 +185,6 @@ async fn fault_b35_events_that_are_never_readable_lead_to_lists_at_a_pace() {
         }
     });
     let run = run(client, Config::default());
-    sleep(Duration::from_secs(600)).await;
-    let lists = calls.lists();
-    assert!((10..60).contains(&lists), "{lists} lists in ten minutes");
+    calls.assert_pace("lists", 2 * FIVE_MINUTES, 10..60, Calls::lists).await;
     run.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use rewitness_messaging::{
     Consumer, Delivery, Failure, Handle, Kind, Outcome, Queue, State, Stopped, Subscription,
 };
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -36,11 +38,33 @@ impl Call<'_> {
 /// The calls so far: watches, lists and checks of Widgets, whatever their queries, and others by
 /// their whole URI.
 #[derive(Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<Vec<String>>>, Arc<Mutex<HashMap<String, usize>>>);
+pub(crate) struct Calls {
+    uris: Arc<Mutex<Vec<String>>>,
+    alike: Arc<Mutex<HashMap<String, usize>>>,
+    made: Arc<Notify>,
+}
 
 impl Calls {
     pub(crate) fn count(&self, what: impl Fn(&str) -> bool) -> usize {
-        self.0.lock().unwrap().iter().filter(|uri| what(uri)).count()
+        self.uris.lock().unwrap().iter().filter(|uri| what(uri)).count()
+    }
+
+    /// Waits until the calls are as wanted, for so long at most; answers whether they are.
+    pub(crate) async fn are_within(&self, time: Duration, wanted: impl Fn(&Self) -> bool) -> bool {
+        timeout(time, until(&self.made, || wanted(self))).await.is_ok()
+    }
+
+    /// In this time as many calls are made as this range has numbers, and no more.
+    pub(crate) async fn assert_pace(
+        &self,
+        what: &str,
+        time: Duration,
+        times: Range<usize>,
+        count: impl Fn(&Self) -> usize,
+    ) {
+        let are_too_many = self.are_within(time, |calls| count(calls) >= times.end).await;
+        let found = count(self);
+        assert!(!are_too_many && found >= times.start, "{found} {what} in {time:?}, and not {times:?}");
     }
 
     pub(crate) fn watches(&self) -> usize {
@@ -74,12 +98,13 @@ pub(crate) fn client(answer: impl Fn(Call<'_>) -> Answer + Send + Sync + 'static
             _ => &uri,
         };
         let before = {
-            let mut counts = seen.1.lock().unwrap();
+            let mut counts = seen.alike.lock().unwrap();
             let count = counts.entry(alike.to_owned()).or_default();
             *count += 1;
             *count - 1
         };
-        seen.0.lock().unwrap().push(uri.clone());
+        seen.uris.lock().unwrap().push(uri.clone());
+        seen.made.notify_waiters();
         let answer = discovery(&uri).unwrap_or_else(|| answer(Call { uri: &uri, before }));
         async move { Ok::<_, Infallible>(answer) }
     });
@@ -140,28 +165,38 @@ pub(crate) fn open_watch(events: Vec<Vec<u8>>) -> Answer {
     chunks(stream::iter(cut).chain(stream::pending()))
 }
 
+/// Waits until it is so; what may change that notifies.
+async fn until(changed: &Notify, is_so: impl Fn() -> bool) {
+    loop {
+        // Registered first, so that no change between the look and the wait is missed.
+        let changed = changed.notified();
+        if is_so() {
+            return;
+        }
+        changed.await;
+    }
+}
+
 /// What was delivered.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Mutex<Vec<(String, State)>>>);
+pub(crate) struct Recorder {
+    delivered: Arc<Mutex<Vec<(String, State)>>>,
+    changed: Arc<Notify>,
+}
 
 impl Consumer for Recorder {
     async fn consume(&self, delivery: Delivery) -> Result<Outcome, Failure> {
         let name = delivery.envelope.resource.name.to_string();
-        self.0.lock().unwrap().push((name, delivery.state));
+        self.delivered.lock().unwrap().push((name, delivery.state));
+        self.changed.notify_waiters();
         Ok(Outcome::Done)
     }
 }
 
 impl Recorder {
     pub(crate) async fn until(&self, name: &str, state: State) {
-        let is_there = || self.0.lock().unwrap().iter().any(|(one, at)| one == name && *at == state);
-        let wait = async {
-            while !is_there() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let within = Duration::from_secs(60);
-        tokio::time::timeout(within, wait)
+        let is_there = || self.delivered.lock().unwrap().iter().any(|(one, at)| one == name && *at == state);
+        timeout(Duration::from_secs(60), until(&self.changed, is_there))
             .await
             .unwrap_or_else(|_| panic!("{name} is not delivered {state}"));
     }
