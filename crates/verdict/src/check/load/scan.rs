@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use rewitness_crds::HOLD_PREFIX;
 use rewitness_crds::cascade::is_finalizer;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_kubernetes::finalizer::protected;
+use rewitness_messaging::Kind;
 use tokio::time::Instant;
 
 use crate::check::facts::{Carried, Carrier, Scan};
@@ -24,6 +26,10 @@ const AT_A_TIME: usize = 8;
 
 /// How many objects of a kind are looked at: pages of 500.
 const PAGES: usize = 200;
+
+/// How many finalizers of ours are noted of a kind: one on each object that is looked at. Whoever may write
+/// an object can give it a thousand.
+const NOTED: usize = PAGES * 500;
 
 /// After this time no page is asked for any more.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -51,9 +57,34 @@ fn may_be_held(kind: &ResolvedKind) -> bool {
     can("list") && can("patch") && protected(&kind.kind).is_none()
 }
 
+/// Who carries which finalizer of ours, of one kind.
+#[derive(Default)]
+struct Carriers {
+    by_finalizer: BTreeMap<String, Vec<Carrier>>,
+    noted: usize,
+}
+
+impl Carriers {
+    /// Notes an object; breaks off when no more may be noted.
+    fn note(&mut self, kind: &Kind, metadata: &ObjectMeta) -> ControlFlow<()> {
+        let finalizers = metadata.finalizers.iter().flatten();
+        for finalizer in finalizers.filter(|one| is_finalizer(one) || one.starts_with(HOLD_PREFIX)) {
+            if self.noted == NOTED {
+                return ControlFlow::Break(());
+            }
+            self.noted += 1;
+            self.by_finalizer.entry(finalizer.clone()).or_default().push(Carrier {
+                id: object::id(kind, metadata),
+                deleting: metadata.deletion_timestamp.as_ref().map(|time| time.0),
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// What is found of one kind.
 async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Scan {
-    let (mut scan, mut carried) = (Scan::default(), BTreeMap::<String, Vec<Carrier>>::new());
+    let (mut scan, mut carriers) = (Scan::default(), Carriers::default());
     if Instant::now() >= until {
         return Scan { kinds: 1, cut: vec![kind.to_string()], ..scan };
     }
@@ -61,15 +92,7 @@ async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Scan {
     let list = async |params: &ListParams| api.list_metadata(params).await;
     let ended = pages(&what, PAGES, ListParams::default(), list, |page| {
         scan.objects += page.items.len() as u64;
-        for metadata in page.items.iter().map(|object| &object.metadata) {
-            let finalizers = metadata.finalizers.iter().flatten();
-            for finalizer in finalizers.filter(|one| is_finalizer(one) || one.starts_with(HOLD_PREFIX)) {
-                carried.entry(finalizer.clone()).or_default().push(Carrier {
-                    id: object::id(&kind.kind, metadata),
-                    deleting: metadata.deletion_timestamp.as_ref().map(|time| time.0),
-                });
-            }
-        }
+        page.items.iter().try_for_each(|object| carriers.note(&kind.kind, &object.metadata))?;
         if Instant::now() < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     match ended.await {
@@ -83,7 +106,7 @@ async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Scan {
         Err(Unread { reason: None, .. }) => scan.forbidden.push(kind.to_string()),
         Err(unread) => scan.unread.push(unread.to_string()),
     }
-    let carried = carried.into_iter().map(|(finalizer, objects)| Carried {
+    let carried = carriers.by_finalizer.into_iter().map(|(finalizer, objects)| Carried {
         finalizer,
         kind: kind.kind.clone(),
         namespaced: kind.namespaced,
@@ -91,4 +114,20 @@ async fn look(link: &Link, kind: &ResolvedKind, until: Instant) -> Scan {
     });
     scan.carried.extend(carried);
     scan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_with_finalizers_without_end_takes_no_memory_without_end() {
+        let finalizers = |count| (0..count).map(|number| format!("{HOLD_PREFIX}{number}")).collect();
+        let object = |count| ObjectMeta { finalizers: Some(finalizers(count)), ..ObjectMeta::default() };
+        let (kind, mut carriers) = (Kind::new("", "Secret"), Carriers::default());
+        assert_eq!(carriers.note(&kind, &object(NOTED)), ControlFlow::Continue(()), "one on each object");
+        assert_eq!(carriers.note(&kind, &object(0)), ControlFlow::Continue(()));
+        assert_eq!(carriers.note(&kind, &object(1000)), ControlFlow::Break(()));
+        assert_eq!(carriers.by_finalizer.values().map(Vec::len).sum::<usize>(), NOTED);
+    }
 }
