@@ -96,9 +96,10 @@ impl<'a> Place<'a> {
     }
 
     async fn delete(&self, found: &DynamicObject) -> Result<(), Failure> {
+        // An object that came without them is deleted by nobody: no object has an empty uid.
         let preconditions = Preconditions {
-            uid: found.metadata.uid.clone(),
-            resource_version: found.metadata.resource_version.clone(),
+            uid: Some(found.metadata.uid.clone().unwrap_or_default()),
+            resource_version: Some(found.metadata.resource_version.clone().unwrap_or_default()),
         };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.api.delete(&self.name, &params).await {
@@ -160,10 +161,20 @@ fn is_empty(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use tower::service_fn;
+
     use super::*;
 
-    fn place(cascade: &str) -> Place<'_> {
-        let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    fn nowhere() -> Client {
+        Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap()
+    }
+
+    fn place(client: Client, cascade: &str) -> Place<'_> {
         let resource =
             ApiResource::erase::<k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy>(&());
         Place::new(&client, &resource, "validatingadmissionpolicies", cascade, "u1")
@@ -183,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_made_for_a_cascade_of_the_name_is_ours_and_of_the_uid_is_taken_away() {
-        let place = place("project");
+        let place = place(nowhere(), "project");
         for (object, is_ours, is_taken_away) in [
             (object("rewitness", "Cascade", "project", "u1"), true, true),
             (object("rewitness", "Cascade", "project", "u2"), true, false),
@@ -232,5 +243,24 @@ mod tests {
         ] {
             assert_eq!(covers(&found, &wanted), expected, "{found}");
         }
+    }
+
+    /// No object has them empty, so that such a deletion conflicts.
+    #[tokio::test]
+    async fn an_object_that_came_without_uid_and_version_is_not_deleted_by_its_name_alone() {
+        let sent = Arc::new(Mutex::new(Value::Null));
+        let seen = sent.clone();
+        let service = service_fn(move |request: Request<Body>| {
+            let seen = seen.clone();
+            async move {
+                let body = request.into_body().collect_bytes().await.unwrap();
+                *seen.lock().unwrap() = serde_json::from_slice(&body).unwrap();
+                Ok::<_, Infallible>(Response::new(Body::from(b"{}".to_vec())))
+            }
+        });
+        let place = place(Client::new(service, "default"), "project");
+        let _ = place.delete(&serde_json::from_value(json!({ "metadata": {} })).unwrap()).await;
+        let sent = sent.lock().unwrap();
+        assert_eq!(sent["preconditions"], json!({ "uid": "", "resourceVersion": "" }), "{sent}");
     }
 }
