@@ -1,6 +1,7 @@
 //! Text that is drawn: broken and coloured where there is a terminal, plain elsewhere.
 
 use anstyle::{AnsiColor, Style};
+use rewitness_crds::visible;
 
 use crate::step::Step;
 
@@ -83,8 +84,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
                 line.push(' ');
                 used += 1;
             }
-            // What others wrote must not move the cursor, or ring the bell.
-            line.extend(word.chars().filter(|char| !char.is_control()));
+            line.push_str(&visible(word));
             used += length;
         }
     }
@@ -99,6 +99,7 @@ mod tests {
     fn lines_break_at_words_and_names_stay_whole() {
         assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
         assert_eq!(wrapped("a-name-longer-than-that x", 4), ["a-name-longer-than-that", "x"]);
-        assert_eq!(wrapped("two\nlines\x1b[2J", 80), ["two lines[2J"]);
+        assert_eq!(wrapped("two\nlines\x1b[2J", 80), ["two lines\u{fffd}[2J"]);
+        assert_eq!(wrapped("nothing \u{202e}keeps", 80), ["nothing \u{fffd}keeps"]);
     }
 }

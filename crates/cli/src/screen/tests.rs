@@ -52,3 +52,12 @@ fn without_a_terminal_there_is_no_status_line() {
     screen.line("a note");
     assert_eq!(written.text(), "a note\n");
 }
+
+#[test]
+fn what_others_wrote_moves_no_cursor_in_notes_and_warnings() {
+    let written = Written::default();
+    let screen = Screen::new(written.clone(), false);
+    screen.note("role/x\u{1b}[2J\nis released");
+    screen.alarm("warning", "the server says: \u{202e}no");
+    assert_eq!(written.text(), "role/x\u{fffd}[2J\nis released\nwarning: the server says: \u{fffd}no\n");
+}

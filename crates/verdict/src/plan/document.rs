@@ -177,7 +177,7 @@ impl Plan {
 }
 
 impl ParentPlan {
-    /// `of_rule`: whether a error is one of the whole rule, and listed there.
+    /// `of_rule`: whether a refusal is one of the whole rule, and listed there.
     pub fn new(preview: &Preview, of_rule: impl Fn(&Refused) -> bool) -> Self {
         let deletes = preview.dependents().filter(|found| found.cause == Cause::Due).count() as u64;
         let refused =

@@ -44,15 +44,17 @@ pub fn text(plan: &Plan, all: bool) -> String {
 
 impl Detail {
     fn line(&self, what: &str) -> String {
-        format!("{what}: {} ({})\n", self.message, self.reason)
+        format!("{what}: {} ({})\n", visible(&self.message), self.reason)
     }
 }
 
 /// What the deletion of one parent takes, in the order in which it goes.
 pub fn parent_text(parent: &ParentPlan, all: bool) -> String {
+    let typed = parent.typed.to_string();
+    let typed = visible(&typed);
     let mut text = match parent.deleting {
-        Some(since) => format!("{} is being deleted since {since}, and takes along:\n", parent.typed),
-        None => format!("{}, when it is deleted, takes along:\n", parent.typed),
+        Some(since) => format!("{typed} is being deleted since {since}, and takes along:\n"),
+        None => format!("{typed}, when it is deleted, takes along:\n"),
     };
     if !parent.selected {
         text += "(The Cascade is not about it: its namespace or its labels are others.)\n";
@@ -84,7 +86,7 @@ impl KindPlan {
 fn kind_text(kind: &KindPlan, all: bool) -> String {
     let name = kind.name();
     if let Some(unknown) = &kind.unknown {
-        return format!("     {name}: unknown; {}\n", unknown.message);
+        return format!("     {name}: unknown; {}\n", visible(&unknown.message));
     }
     let mut text = format!("     {name}: {}\n", thousands(kind.count));
     let dependents = kind.dependents.as_deref().unwrap_or_default();
@@ -134,6 +136,7 @@ fn confirmation(plan: &Plan, parent: &ParentPlan) -> String {
     let why: Vec<&str> = parent.excess.iter().map(|excess| &*excess.message).collect();
     let (why, hash) = (why.join(", and "), &parent.hash);
     let confirm = parent.typed.of(plan.typed.rewitness("confirm").word(&plan.cascade));
+    let why = visible(&why);
     format!("It needs a confirmation: {why}.\n  hash {hash}\n  {confirm}\n")
 }
 
@@ -185,7 +188,9 @@ fn of_parents(parents: &[ParentPlan]) -> String {
     for parent in parents {
         for kind in parent.stages.iter().flat_map(|stage| &stage.kinds) {
             kinds.extend(
-                kind.unknown.as_ref().map(|why| format!("Unknown: {} {}\n", kind.name(), why.message)),
+                kind.unknown
+                    .as_ref()
+                    .map(|why| format!("Unknown: {} {}\n", kind.name(), visible(&why.message))),
             );
         }
         for (reasons, what, lines) in
@@ -196,7 +201,7 @@ fn of_parents(parents: &[ParentPlan]) -> String {
     }
     let line = |((what, message, reason), count): ((&str, &str, Reason), u64)| {
         let of = counted(count, "parent", "parents");
-        format!("{what} of {of}: {message} ({reason})\n")
+        format!("{what} of {of}: {} ({reason})\n", visible(message))
     };
     kinds.into_iter().chain(unknown.into_iter().map(line)).chain(refused.into_iter().map(line)).collect()
 }

@@ -34,3 +34,26 @@ fn are_same(findings: &[Finding], before: &[Finding]) -> bool {
     };
     findings.len() == before.len() && findings.iter().zip(before).all(is_same)
 }
+
+#[cfg(test)]
+mod tests {
+    use rewitness_crds::Reason;
+
+    use super::super::verdict::{Resource, State};
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_whatever_others_wrote() {
+        let asked = Resource::from(&rewitness_messaging::ResourceId {
+            kind: rewitness_messaging::Kind::new("", "Secret"),
+            namespace: None,
+            name: "web".into(),
+            uid: "".into(),
+        });
+        let blocks = Finding::new(Weight::Blocks, Reason::Finalizer, "kept by x/y\n\u{1b}[2J");
+        let verdict =
+            Verdict::new(asked, State::Terminating, None, "Secret web\nis there".to_owned(), vec![blocks]);
+        let line = verdict.line(Timestamp::UNIX_EPOCH);
+        assert_eq!(line, "00:00:00Z Secret web\u{fffd}is there: kept by x/y\u{fffd}\u{fffd}[2J\n");
+    }
+}

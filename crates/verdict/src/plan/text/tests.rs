@@ -231,3 +231,20 @@ fn an_hour_that_could_not_be_read_is_not_said_to_be_empty() {
     let json = serde_json::to_value(&unread).unwrap();
     assert_eq!(json["limits"].get("hourRemaining"), None);
 }
+
+#[test]
+fn what_others_wrote_moves_no_cursor_and_breaks_no_line() {
+    let shown = |odd: &str| {
+        let mut one = web();
+        one.name += odd;
+        one.refused = vec![detail(Reason::RevisionUnknown, &format!("began with r1{odd}"))];
+        let dependents =
+            vec![dependent(&format!("a{odd}"), Reason::Finalizers, &format!("kept by x/y{odd}"))];
+        one.stages[0].kinds.push(kind("Disk", dependents));
+        let table = vec![one.clone(), parent(&format!("b{odd}"), 1)];
+        text(&plan(vec![one], true), true) + &text(&plan(table, false), true)
+    };
+    let (plain, odd) = (shown(""), shown("\u{1b}[2J\n\u{202e}"));
+    assert!(!odd.contains(['\u{1b}', '\u{202e}']), "{odd:?}");
+    assert_eq!(odd.lines().count(), plain.lines().count(), "{odd}");
+}
