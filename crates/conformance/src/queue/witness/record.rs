@@ -163,7 +163,7 @@ impl fmt::Display for Record {
         };
         let since = |at: Instant| at.saturating_duration_since(first.began);
         for (number, handing) in self.handings.iter().enumerate().take(SHOWN) {
-            self.write_markings(f, number)?;
+            self.write_markers(f, number)?;
             let Delivery { envelope, state, cause, attempt, version, hold, labels } = &handing.delivery;
             let resource = &envelope.resource;
             write!(f, "  {:?} {resource} {} ", since(handing.began), resource.uid)?;
@@ -175,13 +175,13 @@ impl fmt::Display for Record {
         }
         match self.handings.len().checked_sub(SHOWN) {
             Some(more @ 1..) => writeln!(f, "  and {more} more"),
-            _ => self.write_markings(f, self.handings.len()),
+            _ => self.write_markers(f, self.handings.len()),
         }
     }
 }
 
 impl Record {
-    fn write_markings(&self, f: &mut fmt::Formatter<'_>, after: usize) -> fmt::Result {
+    fn write_markers(&self, f: &mut fmt::Formatter<'_>, after: usize) -> fmt::Result {
         let here = self.markers.iter().filter(|marker| marker.after == after);
         here.into_iter().try_for_each(|marker| writeln!(f, "  {:?}", marker.listed))
     }
