@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_go_where_this_one_went_and_remove_finalizer_no_more_than_they_say() {
+    fn commands_go_where_this_one_went_and_remove_no_more_than_they_say() {
         let commands = Commands::new(Typed::new("rewitness", None, Some("kind dev")), []);
         let id = ResourceId {
             kind: Kind::new("example.com", "Widget"),

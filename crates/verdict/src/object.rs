@@ -46,14 +46,6 @@ pub(crate) fn id(kind: &Kind, metadata: &ObjectMeta) -> ResourceId {
     }
 }
 
-/// `team-a/web`.
-pub(crate) fn qualified(id: &ResourceId) -> String {
-    match &id.namespace {
-        Some(namespace) => format!("{namespace}/{}", id.name),
-        None => id.name.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;

@@ -99,19 +99,19 @@ impl Printer {
     /// A value in its style, padded to `width` outside of it.
     fn put(&self, out: &mut Vec<u8>, style: Style, value: impl Display, width: usize) {
         let style = if self.color { style } else { Style::new() };
-        let value = value.to_string();
         // Writing to a vector does not fail.
-        let _ = write!(out, "{style}{value}{style:#}");
-        out.resize(out.len() + width.saturating_sub(value.len()), b' ');
+        let _ = write!(out, "{style}");
+        let start = out.len();
+        let _ = write!(out, "{value}");
+        let written = out.len() - start;
+        let _ = write!(out, "{style:#}");
+        out.resize(out.len() + width.saturating_sub(written), b' ');
     }
 }
 
-/// `team-a/web`, or `web` for what lives in no namespace.
+/// Its name with its namespace, as it may be printed.
 pub(crate) fn qualified_name(resource: &ResourceId) -> String {
-    match &resource.namespace {
-        Some(namespace) => format!("{namespace}/{}", visible(&resource.name)),
-        None => visible(&resource.name).into_owned(),
-    }
+    visible(&resource.qualified_name()).into_owned()
 }
 
 /// What kubectl's name printer writes: the kind in lower case, its group, the name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState};
+use rewitness_messaging::{Handle, Progress, SourceState};
 use rewitness_verdict::text::{counted, thousands};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -41,8 +41,8 @@ pub(crate) struct ProgressWatcher<P> {
     is_stale: bool,
     replay_told: bool,
     errors: SourceErrors,
-    /// How often each of [`warnings`] had happened when it was last looked.
-    warned: [u64; 3],
+    /// How often each of [`WARNINGS`] had happened when it was last looked.
+    warned: [u64; WARNINGS.len()],
 }
 
 impl<P: Probe> ProgressWatcher<P> {
@@ -57,7 +57,7 @@ impl<P: Probe> ProgressWatcher<P> {
             is_stale: false,
             replay_told: false,
             errors: SourceErrors::new(until_replayed.then_some(PATIENCE)),
-            warned: [0; 3],
+            warned: [0; WARNINGS.len()],
         }
     }
 
@@ -131,36 +131,42 @@ impl<P: Probe> ProgressWatcher<P> {
                 self.screen.note(replay_summary(progress, self.started.elapsed(), !self.until_replayed));
             }
         }
-        for ((count, warning), warned) in warnings(progress).into_iter().zip(&mut self.warned) {
+        for ((count, warning), warned) in WARNINGS.iter().zip(&mut self.warned) {
+            let count = count(progress);
             if count > *warned {
-                self.screen.alarm("warning", warning);
+                self.screen.alarm("warning", warning(count));
             }
             *warned = count;
         }
     }
 }
 
-/// What should not happen at all, and how often it has.
-fn warnings(progress: &Progress) -> [(u64, String); 3] {
-    let sum = |of: fn(&SourceProgress) -> u64| progress.sources.iter().map(of).sum::<u64>();
-    let (lost, poisoned) = (progress.lost, sum(|source| source.poisoned));
-    let deleted = counted(lost, "resource was", "resources were");
-    let unreadable = counted(poisoned, "resource cannot", "resources cannot");
-    [
-        (
-            lost,
+/// What should not happen at all: how often it has, and the warning.
+const WARNINGS: [(fn(&Progress) -> u64, fn(u64) -> String); 3] = [
+    (
+        |progress| progress.lost,
+        |lost| {
+            let deleted = counted(lost, "resource was", "resources were");
             format!(
                 "{deleted} deleted although this command had not answered for it: somebody removed the finalizer"
-            ),
-        ),
-        (poisoned, format!("{unreadable} be read and left out; the others go on")),
-        (
-            sum(|source| source.rollbacks),
+            )
+        },
+    ),
+    (
+        |progress| progress.sources.iter().map(|source| source.poisoned).sum(),
+        |poisoned| {
+            let unreadable = counted(poisoned, "resource cannot", "resources cannot");
+            format!("{unreadable} be read and left out; the others go on")
+        },
+    ),
+    (
+        |progress| progress.sources.iter().map(|source| source.rollbacks).sum(),
+        |_| {
             "the server's versions moved backwards (restored from a backup?); everything is listed again"
-                .to_owned(),
-        ),
-    ]
-}
+                .to_owned()
+        },
+    ),
+];
 
 /// `replaying  1,204 listed  1,100 delivered  104 outstanding  waiting for Widget`; empty when there
 /// is nothing to wait for.

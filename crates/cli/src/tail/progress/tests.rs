@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rewitness_messaging::{Control, Handle, Kind};
+use rewitness_messaging::{Control, Handle, Kind, SourceProgress};
 use tokio::sync::Notify;
 
 use super::*;

@@ -7,7 +7,6 @@ use rewitness_messaging::{ResourceId, Timestamp, Uid};
 use super::decision::{Decision, NAMED};
 use crate::check::facts::{Carrier, Phase};
 use crate::check::report::{Check, Result};
-use crate::object::qualified;
 use crate::sources::{held_parents, name, parent_kind};
 use crate::step::Step;
 use crate::text::counted;
@@ -42,7 +41,7 @@ impl Decision<'_> {
         let message = format!("{name}: {at_least}{count} been held for over an hour");
         let first = || long.iter().take(NAMED);
         let details = first().map(|(since, one)| {
-            format!("{} for {}: {}", qualified(&one.parent), self.age(*since), one.message)
+            format!("{} for {}: {}", one.parent.qualified_name(), self.age(*since), one.message)
         });
         let check = Check::new(id, Result::Failed, message).detail(details);
         Some(check.step(first().map(|(_, one)| self.ask_why(&one.parent))))

@@ -8,7 +8,6 @@ use rewitness_crds::{Cascade, Command};
 use super::decision::{Decision, some, unknown};
 use crate::check::facts::{Carried, Carrier, Scan};
 use crate::check::report::{Check, Group, Result};
-use crate::object::qualified;
 use crate::sources::{name, parent_kind};
 use crate::step::Step;
 use crate::text::{counted, thousands};
@@ -166,7 +165,7 @@ fn named(carried: &Carried) -> &str {
 
 fn examples(carried: &Carried) -> String {
     let objects = &carried.objects;
-    let named: Vec<String> = objects.iter().take(EXAMPLES).map(|one| qualified(&one.id)).collect();
+    let named: Vec<String> = objects.iter().take(EXAMPLES).map(|one| one.id.qualified_name()).collect();
     let more = if objects.len() > EXAMPLES { ", …" } else { "" };
     let deleting = match objects.iter().filter(|one| one.deleting.is_some()).count() as u64 {
         0 => String::new(),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rewitness_crds::Reason;
 
 use super::decision::{Decision, of_kind};
-use crate::object::qualified;
 use crate::read::Unread;
 use crate::step::Step;
 use crate::why::facts::{Content, KindContent, Subject};
@@ -41,7 +40,7 @@ impl Decision<'_> {
         let message = format!("{} {what}", of_kind(content.count, &name));
         let mut finding = Finding::new(Weight::Waits, Reason::Content, message).with(kept);
         finding.count = Some(content.count);
-        finding.examples = content.some.iter().take(NAMED).map(|object| qualified(&object.id)).collect();
+        finding.examples = content.some.iter().take(NAMED).map(|object| object.id.qualified_name()).collect();
         finding
     }
 

@@ -10,7 +10,6 @@ use rewitness_messaging::{Kind, Timestamp, Uid};
 
 use super::cascade::{leaves_some_out, status_of};
 use super::decision::{Decision, of_kind};
-use crate::object::qualified;
 use crate::sources::{dependent_kind, dependents};
 use crate::step::Step;
 use crate::text::counted;
@@ -165,7 +164,7 @@ impl Decision<'_> {
         };
         let mut finding = finding.since(since);
         finding.count = Some(group.found.len() as u64);
-        finding.examples = group.found.iter().take(NAMED).map(|found| qualified(&found.id)).collect();
+        finding.examples = group.found.iter().take(NAMED).map(|found| found.id.qualified_name()).collect();
         finding
     }
 
@@ -231,7 +230,7 @@ impl Decision<'_> {
             for name in &held {
                 let finding = self.held(&found.id, found.deleting, name, path);
                 findings.push(Finding {
-                    message: format!("{} is {}", qualified(&found.id), finding.message),
+                    message: format!("{} is {}", found.id.qualified_name(), finding.message),
                     ..finding.about(&found.id)
                 });
             }
@@ -281,7 +280,7 @@ fn label<'a>(cascade: &'a Cascade, kind: &Kind) -> Option<&'a str> {
 fn cycle(found: &Found) -> Finding {
     let message = format!(
         "{} waits for this deletion in turn: the operator breaks such a cycle once nothing else keeps any of them",
-        qualified(&found.id)
+        found.id.qualified_name()
     );
     Finding::new(Weight::Note, Reason::Cycle, message).about(&found.id)
 }
