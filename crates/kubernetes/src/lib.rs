@@ -32,8 +32,8 @@
 //!
 //! [`kube::Client`] and [`kube::Config`] (arguments), [`kube::Error`] (the source of
 //! [`Error::Client`]), [`kube::Resource`] (a bound of [`Reconciler`] and [`kind_of`]), and in [`call`]
-//! [`kube::client::Body`] and [`kube::api::PropagationPolicy`], all of kube 5. Neither a TLS stack of kube nor a version of k8s-openapi is chosen here: the program
-//! does that by its features.
+//! [`kube::client::Body`] and [`kube::api::PropagationPolicy`], all of kube 5. Neither a TLS stack of
+//! kube nor a version of k8s-openapi is chosen here: the program does that by its features.
 
 pub mod call;
 mod client;

@@ -156,6 +156,11 @@ impl ApiError {
         Self::Unreachable { reason }
     }
 
+    /// Whether the server has answered, be it with an error.
+    pub(crate) fn is_answer(&self) -> bool {
+        !matches!(self, Self::Timeout { .. } | Self::NoConnection | Self::Unreachable { .. })
+    }
+
     /// When the server wants to be asked again, if it says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -23,18 +23,14 @@ impl Token {
     /// That of a configuration, in which none is left.
     pub(super) fn take(auth: &mut AuthInfo) -> Result<Option<Self>, AuthError> {
         let (written, file) = (auth.token.take(), auth.token_file.take().map(PathBuf::from));
-        let header = match (&file, written) {
-            (Some(file), written) => match (of_file(file), written) {
-                // As client-go: what is written out serves until the file can be read.
-                (Err(_), Some(written)) if !written.expose_secret().trim().is_empty() => {
-                    bearer(written.expose_secret())?
-                }
-                (read, _) => read?,
-            },
-            (None, Some(written)) if !written.expose_secret().trim().is_empty() => {
-                bearer(written.expose_secret())?
-            }
-            (None, _) => return Ok(None),
+        let written = written.map(|token| token.expose_secret().trim().to_owned());
+        let written = written.filter(|token| !token.is_empty()).map(|token| bearer(&token));
+        let header = match (file.as_ref().map(of_file), written) {
+            (Some(Ok(header)), _) => header,
+            // As client-go: what is written out serves until the file can be read.
+            (_, Some(written)) => written?,
+            (Some(Err(error)), None) => return Err(error),
+            (None, None) => return Ok(None),
         };
         auth.exec = None;
         Ok(Some(Self { file, read: Arc::new(Mutex::new((Instant::now(), header))) }))

@@ -100,28 +100,13 @@ impl Discovery {
         version: Option<&str>,
     ) -> Result<Option<Arc<Endpoint>>, ApiError> {
         let mut failed = None;
-        let mut found = match version {
-            Some(version) => self.look(kind, version).await.unwrap_or_else(|error| {
-                failed = Some(error);
-                None
-            }),
-            None => None,
-        };
-        if found.is_none() {
-            for other in self.versions(&kind.group).await? {
-                if version == Some(&other) {
-                    continue;
-                }
-                // A version that cannot be read hides no other.
-                match self.look(kind, &other).await {
-                    Ok(None) => {}
-                    Ok(seen) => {
-                        found = seen;
-                        break;
-                    }
-                    Err(error) => failed = Some(error),
-                }
-            }
+        let named: Vec<String> = version.into_iter().map(str::to_owned).collect();
+        let mut found = self.first(kind, &named, &mut failed).await;
+        // A server that does not answer at all says nothing of other versions either.
+        if found.is_none() && failed.as_ref().is_none_or(ApiError::is_answer) {
+            let mut others = self.versions(&kind.group).await?;
+            others.retain(|other| !named.contains(other));
+            found = self.first(kind, &others, &mut failed).await;
         }
         let Some(found) = found else {
             self.forget(kind);
@@ -131,6 +116,24 @@ impl Discovery {
         let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert((kind.clone(), version.map(str::to_owned)), (Instant::now(), endpoint.clone()));
         Ok(Some(endpoint))
+    }
+
+    /// By the first of these versions that has the kind. One that cannot be read hides no other, and is
+    /// why it failed.
+    async fn first(
+        &self,
+        kind: &Kind,
+        versions: &[String],
+        failed: &mut Option<ApiError>,
+    ) -> Option<ResolvedKind> {
+        for version in versions {
+            match self.look(kind, version).await {
+                Ok(None) => {}
+                Ok(found) => return found,
+                Err(error) => *failed = Some(error),
+            }
+        }
+        None
     }
 
     /// Looks again at the next chance, because a call was answered that the kind is not there.
