@@ -55,6 +55,15 @@ impl Office {
         Ok(proxy)
     }
 
+    /// An operator whose calls go through a proxy, and a Cascade of Projects that is in force.
+    pub async fn proxied_projects(&mut self) -> Result<(FaultProxy, Running, String)> {
+        let proxy = self.proxied()?;
+        let operator = self.operator(&[])?;
+        let cascade = self.projects(json!({})).await?;
+        self.enforced(&cascade).await?;
+        Ok((proxy, operator, cascade))
+    }
+
     /// The operator acts by an account that may do only this.
     pub async fn as_account(&mut self, rules: Vec<PolicyRule>) -> Result<()> {
         self.kubeconfig = self.lab.plane.service_account(&self.lab.ns, "operator", rules).await?;

@@ -81,10 +81,7 @@ async fn c10_a_narrower_selector_releases_live_parents_alone_and_a_deletion_goes
 #[tokio::test]
 async fn c10_a_parent_that_is_deleted_while_a_narrower_rule_releases_it_is_not_released() -> Result<()> {
     let mut office = Office::new().await?;
-    let proxy = office.proxied()?;
-    let _operator = office.operator(&[])?;
-    let cascade = office.projects(json!({})).await?;
-    office.enforced(&cascade).await?;
+    let (proxy, _operator, cascade) = office.proxied_projects().await?;
     office.parent("Project", "web", &cascade).await?;
     office.lab.create("Cluster", "of-web", Some("web")).await?;
     let gate = Gate::new();
@@ -242,10 +239,7 @@ async fn c10_the_operator_waits_for_the_definition_and_lets_go_of_all_when_it_is
 #[tokio::test]
 async fn c10_a_parent_that_is_being_held_while_its_rule_leaves_is_not_left_behind() -> Result<()> {
     let mut office = Office::new().await?;
-    let proxy = office.proxied()?;
-    let _operator = office.operator(&[])?;
-    let cascade = office.projects(json!({})).await?;
-    office.enforced(&cascade).await?;
+    let (proxy, _operator, cascade) = office.proxied_projects().await?;
     let gate = Gate::new();
     let marks = Match::any().method("PATCH").path("/projects/");
     let _held_back = proxy.rule(marks, Fault::Hold(gate.clone()));

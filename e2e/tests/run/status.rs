@@ -55,10 +55,7 @@ async fn a_status_is_not_written_when_nothing_has_changed_not_even_at_a_start() 
 #[tokio::test]
 async fn a_status_is_written_once_a_second_at_most_and_what_comes_between_is_not_lost() -> Result<()> {
     let mut office = Office::new().await?;
-    let proxy = office.proxied()?;
-    let operator = office.operator(&[])?;
-    let cascade = office.projects(json!({})).await?;
-    office.enforced(&cascade).await?;
+    let (proxy, operator, cascade) = office.proxied_projects().await?;
     let (began, before) = (Instant::now(), writes(&proxy, &cascade));
     for index in 0..40 {
         office.lab.create("Project", &format!("p{index}"), None).await?;

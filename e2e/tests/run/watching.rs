@@ -16,10 +16,7 @@ use rewitness_e2e::office::{Office, is_held};
 async fn fault_b29_an_edit_of_a_cascade_is_noticed_although_the_watch_of_cascades_has_died_silently()
 -> Result<()> {
     let mut office = Office::new().await?;
-    let proxy = office.proxied()?;
-    let _operator = office.operator(&[])?;
-    let cascade = office.projects(json!({})).await?;
-    office.enforced(&cascade).await?;
+    let (proxy, _operator, cascade) = office.proxied_projects().await?;
     let silent = proxy.rule(Match::watches().path("/cascades").times(1), Fault::Silent);
     office.edit(&cascade, json!({ "limits": { "maxDependents": 7 } })).await?;
     let new = office.projects(json!({ "mode": "Plan" })).await?;

@@ -104,7 +104,7 @@ impl Step {
                  own, makes sure that there is a middle."
             }
             Self::Leave => {
-                "The Cascade is deleted. The operator first removes its finalizer every project, so that nothing \
+                "The Cascade is deleted. The operator first removes its finalizer from every project, so that nothing \
                  waits for it any more."
             }
             Self::Foreign => {
