@@ -141,8 +141,10 @@ impl<P: Probe> ProgressWatcher<P> {
     }
 }
 
-/// What should not happen at all: how often it has, and the warning.
-const WARNINGS: [(fn(&Progress) -> u64, fn(u64) -> String); 3] = [
+/// How often something has happened that should not happen at all, and the warning about it.
+type Warning = (fn(&Progress) -> u64, fn(u64) -> String);
+
+const WARNINGS: [Warning; 3] = [
     (
         |progress| progress.lost,
         |lost| {
