@@ -132,7 +132,7 @@ impl Lab {
     pub fn dependents(&self, kind: &str) -> Value {
         json!({
             "apiVersion": format!("{}/v1", self.group), "kind": kind,
-            "by": { "label": self.label }, "holds": "Name",
+            "reference": { "label": self.label, "value": "Name" },
         })
     }
 

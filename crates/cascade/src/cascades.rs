@@ -56,7 +56,7 @@ mod tests {
             "spec": {
                 "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
                 "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+                    "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "Name" },
                 }] }],
             },
         });

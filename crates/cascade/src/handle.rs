@@ -19,7 +19,7 @@ impl RuleHandle {
         Self(Arc::new(RwLock::new(state)))
     }
 
-    /// From now on the rule says this. A rule that no longer enforces, or is paused, stops deletes
+    /// From now on the rule says this. A rule that no longer enforces, or is suspended, stops deletes
     /// that are under way before their next call.
     ///
     /// # Assumptions
@@ -31,10 +31,10 @@ impl RuleHandle {
     }
 
     /// From now on no deletion begins or goes on, until the rule is [set](Self::set) to one that deletes.
-    pub fn hold_deletions(&self) {
+    pub fn suspend(&self) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if state.rule.deletes() {
-            state.rule = Arc::new((*state.rule).clone().holding_deletions());
+            state.rule = Arc::new((*state.rule).clone().suspended());
         }
     }
 

@@ -214,7 +214,7 @@ mod tests {
             (waiting(Cause::NotServed), 1, true),
             (waiting(foreign()), 30, false),
             (waiting(foreign()), 61, true),
-            (DeletionState::Refused(Refused::Paused), 1, true),
+            (DeletionState::Refused(Refused::Suspended), 1, true),
             (DeletionState::Deleting { stage: "s".into(), count: 1 }, 1000, false),
         ] {
             let mut ledger = Ledger::default();

@@ -1,4 +1,4 @@
-use rewitness_crds::cascade::{Action, Holds};
+use rewitness_crds::cascade::{Action, ReferenceValue};
 use rewitness_messaging::{Kind, ResourceId, Uid};
 
 use super::rule::Rule;
@@ -15,7 +15,7 @@ pub struct ParentReference {
     /// The label's value.
     pub value: String,
     /// What the value is.
-    pub holds: Holds,
+    pub referred: ReferenceValue,
     /// Whether the parent has to be in the dependent's namespace, if it lives in any.
     namespace: Option<String>,
 }
@@ -30,7 +30,7 @@ impl ParentReference {
     /// #     "spec": {
     /// #         "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
     /// #         "stages": [{ "name": "all", "dependents": [{
-    /// #             "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+    /// #             "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "Name" },
     /// #         }] }],
     /// #     },
     /// # }))?;
@@ -44,11 +44,11 @@ impl ParentReference {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn parent_name(&self, parents_have_namespaces: bool) -> Option<(Option<String>, String)> {
-        match (self.holds, parents_have_namespaces) {
-            (Holds::UID, _) => None,
-            (Holds::Name, false) => Some((None, self.value.clone())),
-            (Holds::Name, true) => Some((Some(self.namespace.clone()?), self.value.clone())),
-            (Holds::NamespacedName, _) => {
+        match (self.referred, parents_have_namespaces) {
+            (ReferenceValue::UID, _) => None,
+            (ReferenceValue::Name, false) => Some((None, self.value.clone())),
+            (ReferenceValue::Name, true) => Some((Some(self.namespace.clone()?), self.value.clone())),
+            (ReferenceValue::NamespacedName, _) => {
                 let (namespace, name) = self.value.split_once('.')?;
                 Some((Some(namespace.to_owned()), name.to_owned()))
             }
@@ -61,7 +61,7 @@ impl ParentReference {
             Some((namespace, name)) => {
                 parent.namespace.as_deref() == namespace.as_deref() && *parent.name == *name
             }
-            None => self.holds == Holds::UID && parent.uid == Uid::new(&self.value),
+            None => self.referred == ReferenceValue::UID && parent.uid == Uid::new(&self.value),
         }
     }
 }
@@ -85,7 +85,7 @@ impl Rule {
                 action: declared.action,
                 label: declared.label.to_string(),
                 value: value.to_owned(),
-                holds: declared.holds,
+                referred: declared.value,
                 namespace: namespace.map(str::to_owned),
             })
         });
@@ -105,7 +105,7 @@ mod tests {
             "spec": {
                 "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
                 "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": holds,
+                    "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": holds },
                 }] }],
             },
         }));

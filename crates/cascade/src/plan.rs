@@ -87,12 +87,9 @@ pub(crate) struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The rule is paused.
-    #[error("the Cascade is paused: set spec.paused to false to go on")]
-    Paused,
-    /// The rule holds deletions back.
-    #[error("the Cascade holds deletions back: set spec.holdDeletions to false to go on")]
-    DeletionsHeld,
+    /// The rule is suspended.
+    #[error("the Cascade is suspended: set spec.suspend to false to go on")]
+    Suspended,
     /// The rule only plans.
     #[error("the Cascade only plans: set spec.mode to Enforce")]
     NotEnforced,
@@ -138,8 +135,7 @@ impl Refused {
     /// The word for it.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Paused => Reason::Paused,
-            Self::DeletionsHeld => Reason::DeletionsHeld,
+            Self::Suspended => Reason::Suspended,
             Self::NotEnforced => Reason::NotEnforced,
             Self::ProtectedKind(_) => Reason::ProtectedKind,
             Self::Unclear(Unclear::Ambiguous { .. }) => Reason::AmbiguousReference,
@@ -165,8 +161,7 @@ pub(crate) fn refusals_by_rule(
 ) -> impl Iterator<Item = Refused> {
     let stated = [
         (rule.mode != Mode::Enforce).then_some(Refused::NotEnforced),
-        rule.paused.then_some(Refused::Paused),
-        rule.hold_deletions.then_some(Refused::DeletionsHeld),
+        rule.suspend.then_some(Refused::Suspended),
     ];
     stated.into_iter().flatten().chain(protected_kinds(revision, protection))
 }

@@ -195,7 +195,7 @@ mod tests {
 
     fn dependents(kind: &str, holds: &str, more: Value) -> Value {
         let mut dependents = json!({
-            "apiVersion": "example.com/v1", "kind": kind, "by": { "label": "parent" }, "holds": holds,
+            "apiVersion": "example.com/v1", "kind": kind, "reference": { "label": "parent", "value": holds },
         });
         dependents.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         dependents

@@ -280,10 +280,10 @@ mod tests {
                 "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
                 "stages": [
                     { "name": "first", "dependents": [{
-                        "apiVersion": "example.com/v1", "kind": "Cluster", "by": { "label": "p" }, "holds": "Name",
+                        "apiVersion": "example.com/v1", "kind": "Cluster", "reference": { "label": "p", "value": "Name" },
                     }] },
                     { "name": "second", "dependents": [{
-                        "apiVersion": "example.com/v1", "kind": "Disk", "by": { "label": "p" }, "holds": "Name",
+                        "apiVersion": "example.com/v1", "kind": "Disk", "reference": { "label": "p", "value": "Name" },
                     }] },
                 ],
             },
@@ -354,22 +354,22 @@ mod tests {
     #[test]
     fn a_preview_names_everything_that_keeps_the_deletion_from_beginning() {
         let stages = json!([{ "name": "all", "dependents": [
-            { "apiVersion": "v1", "kind": "Node", "by": { "label": "p" }, "holds": "Name" },
-            { "apiVersion": "v1", "kind": "Namespace", "by": { "label": "p" }, "holds": "Name" },
+            { "apiVersion": "v1", "kind": "Node", "reference": { "label": "p", "value": "Name" } },
+            { "apiVersion": "v1", "kind": "Namespace", "reference": { "label": "p", "value": "Name" } },
         ] }]);
-        let rule = rule(json!({ "mode": "Plan", "paused": true, "stages": stages }));
+        let rule = rule(json!({ "mode": "Plan", "suspend": true, "stages": stages }));
         let protection = Protection::default();
         let found = refusals_by_rule(&rule, &rule.current, &protection);
         let said: Vec<_> = found.map(|refused| refused.reason().as_str()).collect();
-        assert_eq!(said, ["NotEnforced", "Paused", "ProtectedKind", "ProtectedKind"]);
+        assert_eq!(said, ["NotEnforced", "Suspended", "ProtectedKind", "ProtectedKind"]);
     }
 
     #[test]
     fn what_cannot_be_listed_is_not_taken_for_empty() {
         let forbidden = Unlisted::Forbidden { message: "no".to_owned() };
-        let found = of(&rule(json!({ "paused": true })), &parent("p"), [Ok(Vec::new()), Err(forbidden)]);
+        let found = of(&rule(json!({ "suspend": true })), &parent("p"), [Ok(Vec::new()), Err(forbidden)]);
         assert_eq!(found.stage().unwrap().name, "second");
         assert!(!found.is_complete());
-        assert_eq!(found.refused, [Refused::Paused]);
+        assert_eq!(found.refused, [Refused::Suspended]);
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rewitness_crds::cascade::{DependentNamespaces, Holds};
+use rewitness_crds::cascade::{DependentScope, ReferenceValue};
 use rewitness_crds::is_label_value;
 use rewitness_messaging::ResourceId;
 use thiserror::Error;
@@ -30,7 +30,7 @@ pub enum Unclear {
     /// A name is looked for in more than the parent's own namespace.
     #[error(
         "{kind} refers to its parent by name alone, and parents of different namespaces can have one name: \
-         let the label hold UID or NamespacedName, or look in the parent's namespace only"
+         set reference.value to UID or NamespacedName, or scope to SameNamespace"
     )]
     Ambiguous {
         /// Of what kind the dependents are.
@@ -45,7 +45,7 @@ pub enum Unclear {
         what: &'static str,
     },
     /// What lives in no namespace cannot live in the parent's.
-    #[error("{kind} is declared with namespaces: Same, and lives in no namespace")]
+    #[error("{kind} is declared with scope: SameNamespace, and lives in no namespace")]
     NeedsNamespacedDependents {
         /// Of what kind the dependents are.
         kind: String,
@@ -57,18 +57,18 @@ pub enum Unclear {
 /// The scopes come from what the server says of the kinds, never from the rule.
 pub(crate) fn check(dependent: &DependentKind, parent: Scope, dependents: Scope) -> Result<(), Unclear> {
     let kind = || dependent.kind.kind.to_string();
-    match (parent, dependent.namespaces, dependent.holds) {
-        (Scope::Cluster, Some(DependentNamespaces::Same), _) => {
-            Err(Unclear::NeedsNamespacedParent { kind: kind(), what: "namespaces: Same" })
+    match (parent, dependent.scope, dependent.value) {
+        (Scope::Cluster, Some(DependentScope::SameNamespace), _) => {
+            Err(Unclear::NeedsNamespacedParent { kind: kind(), what: "scope: SameNamespace" })
         }
-        (Scope::Cluster, _, Holds::NamespacedName) => {
-            Err(Unclear::NeedsNamespacedParent { kind: kind(), what: "holds: NamespacedName" })
+        (Scope::Cluster, _, ReferenceValue::NamespacedName) => {
+            Err(Unclear::NeedsNamespacedParent { kind: kind(), what: "reference.value: NamespacedName" })
         }
-        (Scope::Namespaced, Some(DependentNamespaces::Same), _) if dependents == Scope::Cluster => {
+        (Scope::Namespaced, Some(DependentScope::SameNamespace), _) if dependents == Scope::Cluster => {
             Err(Unclear::NeedsNamespacedDependents { kind: kind() })
         }
-        (Scope::Namespaced, namespaces, Holds::Name)
-            if dependents == Scope::Cluster || namespaces == Some(DependentNamespaces::All) =>
+        (Scope::Namespaced, scope, ReferenceValue::Name)
+            if dependents == Scope::Cluster || scope == Some(DependentScope::AllNamespaces) =>
         {
             Err(Unclear::Ambiguous { kind: kind() })
         }
@@ -101,17 +101,17 @@ pub(crate) fn lookup(
     dependents: Scope,
 ) -> Result<Option<Lookup>, Unclear> {
     check(dependent, Scope::of(parent.namespace.is_some()), dependents)?;
-    let everywhere = dependent.namespaces == Some(DependentNamespaces::All) || dependents == Scope::Cluster;
+    let everywhere = dependent.scope == Some(DependentScope::AllNamespaces) || dependents == Scope::Cluster;
     let namespace = if everywhere { None } else { parent.namespace.clone() };
-    Ok(reference_to(parent, dependent.holds).map(|value| Lookup { namespace, value }))
+    Ok(reference_to(parent, dependent.value).map(|value| Lookup { namespace, value }))
 }
 
 /// The value of a label that refers to this parent; `None` if it is none that a label can have.
-fn reference_to(parent: &ResourceId, holds: Holds) -> Option<String> {
-    let value = match (holds, &parent.namespace) {
-        (Holds::UID, _) => parent.uid.to_string(),
-        (Holds::NamespacedName, Some(namespace)) => format!("{namespace}.{}", parent.name),
-        (Holds::Name | Holds::NamespacedName, _) => parent.name.to_string(),
+fn reference_to(parent: &ResourceId, value: ReferenceValue) -> Option<String> {
+    let value = match (value, &parent.namespace) {
+        (ReferenceValue::UID, _) => parent.uid.to_string(),
+        (ReferenceValue::NamespacedName, Some(namespace)) => format!("{namespace}.{}", parent.name),
+        (ReferenceValue::Name | ReferenceValue::NamespacedName, _) => parent.name.to_string(),
     };
     // To look for an empty value would find each object that has the label without one.
     (!value.is_empty() && is_label_value(&value)).then_some(value)
@@ -123,7 +123,7 @@ impl Rule {
     pub fn unreferable<'a>(&self, parents: impl IntoIterator<Item = &'a ResourceId>) -> u64 {
         let dependents = || self.current.stages.iter().flat_map(|stage| &stage.dependents);
         let is_unreferable = |parent: &&ResourceId| {
-            dependents().all(|declared| reference_to(parent, declared.holds).is_none())
+            dependents().all(|declared| reference_to(parent, declared.value).is_none())
         };
         parents.into_iter().filter(is_unreferable).count() as u64
     }
@@ -131,8 +131,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use DependentNamespaces::{All, Same};
-    use Holds::{Name, NamespacedName, UID};
+    use DependentScope::{AllNamespaces as All, SameNamespace as Same};
+    use ReferenceValue::{Name, NamespacedName, UID};
     use Scope::{Cluster, Namespaced};
     use rewitness_crds::cascade::{Action, Propagation};
     use rewitness_messaging::Kind;
@@ -140,14 +140,14 @@ mod tests {
     use super::*;
     use crate::api::KindRef;
 
-    fn dependent(holds: Holds, namespaces: Option<DependentNamespaces>) -> DependentKind {
+    fn dependent(value: ReferenceValue, scope: Option<DependentScope>) -> DependentKind {
         DependentKind {
             kind: KindRef { kind: Kind::new("compute.example.com", "Cluster"), version: "v1".to_owned() },
             label: "example.com/project".parse().unwrap(),
-            holds,
+            value,
             action: Action::Delete,
             propagation: Propagation::Background,
-            namespaces,
+            scope,
         }
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let rule = |holds: [&str; 2]| {
             let stage = |(index, holds): (usize, &str)| {
                 serde_json::json!({ "name": format!("s{index}"), "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": holds,
+                    "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": holds },
                 }] })
             };
             let stages: Vec<_> = holds.into_iter().enumerate().map(stage).collect();

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use rewitness_crds::cascade::{
-    Action, DependentNamespaces, Dependents, Holds, InvalidName, InvalidParentSelector, Limits, Mode,
-    Propagation, Reference, finalizer,
+    Action, DependentScope, Dependents, InvalidName, InvalidParentSelector, Limits, Mode, Propagation,
+    ReferenceValue, finalizer,
 };
 use rewitness_crds::{Cascade, InvalidApiVersion, LabelKey, cascade};
 use rewitness_messaging::{Hold, Kind, ParseSelectorError, Selector, Subscription};
@@ -20,7 +20,7 @@ use crate::api::KindRef;
 /// #         "mode": "Enforce",
 /// #         "parent": { "apiVersion": "identity.example.com/v1", "kind": "Project" },
 /// #         "stages": [{ "name": "all", "dependents": [{
-/// #             "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "example.com/project" }, "holds": "Name",
+/// #             "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "example.com/project", "value": "Name" },
 /// #         }] }],
 /// #     },
 /// # }))?;
@@ -36,8 +36,7 @@ pub struct Rule {
     pub(crate) name: Arc<str>,
     pub(crate) finalizer: Arc<str>,
     pub(crate) mode: Mode,
-    pub(crate) paused: bool,
-    pub(crate) hold_deletions: bool,
+    pub(crate) suspend: bool,
     pub(crate) parent: KindRef,
     pub(crate) namespaces: Option<Vec<String>>,
     /// The namespaces that the operator works in, if not in all.
@@ -68,10 +67,10 @@ pub(crate) struct Stage {
 pub(crate) struct DependentKind {
     pub(crate) kind: KindRef,
     pub(crate) label: LabelKey,
-    pub(crate) holds: Holds,
+    pub(crate) value: ReferenceValue,
     pub(crate) action: Action,
     pub(crate) propagation: Propagation,
-    pub(crate) namespaces: Option<DependentNamespaces>,
+    pub(crate) scope: Option<DependentScope>,
 }
 
 /// Why a Cascade makes no rule. The schema refuses most of these at admission.
@@ -120,8 +119,7 @@ impl Rule {
             name: name.into(),
             finalizer: finalizer(name).into(),
             mode: spec.mode,
-            paused: spec.paused,
-            hold_deletions: spec.hold_deletions,
+            suspend: spec.suspend,
             parent: kind_ref(&spec.parent.api_version, &spec.parent.kind)?,
             namespaces: spec.parent.namespaces.clone(),
             within: None,
@@ -151,14 +149,14 @@ impl Rule {
     }
 
     /// The same rule, but no deletion begins or goes on.
-    pub(super) fn holding_deletions(mut self) -> Self {
-        self.hold_deletions = true;
+    pub(super) fn suspended(mut self) -> Self {
+        self.suspend = true;
         self
     }
 
-    /// Whether it deletes anything: it is in force, and neither paused nor holding deletions.
+    /// Whether it deletes anything: it is in force, and not suspended.
     pub fn deletes(&self) -> bool {
-        self.mode == Mode::Enforce && !self.paused && !self.hold_deletions
+        self.mode == Mode::Enforce && !self.suspend
     }
 
     /// The Cascade's name.
@@ -174,11 +172,6 @@ impl Rule {
     /// Whether it deletes, or only plans.
     pub fn mode(&self) -> Mode {
         self.mode
-    }
-
-    /// Whether nothing is done for the time being, not even holding parents.
-    pub fn is_paused(&self) -> bool {
-        self.paused
     }
 
     /// The finalizer by which it holds its parents.
@@ -249,14 +242,13 @@ impl Revision {
 
 impl DependentKind {
     fn new(dependents: &Dependents) -> Result<Self, InvalidRule> {
-        let Reference::Label(label) = &dependents.by;
         Ok(Self {
             kind: kind_ref(&dependents.api_version, &dependents.kind)?,
-            label: label.clone(),
-            holds: dependents.holds,
+            label: dependents.reference.label.clone(),
+            value: dependents.reference.value,
             action: dependents.action,
             propagation: dependents.propagation,
-            namespaces: dependents.namespaces,
+            scope: dependents.scope,
         })
     }
 }
@@ -282,7 +274,7 @@ mod tests {
             "spec": {
                 "parent": { "apiVersion": "identity.example.com/v1", "kind": "Project" },
                 "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+                    "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "Name" },
                 }] }],
             },
         });
@@ -296,12 +288,12 @@ mod tests {
     fn a_revision_has_a_new_hash_when_what_a_deletion_goes_by_has_changed_and_only_then() {
         let hash = |patch| Rule::new(&cascade(patch)).unwrap().current.hash.clone();
         let first = hash(json!({}));
-        assert_eq!(first, hash(json!({ "mode": "Enforce", "paused": true })));
+        assert_eq!(first, hash(json!({ "mode": "Enforce", "suspend": true })));
         assert_ne!(first, hash(json!({ "limits": { "maxDependents": 7 } })));
         assert_ne!(
             first,
             hash(json!({ "stages": [{ "name": "all", "dependents": [{
-            "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+            "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "UID" },
         }] }] }))
         );
     }

@@ -70,7 +70,7 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
         (condition::READY, ready(facts)),
         (condition::AUTHORIZED, authorized(facts)),
         (condition::SYNCED, synced(facts)),
-        (condition::PAUSED, paused(facts)),
+        (condition::SUSPENDED, suspended(facts)),
         (condition::LIMIT_EXCEEDED, limit_exceeded(facts, ledger)),
         (condition::BLOCKED, blocked(facts, ledger, now)),
     ];
@@ -173,16 +173,8 @@ fn ready(facts: &Facts<'_>) -> Value {
 
 /// Why a rule does nothing that it would do, if its spec says so.
 fn halted(rule: &Rule) -> Option<(Reason, &'static str)> {
-    match () {
-        () if rule.paused => {
-            Some((Reason::Paused, "spec.paused is true: no further parent is held, and no deletion goes on"))
-        }
-        () if rule.hold_deletions => Some((
-            Reason::DeletionsHeld,
-            "spec.holdDeletions is true: parents are held, and no deletion goes on",
-        )),
-        () => None,
-    }
+    let why = "spec.suspend is true: parents are held, and no deletion goes on";
+    rule.suspend.then_some((Reason::Suspended, why))
 }
 
 fn missing(check: &RuleCheck) -> String {
@@ -211,7 +203,7 @@ fn synced(facts: &Facts<'_>) -> Value {
     }
 }
 
-fn paused(facts: &Facts<'_>) -> Value {
+fn suspended(facts: &Facts<'_>) -> Value {
     match facts.rule.ok().and_then(halted) {
         Some((reason, message)) => Value::new("True", reason, message),
         None => Value::new("False", Reason::Running, ""),

@@ -92,7 +92,7 @@ async fn fault_b32_large_annotations_of_dependents_are_not_kept() {
         "spec": {
             "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "example.com/v1", "kind": "Disk", "by": { "label": "project" }, "holds": "Name",
+                "apiVersion": "example.com/v1", "kind": "Disk", "reference": { "label": "project", "value": "Name" },
             }] }],
         },
     });

@@ -23,7 +23,7 @@ mod formats;
 mod help;
 mod values;
 
-pub(crate) use cascades::{ConfirmArgs, PauseArgs, PlanArgs, RbacArgs};
+pub(crate) use cascades::{ConfirmArgs, PlanArgs, RbacArgs, SuspendArgs};
 pub(crate) use checks::CheckArgs;
 pub(crate) use formats::{Color, Format, VerdictFormat};
 use values::{duration, kind};
@@ -53,10 +53,10 @@ pub(crate) enum Command {
     Why(WhyArgs),
     Plan(PlanArgs),
     Confirm(ConfirmArgs),
-    #[command(about = help::PAUSE_ABOUT, after_help = help::PAUSE)]
-    Pause(PauseArgs),
+    #[command(about = help::SUSPEND_ABOUT, after_help = help::SUSPEND)]
+    Suspend(SuspendArgs),
     #[command(about = help::RESUME_ABOUT, after_help = help::RESUME)]
-    Resume(PauseArgs),
+    Resume(SuspendArgs),
     Rbac(RbacArgs),
     Check(CheckArgs),
     Completions(CompletionsArgs),

@@ -5,7 +5,7 @@
 //! answers, and [`run`] runs the role of `rewitness-operator` until a signal comes.
 //!
 //! In reading order: [`args`] is the command line; [`connect`] and [`types`] turn it into a client and
-//! kinds; [`tail`], [`unhold`], [`confirm`], [`pause`] and [`rbac`] are commands of their own; [`answer`]
+//! kinds; [`tail`], [`unhold`], [`confirm`], [`suspend`] and [`rbac`] are commands of their own; [`answer`]
 //! prints documents; [`exit`] is the exit status, and what is said with it; [`called`] is the name that the
 //! program is called by, and [`complete`] offers what can be typed next.
 
@@ -19,7 +19,6 @@ mod connect;
 mod exit;
 mod hold_name;
 mod logging;
-mod pause;
 mod plan;
 mod rbac;
 #[cfg(test)]
@@ -29,6 +28,7 @@ mod run;
 mod scope;
 mod screen;
 mod signals;
+mod suspend;
 mod tail;
 mod types;
 mod unhold;
@@ -85,8 +85,8 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<Status> {
                 until_signalled(unhold::run(args, &cli.global, screen), || screen.note(note)).await
             }
             Command::Why(args) => until_signalled(why::run(args, &cli.global, screen), || {}).await,
-            Command::Pause(args) => pause::run(args, true, &cli.global, screen).await,
-            Command::Resume(args) => pause::run(args, false, &cli.global, screen).await,
+            Command::Suspend(args) => suspend::run(args, true, &cli.global, screen).await,
+            Command::Resume(args) => suspend::run(args, false, &cli.global, screen).await,
             Command::Plan(args) => until_signalled(plan::run(args, &cli.global, screen), || {}).await,
             Command::Confirm(args) => {
                 until_signalled(confirm::run(args, &cli.global, screen), || screen.note("stopped")).await

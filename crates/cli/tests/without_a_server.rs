@@ -82,7 +82,7 @@ fn cascade_with(field: &str, text: &str) -> String {
                 "labelSelector": { "matchLabels": { "tier": "x" } },
             },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+                "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "UID" },
             }] }],
         },
     });

@@ -10,7 +10,7 @@ mod spec;
 mod status;
 
 pub use check::InvalidName;
-pub use dependents::{Action, DependentNamespaces, Dependents, Holds, Propagation, Reference, Stage};
+pub use dependents::{Action, DependentScope, Dependents, Propagation, Reference, ReferenceValue, Stage};
 pub use limits::Limits;
 pub use names::{
     CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION, confirm_annotation, finalizer,

@@ -92,8 +92,6 @@ reasons! {
     Deleting,
     /// the parent is kept until its dependents are gone
     DeletionHeld,
-    /// spec.holdDeletions
-    DeletionsHeld,
     /// a Cascade deletes it with a parent
     Dependent,
     /// a dependent does not go by itself
@@ -200,8 +198,6 @@ reasons! {
     Other,
     /// the Cascade is about more than the operator's namespaces
     OutOfScope,
-    /// spec.paused
-    Paused,
     /// the Cascade plans, and deletes nothing
     Planned,
     /// no deletion is blocked
@@ -216,12 +212,14 @@ reasons! {
     RevisionUnknown,
     /// by which revision of the Cascade a deletion goes that has begun
     RevisionUnread,
-    /// the Cascade is not paused
+    /// the Cascade is not suspended
     Running,
     /// the Cascade asks for a namespace where there is none
     ScopeMismatch,
     /// the deletion has come to a stage
     StageStarted,
+    /// spec.suspend
+    Suspended,
     /// the Cascade's status cannot be read, and so what is left of this hour
     StatusUnread,
     /// dependents that are being deleted

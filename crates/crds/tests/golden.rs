@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kept::keep;
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{Action, Holds, Mode, Propagation};
+use rewitness_crds::cascade::{Action, Mode, Propagation, ReferenceValue};
 use serde_json::Value;
 
 #[path = "generated/kept.rs"]
@@ -25,7 +25,7 @@ fn a_stored_cascade_keeps_decoding_and_loses_nothing() {
     let stored: Value = serde_json::from_str(STORED).unwrap();
     let cascade: Cascade = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(cascade.spec.mode, Mode::Enforce);
-    assert_eq!(cascade.spec.stages[0].dependents[0].holds, Holds::NamespacedName);
+    assert_eq!(cascade.spec.stages[0].dependents[0].reference.value, ReferenceValue::NamespacedName);
     assert_eq!(cascade.spec.parent.selector().unwrap(), "tier=paid");
     assert_eq!(serde_json::to_value(&cascade).unwrap(), stored);
 }
@@ -33,11 +33,11 @@ fn a_stored_cascade_keeps_decoding_and_loses_nothing() {
 #[test]
 fn what_may_be_left_out_has_the_defaults_that_delete_the_least() {
     let mut stored: Value = serde_json::from_str(STORED).unwrap();
-    for field in ["mode", "limits", "paused", "holdDeletions", "warnOnDelete"] {
+    for field in ["mode", "limits", "suspend", "warnOnDelete"] {
         stored["spec"].as_object_mut().unwrap().remove(field);
     }
     let dependents = stored.pointer_mut("/spec/stages/0/dependents/0").unwrap().as_object_mut().unwrap();
-    for field in ["action", "propagation", "namespaces"] {
+    for field in ["action", "propagation", "scope"] {
         dependents.remove(field);
     }
     stored.as_object_mut().unwrap().remove("status");
@@ -46,15 +46,17 @@ fn what_may_be_left_out_has_the_defaults_that_delete_the_least() {
     assert_eq!(cascade.spec.limits.max_per_hour, 5000);
     let dependents = &cascade.spec.stages[0].dependents[0];
     assert_eq!((dependents.action, dependents.propagation), (Action::Delete, Propagation::Background));
-    assert_eq!(dependents.namespaces, None);
+    assert_eq!(dependents.scope, None);
 }
 
 #[test]
 fn a_reference_to_a_parent_cannot_be_left_out_or_be_empty() {
-    for by in [r#"{}"#, r#"{"label": ""}"#, r#"{"label": null}"#, r#"{"field": "spec.project"}"#, "null"] {
+    for reference in
+        [r#"{}"#, r#"{"label": ""}"#, r#"{"label": null}"#, r#"{"field": "spec.project"}"#, "null"]
+    {
         let mut stored: Value = serde_json::from_str(STORED).unwrap();
-        stored["spec"]["stages"][0]["dependents"][0]["by"] = serde_json::from_str(by).unwrap();
-        assert!(serde_json::from_value::<Cascade>(stored).is_err(), "{by}");
+        stored["spec"]["stages"][0]["dependents"][0]["reference"] = serde_json::from_str(reference).unwrap();
+        assert!(serde_json::from_value::<Cascade>(stored).is_err(), "{reference}");
     }
 }
 

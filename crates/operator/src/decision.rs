@@ -5,20 +5,9 @@ use std::sync::Arc;
 
 use rewitness_cascade::Rule;
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, Mode};
+use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION};
 use rewitness_messaging::{ResourceId, Scope};
 use serde::{Deserialize, Serialize};
-
-/// What is done to the parents of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Enforcement {
-    /// They are counted; nothing is written to them (C11).
-    Plan,
-    /// Those that are held stay so, and no others are.
-    Keep,
-    /// They are held.
-    Hold,
-}
 
 /// What is to be done about a Cascade.
 #[derive(Clone, Debug)]
@@ -41,17 +30,6 @@ pub(crate) struct HeldParents {
     /// In the syntax of the API's `labelSelector` parameter.
     #[serde(default)]
     pub(crate) selector: String,
-}
-
-impl Enforcement {
-    /// What a rule asks for.
-    pub(crate) fn of(rule: &Rule) -> Self {
-        match (rule.mode(), rule.is_paused()) {
-            (Mode::Plan, _) => Self::Plan,
-            (Mode::Enforce, true) => Self::Keep,
-            (Mode::Enforce, false) => Self::Hold,
-        }
-    }
 }
 
 impl Decision {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{Either, pending, select};
 use rewitness_cascade::{Cause, DeletionState, InvalidRule, Records, Refused, Report, Rule, RuleCheck};
-use rewitness_crds::cascade::Planned;
+use rewitness_crds::cascade::{Mode, Planned};
 use rewitness_crds::{Cascade, CascadeStatus};
 use rewitness_kubernetes::KubernetesQueue;
 use rewitness_messaging::{Failure, Queue, ResourceId, Timestamp, WakeKey};
@@ -15,7 +15,6 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::counts::{Counts, Shrunk};
-use super::decision::Enforcement;
 use super::events::CascadeEvents;
 use super::state::{Following, Former, Pending, State, Withheld, is_failing};
 
@@ -169,8 +168,7 @@ impl Followed {
     /// Whether anything may be held in its name, as far as this process knows.
     pub(crate) fn holds(&self) -> bool {
         let state = self.state();
-        let follows =
-            state.following.as_ref().is_some_and(|following| following.enforcement != Enforcement::Plan);
+        let follows = state.following.as_ref().is_some_and(|following| following.mode == Mode::Enforce);
         follows || state.former.as_ref().is_some_and(|former| former.held.is_some())
     }
 
@@ -269,7 +267,7 @@ impl Followed {
 
     /// What the rule would delete, if it plans and that is known.
     fn planned(&self, now: Timestamp) -> Option<Planned> {
-        let following = self.following().filter(|following| following.enforcement == Enforcement::Plan)?;
+        let following = self.following().filter(|following| following.mode == Mode::Plan)?;
         // Some parents alone would make numbers that stay in the status for half a minute.
         if !following.handle.progress().replayed {
             return None;
@@ -301,7 +299,7 @@ impl Followed {
 
     /// Whether all is counted that the status of a rule which plans is to show, or never will be.
     fn is_counted(&self, state: &State) -> bool {
-        let plans = state.following.as_ref().filter(|following| following.enforcement == Enforcement::Plan);
+        let plans = state.following.as_ref().filter(|following| following.mode == Mode::Plan);
         let (Some(following), Some(counts)) = (plans, &self.counts) else { return true };
         let is_hindered = matches!(&state.check, Some(Ok(check)) if !check.missing.is_empty() || !check.not_served.is_empty());
         is_hindered || counts.is_known(&following.rule.current())

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::counts::{Counts, Shrinks};
-use super::decision::{Decision, Enforcement, HeldParents, is_ours};
+use super::decision::{Decision, HeldParents, is_ours};
 use super::error::Error;
 use super::events::EventSink;
 use super::followed::Followed;
@@ -100,16 +100,16 @@ impl Rules {
     }
 
     /// What a rule stops is stopped first of all: before its rights are looked up, and before its status says
-    /// that it is paused.
+    /// that it is suspended.
     pub(super) async fn hold_back(&self, followed: &Followed, rule: &Rule) -> Result<(), Error> {
         let following = followed.following();
-        if Enforcement::of(rule) != Enforcement::Hold {
+        if rule.mode() == Mode::Plan {
             // One that was to be stopped before, in vain, may have deliveries under way still.
-            let holds = following.is_none_or(|following| following.enforcement == Enforcement::Hold);
+            let holds = following.is_none_or(|following| following.mode == Mode::Enforce);
             return if holds { self.stop(followed).await.map(drop) } else { Ok(()) };
         }
         if let Some(following) = following.filter(|_| !rule.deletes()) {
-            following.rule.hold_deletions();
+            following.rule.suspend();
         }
         Ok(())
     }
@@ -146,13 +146,13 @@ impl Rules {
     }
 
     async fn follow(&self, cascade: &Cascade, rule: &Rule, followed: &Arc<Followed>) -> Result<(), Error> {
-        let (enforcement, parents) = (Enforcement::of(rule), HeldParents::of(rule));
-        if rule.mode() == Mode::Enforce && !followed.state().keeps(rule) {
+        let (mode, parents) = (rule.mode(), HeldParents::of(rule));
+        if mode == Mode::Enforce && !followed.state().keeps(rule) {
             let recorded = followed.written(0, Timestamp::now()).await;
             recorded.map_err(|reason| Error::Record { reason })?;
         }
         let following = followed.following();
-        let is_same = |one: &Following| one.enforcement == enforcement && one.parents == parents;
+        let is_same = |one: &Following| one.mode == mode && one.parents == parents;
         let same = following.filter(is_same);
         let is_over = match same.as_ref().and_then(|same| same.former_parents.as_ref()) {
             Some(former) => {
@@ -175,13 +175,13 @@ impl Rules {
         let former = self.stop(followed).await?.and_then(|former| former.held);
         let remembered = former.or_else(|| HeldParents::remembered(cascade));
         let mut former_parents = None;
-        match (enforcement, remembered) {
-            (Enforcement::Plan, Some(former)) => {
+        match (mode, remembered) {
+            (Mode::Plan, Some(former)) => {
                 self.release(rule.parent_kind(), followed, &former, None).await?;
                 self.remove_finalizer(followed).await?;
             }
-            (Enforcement::Plan, None) | (Enforcement::Keep, None) => {}
-            (Enforcement::Hold | Enforcement::Keep, former) => {
+            (Mode::Plan, None) => {}
+            (Mode::Enforce, former) => {
                 if let Some(former) = former.filter(|former| *former != parents) {
                     let released =
                         self.release(rule.parent_kind(), followed, &former, Some(&parents)).await?;
@@ -228,21 +228,21 @@ impl Rules {
         followed: &Arc<Followed>,
         former_parents: Option<HeldParents>,
     ) -> Result<(), Error> {
-        let enforcement = Enforcement::of(rule);
+        let mode = rule.mode();
         let mut subscription = rule.subscription().with_gone();
         if let Some(former) = &former_parents {
             subscription = subscription.formerly_in(former.scope());
         }
-        if enforcement != Enforcement::Hold {
+        if mode == Mode::Plan {
             subscription.hold = None;
         }
         let (handle, counted) = (RuleHandle::new(rule.clone()), Arc::<Parents>::default());
         handle.set_missing_rights(followed.state().missing_rights());
-        let subscribed = match enforcement {
-            Enforcement::Plan => {
+        let subscribed = match mode {
+            Mode::Plan => {
                 self.queue.subscribe(subscription, Counted { consumer: nothing, parents: counted.clone() })
             }
-            Enforcement::Keep | Enforcement::Hold => {
+            Mode::Enforce => {
                 let consumer = self.cascades.consumer(handle.clone(), followed.clone());
                 self.queue.subscribe(subscription, Counted { consumer, parents: counted.clone() })
             }
@@ -256,14 +256,14 @@ impl Rules {
             }
             Err(source) => return Err(Error::Subscribe { source }),
         };
-        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), mode = ?enforcement, "followed");
+        tracing::info!(cascade = %followed.name, parents = %rule.parent_kind(), ?mode, "followed");
         followed.count(rule);
         followed.follow(Following {
             handle: Arc::new(queue),
             rule: handle,
             parents: HeldParents::of(rule),
             former_parents,
-            enforcement,
+            mode,
             counted,
             since: Instant::now(),
         });

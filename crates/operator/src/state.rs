@@ -13,7 +13,7 @@ use rewitness_messaging::{Handle, Progress, SourceProgress, SourceState, Timesta
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::decision::{Enforcement, HeldParents};
+use super::decision::HeldParents;
 use super::parents::Parents;
 use super::warning::Record;
 
@@ -68,7 +68,7 @@ pub(crate) struct Following {
     /// Where else it finishes deletions: what it was about before.
     pub(crate) former_parents: Option<HeldParents>,
     /// What is done to them.
-    pub(crate) enforcement: Enforcement,
+    pub(crate) mode: Mode,
     pub(crate) counted: Arc<Parents>,
     pub(crate) since: Instant,
 }
@@ -85,9 +85,9 @@ pub(crate) struct Former {
 
 impl From<&Following> for Former {
     fn from(following: &Following) -> Self {
-        let Following { rule, parents, former_parents, enforcement, counted, .. } = following;
+        let Following { rule, parents, former_parents, mode, counted, .. } = following;
         let all = former_parents.as_ref().map_or_else(|| parents.clone(), |former| parents.and_where(former));
-        let held = (*enforcement != Enforcement::Plan).then_some(all);
+        let held = (*mode == Mode::Enforce).then_some(all);
         Self { rule: rule.clone(), held, counted: counted.clone() }
     }
 }
@@ -276,7 +276,7 @@ mod tests {
             "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
             "spec": { "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
                 "stages": [{ "name": "all", "dependents": [{
-                    "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+                    "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "UID" },
                 }] }] },
         });
         State::of(&serde_json::from_value(cascade).unwrap())

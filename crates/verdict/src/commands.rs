@@ -92,14 +92,9 @@ impl Commands {
         Step::look(find, "shows whether the operator is installed and runs")
     }
 
-    /// Lets a paused Cascade go on; or its deletions, where these alone are held.
-    pub(crate) fn resume(&self, cascade: &str, deletions: bool) -> Step {
+    pub(crate) fn resume(&self, cascade: &str) -> Step {
         let resume = self.rewitness("resume").word(cascade);
-        let step = match deletions {
-            true => Step::act(resume.flag("--deletions"), "lets its deletions go on"),
-            false => Step::act(resume, "lets the Cascade go on"),
-        };
-        step.caution("ask first who has paused it, and why")
+        Step::act(resume, "continues its deletions").caution("ask first who suspended it, and why")
     }
 
     /// Grants the operator what all Cascades need; by a pipe of two programs of the same cluster.

@@ -178,7 +178,7 @@ spec:
   stages:
   - name: all
     dependents:
-    - { apiVersion: v1, kind: ConfigMap, by: { label: project }, holds: Name }
+    - { apiVersion: v1, kind: ConfigMap, reference: { label: project, value: Name } }
 ";
 
     #[test]

@@ -23,7 +23,7 @@ fn cascade(name: &str) -> Value {
             "parent": { "apiVersion": "identity.example.com/v1", "kind": "Project" },
             "stages": [{ "name": "workloads", "dependents": [{
                 "apiVersion": "compute.example.com/v1", "kind": "Cluster",
-                "by": { "label": "example.com/project" }, "holds": "Name",
+                "reference": { "label": "example.com/project", "value": "Name" },
             }] }],
         },
     })
@@ -77,9 +77,9 @@ async fn references_and_stages_are_checked_against_each_other() -> Result<()> {
     let api = cascades().await?;
     let mut ambiguous = cascade(&unique("casc"));
     ambiguous["spec"]["parent"]["namespaces"] = json!(["team-a"]);
-    ambiguous["spec"]["stages"][0]["dependents"][0]["namespaces"] = "All".into();
+    ambiguous["spec"]["stages"][0]["dependents"][0]["scope"] = "AllNamespaces".into();
     assert!(refused(&api, ambiguous.clone()).await?.contains("let the label hold UID or NamespacedName"));
-    ambiguous["spec"]["stages"][0]["dependents"][0]["holds"] = "UID".into();
+    ambiguous["spec"]["stages"][0]["dependents"][0]["reference"]["value"] = "UID".into();
     assert_eq!(refused(&api, ambiguous).await?, "");
     let mut twice = cascade(&unique("casc"));
     let stage = twice["spec"]["stages"][0].clone();

@@ -262,8 +262,8 @@ pub(crate) async fn fault_b19_the_deletion_of_a_namespace_takes_its_parents_and_
     let lab = Lab::new().await?;
     lab.plane.start_controller_manager().await?;
     let mut everywhere = lab.dependents("Cluster");
-    everywhere["holds"] = "UID".into();
-    everywhere["namespaces"] = "All".into();
+    everywhere["reference"]["value"] = "UID".into();
+    everywhere["scope"] = "AllNamespaces".into();
     let rule = lab.cascade_of("Space", &[&[everywhere]], json!({}));
     let _operator = Operator::start(lab.operator_client().await?, &[&rule])?;
     let elsewhere = lab.plane.namespace("cascade").await?;

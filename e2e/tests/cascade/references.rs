@@ -10,25 +10,27 @@ use serde_json::{Value, json};
 use rewitness_e2e::follower::{Operator, causes, refused, waits_for};
 use rewitness_e2e::lab::{FOREIGN, Lab};
 
-fn holding(mut dependents: Value, holds: &str, namespaces: &str) -> Value {
-    dependents["holds"] = holds.into();
-    dependents["namespaces"] = namespaces.into();
+fn referring(mut dependents: Value, value: &str, scope: &str) -> Value {
+    dependents["reference"]["value"] = value.into();
+    dependents["scope"] = scope.into();
     dependents
 }
 
 /// Two tenants whose projects have the same name.
 #[tokio::test]
 async fn the_dependents_of_a_parent_of_the_same_name_in_another_namespace_stay() -> Result<()> {
-    for (holds, namespaces) in [("Name", "Same"), ("NamespacedName", "All"), ("UID", "All")] {
+    for (value, scope) in
+        [("Name", "SameNamespace"), ("NamespacedName", "AllNamespaces"), ("UID", "AllNamespaces")]
+    {
         let lab = Lab::new().await?;
         let other = lab.plane.namespace("cascade").await?;
         let rule =
-            lab.cascade_of("Space", &[&[holding(lab.dependents("Cluster"), holds, namespaces)]], json!({}));
+            lab.cascade_of("Space", &[&[referring(lab.dependents("Cluster"), value, scope)]], json!({}));
         let _operator = Operator::start(lab.operator_client().await?, &[&rule])?;
         let parent = lab.parent("Space", "web", &rule).await?;
         let namesake = lab.create_in("Space", &other, "web", None).await?;
         for (ns, parent) in [(&lab.ns, &parent), (&other, &namesake)] {
-            let reference = match holds {
+            let reference = match value {
                 "Name" => "web".to_owned(),
                 "UID" => parent.metadata.uid.clone().unwrap_or_default(),
                 _ => format!("{ns}.web"),
@@ -37,8 +39,8 @@ async fn the_dependents_of_a_parent_of_the_same_name_in_another_namespace_stay()
         }
         lab.delete("Space", "web").await?;
         lab.gone("Space", "web").await?;
-        assert!(!lab.exists("Cluster", "a").await?, "{holds}");
-        assert!(lab.api_in("Cluster", &other).get_opt("a").await?.is_some(), "{holds}");
+        assert!(!lab.exists("Cluster", "a").await?, "{value}");
+        assert!(lab.api_in("Cluster", &other).get_opt("a").await?.is_some(), "{value}");
     }
     Ok(())
 }
@@ -46,7 +48,11 @@ async fn the_dependents_of_a_parent_of_the_same_name_in_another_namespace_stay()
 #[tokio::test]
 async fn an_ambiguous_reference_deletes_nothing_and_says_so() -> Result<()> {
     let lab = Lab::new().await?;
-    let rule = lab.cascade_of("Space", &[&[holding(lab.dependents("Cluster"), "Name", "All")]], json!({}));
+    let rule = lab.cascade_of(
+        "Space",
+        &[&[referring(lab.dependents("Cluster"), "Name", "AllNamespaces")]],
+        json!({}),
+    );
     let operator = Operator::start(lab.operator_client().await?, &[&rule])?;
     let parent = lab.parent("Space", "web", &rule).await?;
     lab.create("Cluster", "a", Some("web")).await?;

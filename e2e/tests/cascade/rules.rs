@@ -88,7 +88,7 @@ pub(crate) async fn c9_a_cycle_of_two_cascades_ends() -> Result<()> {
     let lab = Lab::new().await?;
     let down = lab.cascade(&[&[lab.dependents("Space")]]);
     let mut projects = lab.dependents("Project");
-    projects["holds"] = "UID".into();
+    projects["reference"]["value"] = "UID".into();
     let up = lab.cascade_of("Space", &[&[projects], &[lab.dependents("Disk")]], json!({}));
     let operator = Operator::start(lab.operator_client().await?, &[&down, &up])?;
     lab.parent("Project", "web", &down).await?;
@@ -110,7 +110,7 @@ async fn c9_a_diamond_ends_and_a_chain_of_cascades_is_followed() -> Result<()> {
     let (label, other) = (lab.label.clone(), format!("{}/other", lab.group));
     let to_spaces = lab.cascade(&[&[lab.dependents("Space")]]);
     let mut by_other = lab.dependents("Disk");
-    by_other["by"] = json!({ "label": other });
+    by_other["reference"]["label"] = other.as_str().into();
     let spaces = lab.cascade_of("Space", &[&[lab.dependents("Disk"), by_other]], json!({}));
     let _operator = Operator::start(lab.operator_client().await?, &[&to_spaces, &spaces])?;
     lab.parent("Project", "top", &to_spaces).await?;

@@ -19,7 +19,7 @@ async fn an_operator_of_some_namespaces_needs_no_rights_and_sees_nothing_elsewhe
     grant(&office).await?;
     let cascade = lab.cascade_of("Space", &[&[lab.dependents("Cluster")]], json!({}));
     let mut everywhere = lab.dependents("Disk");
-    (everywhere["namespaces"], everywhere["holds"]) = (json!("All"), json!("UID"));
+    (everywhere["scope"], everywhere["reference"]["value"]) = (json!("AllNamespaces"), json!("UID"));
     let mut with_disks = cascade.clone();
     with_disks.spec.stages.extend(
         lab.cascade(&[&[everywhere]])

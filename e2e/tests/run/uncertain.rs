@@ -1,7 +1,6 @@
 //! What the server does not say, says late, or says of an older state: nothing is made of it.
 
 use anyhow::Result;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use rewitness_controlplane::{Call, Fault, Gate, Match};
 use rewitness_crds::CASCADES;
@@ -91,13 +90,13 @@ async fn c10_deletions_are_held_before_anything_is_looked_up() -> Result<()> {
     lab.create("Cluster", "a", Some("web")).await?;
     let gate = Gate::new();
     let _slow = proxy.rule(reviews(), Fault::Hold(gate.clone()));
-    office.edit(&cascade, json!({ "holdDeletions": true })).await?;
-    office.condition(&cascade, "Paused", "True", "DeletionsHeld").await?;
+    office.edit(&cascade, json!({ "suspend": true })).await?;
+    office.condition(&cascade, "Suspended", "True", "Suspended").await?;
     gate.reached().await?;
     lab.delete("Project", "web").await?;
     office
         .status(&cascade, "it holds back", |status| {
-            status.held_parents.iter().any(|held| held.reason == "DeletionsHeld").then_some(())
+            status.held_parents.iter().any(|held| held.reason == "Suspended").then_some(())
         })
         .await?;
     assert!(lab.exists("Cluster", "a").await?);
@@ -106,7 +105,7 @@ async fn c10_deletions_are_held_before_anything_is_looked_up() -> Result<()> {
 }
 
 #[tokio::test]
-async fn c10_a_pause_is_in_force_before_anything_is_looked_up_and_said_after() -> Result<()> {
+async fn c10_plan_is_in_force_before_anything_is_looked_up_and_said_after() -> Result<()> {
     let mut office = Office::new().await?;
     let proxy = office.proxied()?;
     let lab = &office.lab;
@@ -118,15 +117,14 @@ async fn c10_a_pause_is_in_force_before_anything_is_looked_up_and_said_after() -
     office.enforced(&other).await?;
     let gate = Gate::new();
     let _slow = proxy.rule(reviews(), Fault::Hold(gate.clone()));
-    office.edit(&cascade, json!({ "paused": true })).await?;
+    office.edit(&cascade, json!({ "mode": "Plan" })).await?;
     gate.reached().await?;
     office.parent("Project", "late", &other).await?;
     let status = office.cascades.get(&cascade).await?.status.unwrap_or_default();
-    let is_paused = |one: &Condition| one.type_ == "Paused" && one.status == "True";
-    assert!(!status.conditions.iter().any(is_paused), "the server was not asked yet");
+    assert!(!status.conditions.iter().any(|one| one.reason == "Planned"), "the server was not asked yet");
     gate.open();
-    office.condition(&cascade, "Paused", "True", "Paused").await?;
-    assert!(!is_held(&lab.api("Project").get("late").await?, &cascade), "no parent is held anew");
+    office.condition(&cascade, "Ready", "True", "Planned").await?;
+    assert!(!is_held(&lab.api("Project").get("late").await?, &cascade), "no parent is held any more");
     Ok(())
 }
 
@@ -204,11 +202,9 @@ async fn an_edited_rule_replays_only_what_it_must() -> Result<()> {
     };
     let before = lists();
     let stages = lab.cascade(&[&[lab.dependents("Cluster")], &[lab.dependents("Disk")]]).spec.stages;
-    for edit in [
-        json!({ "limits": { "maxDependents": 7 } }),
-        json!({ "stages": stages }),
-        json!({ "holdDeletions": true }),
-    ] {
+    for edit in
+        [json!({ "limits": { "maxDependents": 7 } }), json!({ "stages": stages }), json!({ "suspend": true })]
+    {
         office.edit(&cascade, edit).await?;
         // Of this generation.
         office.status(&cascade, "it is taken in", |_| Some(())).await?;

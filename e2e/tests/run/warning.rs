@@ -105,7 +105,7 @@ async fn nothing_is_said_of_what_is_not_held_of_another_kind_or_of_another_names
 async fn while_deletions_do_not_go_on_the_warning_says_so() -> Result<()> {
     let office = Office::new().await?;
     let (lab, _operator) = (&office.lab, office.operator(&[])?);
-    let cascade = office.warning(json!({ "holdDeletions": true })).await?;
+    let cascade = office.warning(json!({ "suspend": true })).await?;
     office.parent("Project", "web", &cascade).await?;
     let typed = format!("projects.{}/web", lab.group);
     let words = |does: &str, first: &str| {
@@ -114,10 +114,8 @@ async fn while_deletions_do_not_go_on_the_warning_says_so() -> Result<()> {
         vec![plain.replace("until what", &format!("until {first}what"))]
     };
     let resumed = "that is resumed, and ";
-    office.would_be_told(&[&typed], &words(", which holds deletions back", resumed)).await?;
-    office.edit(&cascade, json!({ "paused": true })).await?;
-    office.would_be_told(&[&typed], &words(", which is paused", resumed)).await?;
-    office.edit(&cascade, json!({ "paused": false, "holdDeletions": false })).await?;
+    office.would_be_told(&[&typed], &words(", which is suspended", resumed)).await?;
+    office.edit(&cascade, json!({ "suspend": false })).await?;
     office.would_be_told(&[&typed], &words("", "")).await
 }
 

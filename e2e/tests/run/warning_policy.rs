@@ -328,10 +328,10 @@ async fn while_an_edit_cannot_be_followed_what_is_held_is_warned_of_in_the_words
     let of_it = format!("/cascades/{cascade}/status");
     let unwritable = Match::any().when(move |call| call.path.ends_with(&of_it));
     let unwritable = proxy.rule(unwritable, Fault::status(500));
-    office.edit(&cascade, json!({ "paused": true, "limits": { "maxDependents": 7 } })).await?;
+    office.edit(&cascade, json!({ "suspend": true, "limits": { "maxDependents": 7 } })).await?;
     until("the words are those of the edit", SOON, async || {
         let (policy, _) = policies.specs(&cascade).await?;
-        Ok(serde_json::to_string(&policy)?.contains("which is paused").then_some(()))
+        Ok(serde_json::to_string(&policy)?.contains("which is suspended").then_some(()))
     })
     .await?;
     assert!(unwritable.hits() > 0, "and it is not followed");

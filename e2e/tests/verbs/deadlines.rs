@@ -28,14 +28,14 @@ async fn a_call_that_is_never_answered_has_an_end_and_a_reason() -> Result<()> {
     };
     let reads = || Match::any().method("GET").path("/cascades");
     let patches = |path: &str| Match::any().method("PATCH").path(path);
-    let [resume, pause] = ["resume", "pause"].map(|verb| [verb, &*cascade]);
+    let [resume, suspend] = ["resume", "suspend"].map(|verb| [verb, &*cascade]);
     let confirm = ["confirm", &cascade, &project, "--yes"];
     let check = ["rbac", "-f", &file, "--check"];
     let unhold = ["unhold", &format!("cascade/{cascade}"), &project];
-    let (named, all, pause, confirm, rights, unhold, whole) = tokio::try_join!(
+    let (named, all, suspend, confirm, rights, unhold, whole) = tokio::try_join!(
         never(reads(), &resume),
         never(reads(), &["rbac", "--all"]),
-        never(patches("/cascades/"), &pause),
+        never(patches("/cascades/"), &suspend),
         never(patches("/projects/"), &confirm),
         never(Match::any().path("/selfsubjectaccessreviews"), &check),
         never(reads(), &unhold),
@@ -44,7 +44,7 @@ async fn a_call_that_is_never_answered_has_an_end_and_a_reason() -> Result<()> {
     let said = whole.stdout.join("\n");
     assert_eq!(whole.status, Some(1), "{whole:?}");
     assert!(said.contains("UNKNOWN") && said.contains("no answer within 20 s"), "{said}");
-    for ended in [named, all, pause, confirm, rights, unhold] {
+    for ended in [named, all, suspend, confirm, rights, unhold] {
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.warnings().contains("answer within 30 s"), "{ended:?}");
     }

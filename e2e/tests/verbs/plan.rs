@@ -132,7 +132,7 @@ async fn c13_what_would_be_refused_is_said_before_the_rule_is_applied() -> Resul
     platform(lab).await?;
     let kind = |api_version: &str, kind: &str| {
         json!({
-            "apiVersion": api_version, "kind": kind, "by": { "label": lab.label }, "holds": "Name",
+            "apiVersion": api_version, "kind": kind, "reference": { "label": lab.label, "value": "Name" },
         })
     };
     let stages = [vec![
@@ -156,7 +156,7 @@ async fn c13_what_would_be_refused_is_said_before_the_rule_is_applied() -> Resul
 
     // Two tenants' parents can have one name.
     let mut clusters = lab.dependents("Cluster");
-    clusters["namespaces"] = "All".into();
+    clusters["scope"] = "AllNamespaces".into();
     let spaces = lab.cascade_of("Space", &[&[clusters]], json!({}));
     std::fs::write(&protected, serde_json::to_string(&spaces)?)?;
     let json = office.types(&["plan", "-f", &protected, "-o", "json"]).await?.json()?;
@@ -295,14 +295,14 @@ async fn a_kind_of_a_group_that_is_down_is_not_said_to_be_none() -> Result<()> {
 async fn what_is_advised_goes_to_the_same_cluster() -> Result<()> {
     let office = Office::new().await?;
     platform(&office.lab).await?;
-    let more = json!({ "limits": { "maxDependents": 1 }, "paused": true, "holdDeletions": true });
+    let more = json!({ "limits": { "maxDependents": 1 }, "suspend": true });
     let cascade = office.projects(more).await?;
     let project = format!("{}/web", office.kinds("projects"));
     let flags = "--context controlplane";
     for (args, advice) in [
         (&["plan", &cascade, "web"][..], format!("rewitness confirm {flags} {cascade} {project}")),
-        (&["resume", &cascade], format!("rewitness resume {flags} --deletions {cascade}")),
-        (&["pause", "nonsuch"], format!("kubectl get {flags} cascades")),
+        (&["resume", &cascade], format!("cascade/{cascade} resumed")),
+        (&["suspend", "nonsuch"], format!("kubectl get {flags} cascades")),
         (&["unhold", "cascade/nonsuch"], format!("rewitness unhold {flags} -A cascade/nonsuch TYPE")),
     ] {
         let ended = office.types(&[args, &["--context", "controlplane"]].concat()).await?;

@@ -103,7 +103,7 @@ async fn c7_a_list_that_is_not_the_operators_is_not_confirmed() -> Result<()> {
     let lab = &office.lab;
     let elsewhere = lab.plane.namespace("elsewhere").await?;
     let mut clusters = lab.dependents("Cluster");
-    (clusters["namespaces"], clusters["holds"]) = ("All".into(), "NamespacedName".into());
+    (clusters["scope"], clusters["reference"]["value"]) = ("AllNamespaces".into(), "NamespacedName".into());
     let spaces = lab.cascade_of("Space", &[&[clusters]], json!({ "limits": { "maxDependents": 1 } }));
     let cascade = office.write(spaces).await?;
     let _operator = office.operator(&["--namespace-scope", &lab.ns])?;
@@ -149,10 +149,10 @@ async fn a_deletion_that_the_cascade_does_not_hold_has_nothing_to_confirm() -> R
 async fn what_keeps_the_deletion_anyway_is_said_beside_the_question() -> Result<()> {
     let office = Office::new().await?;
     let (cascade, project) = over_the_limit(&office).await?;
-    office.edit(&cascade, json!({ "paused": true })).await?;
+    office.edit(&cascade, json!({ "suspend": true })).await?;
     let ended = office.types(&["confirm", &cascade, &project, "--yes"]).await?;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert!(ended.warnings().contains("Refused: the Cascade is paused"), "{ended:?}");
+    assert!(ended.warnings().contains("Refused: the Cascade is suspended"), "{ended:?}");
     Ok(())
 }
 

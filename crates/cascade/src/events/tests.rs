@@ -136,10 +136,10 @@ fn c6_a_refusal_that_is_met_at_each_try_is_told_once() {
 
 #[test]
 fn c6_what_nothing_may_be_done_for_says_why_once() {
-    let paused = DeletionState::Refused(Refused::Paused);
+    let suspended = DeletionState::Refused(Refused::Suspended);
     let told = events(&[
-        (0, paused.clone()),
-        (60, paused),
+        (0, suspended.clone()),
+        (60, suspended),
         (70, DeletionState::Refused(Refused::MissingRights(vec!["delete disks".to_owned()]))),
         (80, unconfirmed("aa")),
         (90, unconfirmed("aa")),

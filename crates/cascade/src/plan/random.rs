@@ -7,7 +7,7 @@ mod operator;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{Holds, confirm_annotation, record_annotation};
+use rewitness_crds::cascade::{ReferenceValue, confirm_annotation, record_annotation};
 
 use self::model::{Node, Random, closure, random_cascade};
 
@@ -136,8 +136,8 @@ impl Cluster {
         else {
             return;
         };
-        let value = match declared.holds {
-            Holds::Name => self.things[&to].id.name.to_string(),
+        let value = match declared.value {
+            ReferenceValue::Name => self.things[&to].id.name.to_string(),
             _ => to.to_string(),
         };
         let drop = self.random.chance(15);

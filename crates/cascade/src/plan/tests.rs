@@ -23,8 +23,7 @@ struct World {
 
 fn cluster(action: &str) -> Value {
     json!({
-        "apiVersion": "example.com/v1", "kind": "Cluster", "by": { "label": "example.com/project" },
-        "holds": "Name", "action": action,
+        "apiVersion": "example.com/v1", "kind": "Cluster", "reference": { "label": "example.com/project", "value": "Name" }, "action": action,
     })
 }
 
@@ -327,13 +326,11 @@ fn c9_a_cycle_in_one_stage_does_not_keep_the_next_from_beginning() {
 }
 
 #[test]
-fn c11_a_rule_that_plans_or_is_paused_does_nothing() {
+fn c11_a_rule_that_plans_or_is_suspended_does_nothing() {
     let stages = || json!([{ "name": "s0", "dependents": [cluster("Delete")] }]);
-    for (more, reason) in [
-        (json!({ "mode": "Plan" }), "NotEnforced"),
-        (json!({ "paused": true }), "Paused"),
-        (json!({ "holdDeletions": true }), "DeletionsHeld"),
-    ] {
+    for (more, reason) in
+        [(json!({ "mode": "Plan" }), "NotEnforced"), (json!({ "suspend": true }), "Suspended")]
+    {
         let mut world = World::with(rule(stages(), more), &[&[]]);
         world.empty_rounds = 1;
         assert_eq!(world.refused(), reason);

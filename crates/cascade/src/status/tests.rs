@@ -14,7 +14,7 @@ fn cascade(max_dependents: u32) -> Cascade {
             "limits": { "maxDependents": max_dependents },
             "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+                "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "Name" },
             }] }],
         },
     }))
@@ -138,11 +138,9 @@ fn a_rule_that_does_nothing_says_so_and_what_holds_a_deletion_is_named() {
         confirmation: None,
         revision: Some("r1".to_owned()),
     });
-    for (paused, hold_deletions, reason) in
-        [(false, false, "Enforced"), (true, false, "Paused"), (false, true, "DeletionsHeld")]
-    {
+    for (suspend, reason) in [(false, "Enforced"), (true, "Suspended")] {
         let mut cascade = cascade(100);
-        (cascade.spec.paused, cascade.spec.hold_deletions) = (paused, hold_deletions);
+        cascade.spec.suspend = suspend;
         let rule = Rule::new(&cascade).unwrap();
         let facts = Facts {
             generation: 3,

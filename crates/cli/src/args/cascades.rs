@@ -60,9 +60,9 @@ pub(crate) struct ConfirmArgs {
     pub(crate) output: VerdictFormat,
 }
 
-/// Of `pause` and of `resume`.
+/// Of `suspend` and of `resume`.
 #[derive(Debug, Args)]
-pub(crate) struct PauseArgs {
+pub(crate) struct SuspendArgs {
     /// Which Cascades.
     #[arg(
         required_unless_present = "all",
@@ -74,9 +74,6 @@ pub(crate) struct PauseArgs {
     /// All Cascades.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Only deletions: parents are held as usual meanwhile.
-    #[arg(long)]
-    pub(crate) deletions: bool,
     /// How the answer is printed.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: VerdictFormat,

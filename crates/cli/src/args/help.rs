@@ -69,11 +69,12 @@ const PLAN: &str = text!("plan");
 
 pub(super) const CONFIRM: &str = text!("confirm");
 
-pub(super) const PAUSE_ABOUT: &str = "Pause Cascades: nothing is done by them until `rewitness resume`";
+pub(super) const SUSPEND_ABOUT: &str =
+    "Suspend Cascades: no deletion begins or continues until `rewitness resume`";
 
-pub(super) const PAUSE: &str = text!("pause");
+pub(super) const SUSPEND: &str = text!("suspend");
 
-pub(super) const RESUME_ABOUT: &str = "Resume Cascades that were paused";
+pub(super) const RESUME_ABOUT: &str = "Resume Cascades that are suspended";
 
 pub(super) const RESUME: &str = text!("resume");
 

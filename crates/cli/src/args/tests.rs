@@ -166,8 +166,8 @@ fn the_commands_about_cascades_take_what_one_would_type() {
     for wrong in [
         "rewitness unhold demo",
         "rewitness -A plan project",
-        "rewitness pause",
-        "rewitness pause project --all",
+        "rewitness suspend",
+        "rewitness suspend project --all",
         "rewitness confirm project",
         "rewitness rbac",
         "rewitness rbac --all -f a.yaml",

@@ -7,8 +7,9 @@ fn asked(words: &[&str]) -> String {
 
 #[test]
 fn kubectl_is_answered_with_a_line_per_candidate_and_a_directive() {
-    let text = asked(&["pa"]);
-    let expected = "pause\tPause Cascades: nothing is done by them until `kubectl rewitness resume`\n:4\n";
+    let text = asked(&["sus"]);
+    let expected =
+        "suspend\tSuspend Cascades: no deletion begins or continues until `kubectl rewitness resume`\n:4\n";
     assert_eq!(text, expected);
     let text = asked(&["why", "x/y", "-o", ""]);
     assert_eq!(text, "text\tFor people\njson\nyaml\n:4\n");

@@ -33,21 +33,19 @@ pub struct Dependents {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$')")
         .message("write the name of a kind, as in Cluster"))]
     pub kind: String,
-    /// Where an object says which parent it belongs to.
-    pub by: Reference,
-    /// What is written there.
-    pub holds: Holds,
+    /// How an object of this kind names its parent.
+    pub reference: Reference,
     /// What is done with them.
     #[serde(default)]
     pub action: Action,
     /// Who deletes what they own in turn, and when.
     #[serde(default)]
     pub propagation: Propagation,
-    /// Where they are looked for. Same for a namespaced parent, All for a cluster-scoped one, when
-    /// it is left out.
+    /// Where they are looked for. The default is SameNamespace for a namespaced parent, and AllNamespaces
+    /// for a cluster-scoped one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DependentNamespaces")]
-    pub namespaces: Option<DependentNamespaces>,
+    #[schemars(with = "DependentScope")]
+    pub scope: Option<DependentScope>,
 }
 
 impl Dependents {
@@ -61,22 +59,26 @@ impl Dependents {
     }
 }
 
-/// Where an object says which parent it belongs to. Exactly one of these; there will be more.
+/// How a dependent names its parent: `{ label: example.com/project, value: Name }`.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
-pub enum Reference {
-    /// In the label with this key.
-    Label(LabelKey),
+pub struct Reference {
+    /// The key of the label that names the parent.
+    pub label: LabelKey,
+    /// What the label's value is.
+    #[serde(default)]
+    pub value: ReferenceValue,
 }
 
-/// How a reference names its parent.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Holds {
-    /// By its name.
+/// What a reference holds of the parent.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReferenceValue {
+    /// The parent's name.
+    #[default]
     Name,
-    /// By its uid. A parent that is made again under its name has other dependents.
+    /// The parent's uid. A parent that is created again under the same name has other dependents.
     UID,
-    /// By `<namespace>.<name>`; a label's value cannot hold a slash.
+    /// `<namespace>.<name>` of the parent. The value of a label cannot contain a slash.
     NamespacedName,
 }
 
@@ -103,9 +105,9 @@ pub enum Propagation {
 
 /// Where dependents are looked for.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DependentNamespaces {
-    /// Everywhere.
-    All,
+pub enum DependentScope {
+    /// In all namespaces, and where they live in none.
+    AllNamespaces,
     /// In the namespace of the parent.
-    Same,
+    SameNamespace,
 }

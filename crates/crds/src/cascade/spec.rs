@@ -24,8 +24,7 @@ use super::status::CascadeStatus;
 ///             "dependents": [{
 ///                 "apiVersion": "compute.example.com/v1",
 ///                 "kind": "Cluster",
-///                 "by": { "label": "example.com/project" },
-///                 "holds": "Name",
+///                 "reference": { "label": "example.com/project" },
 ///             }],
 ///         }],
 ///     },
@@ -65,11 +64,11 @@ use super::status::CascadeStatus;
 #[schemars(description = "What is deleted with whom, and in which order.")]
 #[x_kube(validation = Rule::new(
         "!has(self.parent.namespaces) || self.stages.all(s, s.dependents.all(d, \
-         d.holds != 'Name' || !has(d.namespaces) || d.namespaces != 'All'))",
+         d.reference.value != 'Name' || !has(d.scope) || d.scope != 'AllNamespaces'))",
     )
     .message(
-        "the parent lives in namespaces, so a label that holds its name alone does not say which parent is meant: \
-         with namespaces: All let the label hold UID or NamespacedName",
+        "the parent lives in namespaces, so a label with its name alone does not say which parent is meant: \
+         with scope: AllNamespaces set reference.value to UID or NamespacedName",
     ))]
 pub struct CascadeSpec {
     /// Plan (default) reports what would be deleted and writes nothing. Enforce deletes.
@@ -92,12 +91,10 @@ pub struct CascadeSpec {
     /// What needs a person's confirmation.
     #[serde(default)]
     pub limits: Limits,
-    /// Nothing is done: no parent is held anew, and no deletion begins, goes on or ends.
+    /// While this is true, parents are held as usual, and no deletion begins, continues or ends. As in Job
+    /// and CronJob.
     #[serde(default)]
-    pub paused: bool,
-    /// Parents are held as usual, but no deletion begins, goes on or ends.
-    #[serde(default)]
-    pub hold_deletions: bool,
+    pub suspend: bool,
     /// Whoever deletes a parent that is held is told so at once, as a warning, with the command that
     /// shows what is left. For that the Cascade owns a ValidatingAdmissionPolicy, with its binding,
     /// while it enforces. It needs Kubernetes 1.30 and never refuses anything.

@@ -14,8 +14,8 @@ pub mod condition {
     pub const AUTHORIZED: &str = "Authorized";
     /// Whether every kind of the rule is served, listed and watched.
     pub const SYNCED: &str = "Synced";
-    /// Whether the rule is paused, or holds deletions back.
-    pub const PAUSED: &str = "Paused";
+    /// Whether the rule is suspended.
+    pub const SUSPENDED: &str = "Suspended";
     /// Whether a deletion waits for a person's confirmation.
     pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
     /// Whether a deletion waits for something that does not go by itself.
@@ -31,7 +31,7 @@ pub struct CascadeStatus {
     /// The generation of the rule that this status is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Authorized, Synced, Paused, LimitExceeded, Blocked; WarnsOnDelete with `warnOnDelete`.
+    /// Ready, Authorized, Synced, Suspended, LimitExceeded, Blocked; WarnsOnDelete with `warnOnDelete`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -1,3 +1,4 @@
+use rewitness_crds::cascade::Mode;
 use serde_json::{Value, json};
 
 use super::*;
@@ -9,7 +10,7 @@ pub(crate) fn cascade(metadata: Value, spec: Value) -> Cascade {
         "spec": {
             "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+                "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "UID" },
             }] }],
         },
     });
@@ -30,14 +31,13 @@ fn decision(metadata: Value, spec: Value, is_uninstalling: bool) -> Decision {
 fn c10_what_is_going_lets_go_and_what_only_plans_holds_nothing() {
     let all = HeldParents::default();
     for (spec, expected) in [
-        (json!({}), Enforcement::Plan),
-        (json!({ "mode": "Plan", "paused": true }), Enforcement::Plan),
-        (json!({ "mode": "Enforce", "paused": true }), Enforcement::Keep),
-        (json!({ "mode": "Enforce", "holdDeletions": true }), Enforcement::Hold),
-        (json!({ "mode": "Enforce" }), Enforcement::Hold),
+        (json!({}), Mode::Plan),
+        (json!({ "mode": "Plan", "suspend": true }), Mode::Plan),
+        (json!({ "mode": "Enforce", "suspend": true }), Mode::Enforce),
+        (json!({ "mode": "Enforce" }), Mode::Enforce),
     ] {
         let Decision::Follow(rule) = decision(json!({}), spec.clone(), false) else { panic!("{spec}") };
-        assert_eq!((Enforcement::of(&rule), HeldParents::of(&rule)), (expected, all.clone()));
+        assert_eq!((rule.mode(), HeldParents::of(&rule)), (expected, all.clone()));
         assert!(matches!(decision(json!({}), spec.clone(), true), Decision::Leave));
         let going = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
         assert!(matches!(decision(going, spec, false), Decision::Leave));

@@ -10,7 +10,7 @@ pub(crate) fn cascade() -> Cascade {
         "metadata": { "name": "project", "uid": "u1" },
         "spec": { "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "UID",
+                "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "UID" },
             }] }] },
     });
     serde_json::from_value(cascade).unwrap()
@@ -42,9 +42,9 @@ pub(crate) fn rules(client: kube::Client, status_writers: mpsc::Sender<StatusWri
 async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let (rules, cascade) = (rules(nowhere(), mpsc::channel(1).0), cascade());
     let rule = Rule::new(&cascade).unwrap();
-    let mut paused = cascade.clone();
-    paused.spec.paused = true;
-    let paused = Rule::new(&paused).unwrap();
+    let mut plans = cascade.clone();
+    plans.spec.mode = Mode::Plan;
+    let plans = Rule::new(&plans).unwrap();
     let events = rules.events.of(&cascade);
     let followed = Arc::new(Followed::new(&cascade, None, events, None, rules.queue.clone()));
     rules.subscribe(&rule, &followed, None).unwrap();
@@ -52,7 +52,7 @@ async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
     let delivery = InFlight::begin(&counted);
     for _ in 0..2 {
         assert!(matches!(rules.stop(&followed).await, Err(Error::Busy)));
-        assert!(matches!(rules.hold_back(&followed, &paused).await, Err(Error::Busy)));
+        assert!(matches!(rules.hold_back(&followed, &plans).await, Err(Error::Busy)));
         assert!(followed.following().is_none() && followed.holds());
     }
     drop(delivery);

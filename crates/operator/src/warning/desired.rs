@@ -1,9 +1,10 @@
 //! What is to be done about the warning of a Cascade: decided by values alone.
 
+use rewitness_crds::cascade::Mode;
 use rewitness_crds::{Cascade, CascadeSpec};
 use rewitness_messaging::Kind;
 
-use super::super::decision::{Decision, Enforcement, HeldParents};
+use super::super::decision::{Decision, HeldParents};
 
 /// What is to be done about the warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,6 @@ pub(crate) struct Parents {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Working,
-    Paused,
     DeletionsHeld,
 }
 
@@ -43,14 +43,12 @@ impl DesiredWarning {
     pub(crate) fn of(cascade: &Cascade, decision: &Decision) -> Self {
         let is_asked = cascade.spec.warn_on_delete;
         match decision {
-            Decision::Follow(rule) if is_asked && Enforcement::of(rule) != Enforcement::Plan => {
-                Self::Warn(Parents {
-                    kind: rule.parent_kind().clone(),
-                    version: rule.parent_version().to_owned(),
-                    namespaces: HeldParents::of(rule).namespaces,
-                    tone: Tone::of(&cascade.spec),
-                })
-            }
+            Decision::Follow(rule) if is_asked && rule.mode() == Mode::Enforce => Self::Warn(Parents {
+                kind: rule.parent_kind().clone(),
+                version: rule.parent_version().to_owned(),
+                namespaces: HeldParents::of(rule).namespaces,
+                tone: Tone::of(&cascade.spec),
+            }),
             Decision::Suspend if is_asked => Self::Unchanged,
             Decision::Follow(_) | Decision::Suspend | Decision::Leave => Self::Absent { is_asked },
         }
@@ -60,8 +58,7 @@ impl DesiredWarning {
 impl Tone {
     fn of(spec: &CascadeSpec) -> Self {
         match () {
-            () if spec.paused => Self::Paused,
-            () if spec.hold_deletions => Self::DeletionsHeld,
+            () if spec.suspend => Self::DeletionsHeld,
             () => Self::Working,
         }
     }
@@ -107,11 +104,9 @@ mod tests {
 
     #[test]
     fn the_warning_says_what_the_rule_does_at_present() {
-        for (more, expected) in [
-            (json!({}), Tone::Working),
-            (json!({ "paused": true, "holdDeletions": true }), Tone::Paused),
-            (json!({ "holdDeletions": true }), Tone::DeletionsHeld),
-        ] {
+        for (more, expected) in
+            [(json!({}), Tone::Working), (json!({ "suspend": true }), Tone::DeletionsHeld)]
+        {
             let mut spec = json!({ "mode": "Enforce", "warnOnDelete": true });
             spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             let DesiredWarning::Warn(parents) = of(spec, false) else { panic!("it warns") };

@@ -95,8 +95,7 @@ impl Subject<'_> {
         let (kind, cascade) = (&self.parents.kind, self.cascade);
         let (does, first) = match self.parents.tone {
             Tone::Working => ("", ""),
-            Tone::Paused => (", which is paused", "that is resumed, and "),
-            Tone::DeletionsHeld => (", which holds deletions back", "that is resumed, and "),
+            Tone::DeletionsHeld => (", which is suspended", "that is resumed, and "),
         };
         let dot = if kind.group.is_empty() { "" } else { "." };
         let held = literal(&format!(" is held by the Cascade {cascade}{does}. It "));
@@ -151,7 +150,7 @@ mod tests {
     #[test]
     fn what_lives_in_namespaces_is_named_with_its_own_and_only_those_of_the_rule_are_looked_at() {
         let named = Some(vec!["a".to_owned(), "b".to_owned()]);
-        let parents = parents(Kind::new("", "ConfigMap"), named, Tone::Paused);
+        let parents = parents(Kind::new("", "ConfigMap"), named, Tone::DeletionsHeld);
         let subject =
             Subject { cascade: "cm", uid: "u1", parents: &parents, plural: "configmaps", namespaced: true };
         let policy = subject.policy();
@@ -165,7 +164,7 @@ mod tests {
         assert_eq!(
             policy["spec"]["validations"][0]["messageExpression"],
             "'not an error: ConfigMap ' + oldObject.metadata.namespace + '/' + oldObject.metadata.name + \
-             ' is held by the Cascade cm, which is paused. It ' + variables.stays + \
+             ' is held by the Cascade cm, which is suspended. It ' + variables.stays + \
              ' Terminating until that is resumed, and what refers to it is gone. \
              To see what is left: rewitness why -n ' + oldObject.metadata.namespace + ' configmaps/' + \
              variables.word"

@@ -188,7 +188,7 @@ mod tests {
         record.end(Ok(()), "p", now);
         assert!(!record.begin(1, &DesiredWarning::Unchanged, false, now));
         assert_eq!(record.said(), Some(Warning::Given), "it is as it was");
-        assert!(record.begin(2, &warn(Tone::Paused), false, now));
+        assert!(record.begin(2, &warn(Tone::DeletionsHeld), false, now));
         assert_eq!((record.said(), record.is_under_way()), (Some(Warning::Given), true));
         record.end(Ok(()), "p", now);
         assert!(record.begin(3, &DesiredWarning::Absent { is_asked: true }, false, now), "there may be one");

@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn what_an_older_or_newer_definition_says_otherwise_is_named() {
         let older = changed("/properties/spec/properties", |fields| {
-            fields.as_object_mut().unwrap().remove("holdDeletions");
+            fields.as_object_mut().unwrap().remove("suspend");
         });
-        assert_eq!(compare(&older, &ours(), "v1alpha1").lacks, ["spec.holdDeletions"]);
-        assert_eq!(compare(&ours(), &older, "v1alpha1").adds, ["spec.holdDeletions"]);
+        assert_eq!(compare(&older, &ours(), "v1alpha1").lacks, ["spec.suspend"]);
+        assert_eq!(compare(&ours(), &older, "v1alpha1").adds, ["spec.suspend"]);
         let inner = "/properties/spec/properties/stages/items/properties/dependents/items/properties";
         let deep = changed(inner, |fields| fields["added"] = json!({ "type": "string" }));
         assert_eq!(compare(&deep, &ours(), "v1alpha1").adds, ["spec.stages[].dependents[].added"]);

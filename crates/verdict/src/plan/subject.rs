@@ -20,7 +20,7 @@ pub struct Subject {
     pub rule: Rule,
     /// What was deleted in this hour.
     pub hour: HourWindow,
-    /// What the rule says of itself: that it is paused, say.
+    /// What the rule says of itself: that it is suspended, say.
     pub rule_refusals: Vec<Refused>,
     origin: &'static str,
     /// Why its status is not known, and with it the hour.
@@ -93,8 +93,7 @@ impl Subject {
 fn stated(rule: &Rule, spec: &CascadeSpec) -> Vec<Refused> {
     let stated = [
         (rule.mode() != Mode::Enforce).then_some(Refused::NotEnforced),
-        spec.paused.then_some(Refused::Paused),
-        spec.hold_deletions.then_some(Refused::DeletionsHeld),
+        spec.suspend.then_some(Refused::Suspended),
     ];
     stated.into_iter().flatten().collect()
 }

@@ -5,8 +5,7 @@ use rewitness_crds::Reason;
 /// Why a deletion does not begin or go on: `refused[].reason`.
 pub const REFUSED: &[Reason] = &[
     Reason::NotEnforced,
-    Reason::Paused,
-    Reason::DeletionsHeld,
+    Reason::Suspended,
     Reason::ProtectedKind,
     Reason::AmbiguousReference,
     Reason::ScopeMismatch,

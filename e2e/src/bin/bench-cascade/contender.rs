@@ -92,7 +92,7 @@ async fn cascade(plane: &ControlPlane, objects: &Objects, args: &Args) -> Result
             "mode": "Enforce",
             "parent": { "apiVersion": format!("{GROUP}/v1"), "kind": "Project" },
             "stages": [{ "name": "clusters", "dependents": [{
-                "apiVersion": format!("{GROUP}/v1"), "kind": "Cluster", "by": { "label": LABEL }, "holds": "Name",
+                "apiVersion": format!("{GROUP}/v1"), "kind": "Cluster", "reference": { "label": LABEL, "value": "Name" },
             }] }],
             "limits": { "maxDependents": args.dependents, "maxPerHour": args.dependents },
         },

@@ -56,11 +56,11 @@ spec:
   - name: clusters
     dependents:
     - {{ apiVersion: {GROUP}/v1, kind: Cluster,
-        by: {{ label: {PROJECT} }}, holds: Name }}
+        reference: {{ label: {PROJECT} }} }}
   - name: networks
     dependents:
     - {{ apiVersion: {GROUP}/v1, kind: Network,
-        by: {{ label: {PROJECT} }}, holds: Name }}
+        reference: {{ label: {PROJECT} }} }}
 "
         )
     }

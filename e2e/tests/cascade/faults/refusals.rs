@@ -147,11 +147,12 @@ async fn c6_what_admission_says_to_a_delete_can_be_read_and_stops_no_other() -> 
 }
 
 #[tokio::test]
-async fn c10_a_rule_that_is_paused_stops_before_its_next_delete_and_goes_on_when_it_is_woken() -> Result<()> {
+async fn c10_a_rule_that_is_suspended_stops_before_its_next_delete_and_goes_on_when_it_is_woken() -> Result<()>
+{
     let lab = Lab::new().await?;
     let rule = lab.cascade(&[&[lab.dependents("Cluster")]]);
-    let mut paused = rule.clone();
-    paused.spec.paused = true;
+    let mut suspended = rule.clone();
+    suspended.spec.suspend = true;
     let proxy = lab.proxy()?;
     let mut config = Config::default();
     config.concurrency = 1;
@@ -164,9 +165,9 @@ async fn c10_a_rule_that_is_paused_stops_before_its_next_delete_and_goes_on_when
     let _held = proxy.rule(deletes().times(1), Fault::Hold(gate.clone()));
     lab.delete("Project", "web").await?;
     gate.reached().await?;
-    operator.rules[0].rule.set(cascade::Rule::new(&paused)?);
+    operator.rules[0].rule.set(cascade::Rule::new(&suspended)?);
     gate.open();
-    operator.state(0, &parent, |it| refused(it).filter(|(reason, _)| *reason == "Paused")).await?;
+    operator.state(0, &parent, |it| refused(it).filter(|(reason, _)| *reason == "Suspended")).await?;
     assert_eq!(lab.api("Cluster").list(&Default::default()).await?.items.len(), 2);
     operator.rules[0].rule.set(cascade::Rule::new(&rule)?);
     operator.queue.wake(&cascade::wake_key(&Uid::new(parent.metadata.uid.as_deref().unwrap_or_default())));

@@ -11,13 +11,13 @@ use super::{check, golden};
 use rewitness_e2e::lab::{FOREIGN, SOON};
 use rewitness_e2e::office::Office;
 
-/// The definition of a program that did not know `holdDeletions` yet.
+/// The definition of a program that did not know `suspend` yet.
 fn older() -> Result<Value> {
     let definition = rewitness_crds::definitions().into_iter().next().context("a definition")?;
     let mut definition = serde_json::to_value(definition)?;
     let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
     let fields = definition.pointer_mut(spec).and_then(Value::as_object_mut).context("a spec")?;
-    fields.remove("holdDeletions").context("the field")?;
+    fields.remove("suspend").context("the field")?;
     Ok(definition)
 }
 
@@ -51,7 +51,7 @@ async fn told(office: &Office, name: &str, spec: Value, conditions: Vec<Value>, 
     let dependents = match name {
         "unserved" => json!({
             "apiVersion": format!("{}/v1", office.lab.group), "kind": "Nope",
-            "by": { "label": office.lab.label }, "holds": "Name",
+            "reference": { "label": office.lab.label, "value": "Name" },
         }),
         _ => office.lab.dependents("Cluster"),
     };
@@ -132,7 +132,7 @@ async fn stage(office: &Office) -> Result<()> {
     told(office, "unserved", none(), but(&unserved), none()).await?;
     let plans = [condition("Ready", "True", "Planned", "nothing is deleted")];
     told(office, "planning", json!({ "mode": "Plan" }), but(&plans), none()).await?;
-    told(office, "resting", json!({ "paused": true }), well(), none()).await
+    told(office, "resting", json!({ "suspend": true }), well(), none()).await
 }
 
 #[tokio::test]
@@ -171,10 +171,10 @@ async fn each_thing_that_is_amiss_is_told_with_a_way_out_that_mends_it() -> Resu
     })
     .await?;
 
-    let paused =
+    let suspended =
         sick.checks().find(|one| one["cascade"] == "resting" && one["id"] == "ready").context("it")?;
-    office.shell(paused["next"][0]["command"].as_str().context("a command")?).await?;
-    assert!(!office.cascades.get("resting").await?.spec.paused);
+    office.shell(suspended["next"][0]["command"].as_str().context("a command")?).await?;
+    assert!(!office.cascades.get("resting").await?.spec.suspend);
     let long =
         sick.checks().find(|one| one["id"] == "deletions" && one["result"] == "failed").context("it")?;
     let said = office.shell(long["next"][0]["command"].as_str().context("a command")?).await?;

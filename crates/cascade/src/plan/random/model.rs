@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{Dependents, Holds, Reference};
+use rewitness_crds::cascade::{Dependents, ReferenceValue};
 use serde_json::{Value, json};
 
 /// SplitMix64: a seed is enough to see a failure again.
@@ -32,10 +32,10 @@ pub(crate) fn random_cascade(random: &mut Random, index: usize, group: &str, kin
         .map(|stage| {
             let dependents: Vec<Value> = (0..=random.below(2))
                 .map(|_| {
-                    let holds = if parent == 0 && random.chance(50) { "Name" } else { "UID" };
+                    let value = if parent == 0 && random.chance(50) { "Name" } else { "UID" };
                     json!({
-                        "apiVersion": version, "kind": kinds[random.below(4)], "holds": holds,
-                        "by": { "label": format!("r{index}") }, "namespaces": "All",
+                        "apiVersion": version, "kind": kinds[random.below(4)],
+                        "reference": { "label": format!("r{index}"), "value": value }, "scope": "AllNamespaces",
                     })
                 })
                 .collect();
@@ -64,12 +64,11 @@ pub(crate) struct Node {
 
 /// What an object's label says of its parent by this kind of dependents.
 pub(crate) fn reference(declared: &Dependents, parent: &Node) -> (String, String) {
-    let Reference::Label(label) = &declared.by;
-    let value = match declared.holds {
-        Holds::Name => &parent.name,
+    let value = match declared.reference.value {
+        ReferenceValue::Name => &parent.name,
         _ => &parent.uid,
     };
-    (label.to_string(), value.clone())
+    (declared.reference.label.to_string(), value.clone())
 }
 
 /// Everything that goes with these objects, they included, by the Cascades and the labels alone.

@@ -92,16 +92,9 @@ impl Decision<'_> {
 
     fn in_force(&self, cascade: &Cascade, ready: &Condition) -> Check {
         let (id, name) = ("ready", name(cascade));
-        let warning = |what: &str, resume: Step| {
-            Check::new(id, Result::Warning, format!("{name} {what}")).step([resume])
-        };
-        if cascade.spec.paused {
-            let what = "is paused: no parent is held anew, and nothing is deleted";
-            return warning(what, self.commands.resume(name, false));
-        }
-        if cascade.spec.hold_deletions {
-            let what = "holds deletions back: parents are held, and nothing is deleted";
-            return warning(what, self.commands.resume(name, true));
+        if cascade.spec.suspend {
+            let what = format!("{name} is suspended: parents are held, and nothing is deleted");
+            return Check::new(id, Result::Warning, what).step([self.commands.resume(name)]);
         }
         let counts = cascade.status.as_ref().map(|status| status.counts).unwrap_or_default();
         let parents = counted(counts.parents, "parent", "parents");

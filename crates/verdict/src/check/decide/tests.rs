@@ -45,7 +45,7 @@ fn cascade(name: &str, more: Value) -> Cascade {
         "spec": {
             "mode": "Enforce", "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "v1", "kind": "ConfigMap", "by": { "label": "project" }, "holds": "Name",
+                "apiVersion": "v1", "kind": "ConfigMap", "reference": { "label": "project", "value": "Name" },
             }] }],
         },
         "status": { "observedGeneration": 2, "conditions": [{
@@ -184,11 +184,11 @@ fn a_definition_that_cannot_be_used_is_a_cross_and_a_newer_one_a_warning() {
         with(&|definition| definition.pointer_mut(fields).unwrap()["more"] = json!({ "type": "string" }));
     assert_eq!(result(&newer, "schema"), Some(Result::Warning));
     let older = with(&|definition| {
-        definition.pointer_mut(fields).unwrap().as_object_mut().unwrap().remove("holdDeletions");
+        definition.pointer_mut(fields).unwrap().as_object_mut().unwrap().remove("suspend");
     });
     assert_eq!(all(&older, "schema")[0].next[0].command, "kubectl apply -f deploy/crds");
     let other =
-        with(&|definition| definition.pointer_mut(fields).unwrap()["paused"] = json!({ "type": "string" }));
+        with(&|definition| definition.pointer_mut(fields).unwrap()["mode"] = json!({ "type": "integer" }));
     let other = &all(&other, "schema")[0];
     assert!(other.message.contains("another"), "it need not be older: {other:?}");
     assert_eq!(other.next[0].command, "kubectl diff -f deploy/crds");

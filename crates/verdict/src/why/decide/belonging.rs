@@ -1,7 +1,7 @@
 //! With whom the subject would be deleted.
 
 use rewitness_crds::Reason;
-use rewitness_crds::cascade::{Action, Holds, Mode};
+use rewitness_crds::cascade::{Action, Mode, ReferenceValue};
 
 use super::decision::Decision;
 use crate::step::Step;
@@ -31,7 +31,7 @@ impl Decision<'_> {
                 return finding(Weight::Unknown, Reason::Dependent, message);
             }
             Ok(None) => {
-                let what = if reference.holds == Holds::UID { "uid" } else { "name" };
+                let what = if reference.referred == ReferenceValue::UID { "uid" } else { "name" };
                 let message = format!(
                     "it refers to a {parent_kind} by a {what} that none has {by}: by the Cascade {cascade} it goes \
                      with nobody"

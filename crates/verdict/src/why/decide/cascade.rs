@@ -97,8 +97,7 @@ impl Decision<'_> {
             let finding =
                 Finding::new(Weight::Blocks, refused.reason(), refused.to_string()).of_cascade(name);
             match refused {
-                Refused::Paused => finding.step([self.commands.resume(name, false)]),
-                Refused::DeletionsHeld => finding.step([self.commands.resume(name, true)]),
+                Refused::Suspended => finding.step([self.commands.resume(name)]),
                 Refused::Unconfirmed(unconfirmed) => {
                     let count = counted(unconfirmed.count, "deletion", "deletions");
                     let step = Step::act(

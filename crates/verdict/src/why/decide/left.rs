@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rewitness_cascade::{Cause, Found, Preview};
 use rewitness_crds::Reason;
-use rewitness_crds::cascade::{self, Reference, Remaining};
+use rewitness_crds::cascade::{self, Remaining};
 use rewitness_crds::{CASCADES, Cascade};
 use rewitness_messaging::{Kind, Timestamp, Uid};
 
@@ -269,9 +269,7 @@ impl Decision<'_> {
 /// By which label a Cascade's dependents of a kind refer to their parent; `None` if that is not one.
 fn label<'a>(cascade: &'a Cascade, kind: &Kind) -> Option<&'a str> {
     let of_kind = dependents(cascade).filter(|one| dependent_kind(one) == *kind);
-    let mut labels = of_kind.map(|one| match &one.by {
-        Reference::Label(label) => label.as_str(),
-    });
+    let mut labels = of_kind.map(|one| one.reference.label.as_str());
     let first = labels.next()?;
     labels.all(|label| label == first).then_some(first)
 }

@@ -73,7 +73,7 @@ fn cascade(name: &str, wrote: &str, status: Value) -> Cascade {
             "mode": "Enforce",
             "parent": { "apiVersion": "example.com/v1", "kind": "Project" },
             "stages": [{ "name": "all", "dependents": [{
-                "apiVersion": "example.com/v1", "kind": "Cluster", "by": { "label": "p" }, "holds": "Name",
+                "apiVersion": "example.com/v1", "kind": "Cluster", "reference": { "label": "p", "value": "Name" },
             }] }],
         },
         "status": status,

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use kube::api::ListParams;
 use rewitness_cascade::{ParentReference, Rule};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::Holds;
+use rewitness_crds::cascade::ReferenceValue;
 use rewitness_kubernetes::ResolvedKind;
 use rewitness_messaging::Uid;
 
@@ -55,7 +55,7 @@ async fn parent(loader: &Loader<'_>, rule: &Rule, reference: &ParentReference) -
         let reason = Some("the server does not serve it".to_owned());
         return Err(Unread { what: format!("read {}", rule.parent_kind()), reason });
     };
-    if reference.holds == Holds::UID {
+    if reference.referred == ReferenceValue::UID {
         return by_uid(loader, kind, &Uid::new(&reference.value)).await;
     }
     match reference.parent_name(kind.namespaced) {
