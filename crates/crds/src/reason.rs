@@ -218,10 +218,10 @@ reasons! {
     ScopeMismatch,
     /// the deletion has come to a stage
     StageStarted,
-    /// spec.suspend
-    Suspended,
     /// the Cascade's status cannot be read, and so what is left of this hour
     StatusUnread,
+    /// spec.suspend
+    Suspended,
     /// dependents that are being deleted
     Terminating,
     /// Rewitness is being uninstalled
