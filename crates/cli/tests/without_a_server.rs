@@ -36,8 +36,8 @@ fn it_tells_its_version_its_help_and_its_completions() {
         (&["unhold", "-h"], "--dry-run"),
         (&["plan", "-h"], "\"kind\":\"Plan\""),
         (&["confirm", "-h"], "--yes"),
-        (&["pause", "-h"], "--deletions"),
-        (&["resume", "-h"], "Deletions that"),
+        (&["suspend", "-h"], "--all"),
+        (&["resume", "-h"], "spec.suspend"),
         (&["rbac", "-h"], "--as-group"),
         (&["completions", "bash"], "-F _clap_complete_rewitness rewitness"),
         (&["check", "-h"], "--pre"),
@@ -59,7 +59,7 @@ fn without_a_cluster_it_says_what_it_looked_for() {
         &["unhold", "demo", "widgets"],
         &["plan", "project"],
         &["confirm", "project", "projects/web"],
-        &["pause", "--all"],
+        &["suspend", "--all"],
         &["rbac", "--all"],
         &["check"],
         &["check", "--pre"],
@@ -115,7 +115,7 @@ fn names_in_a_file_are_checked_as_the_server_checks_them_before_anything_is_made
         ("/spec/stages/0/name", "spec.stages[0].name"),
         ("/spec/stages/0/dependents/0/apiVersion", "spec.stages[0].dependents[0].apiVersion"),
         ("/spec/stages/0/dependents/0/kind", "spec.stages[0].dependents[0].kind"),
-        ("/spec/stages/0/dependents/0/by/label", "spec.stages[0].dependents[0].by.label"),
+        ("/spec/stages/0/dependents/0/reference/label", "spec.stages[0].dependents[0].reference.label"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cascade.json");

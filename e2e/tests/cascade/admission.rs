@@ -52,10 +52,10 @@ async fn what_can_be_known_when_a_cascade_is_written_is_refused_in_words() -> Re
         ("/spec/parent/kind", json!(""), "write the name of a kind"),
         ("/spec/parent/apiVersion", json!("a/b/c"), "write <group>/<version>"),
         ("/spec/parent/namespaces", json!([]), "leave it out for all namespaces"),
-        (&format!("{dependent}/by"), json!({}), "by.label: Required value"),
-        (&format!("{dependent}/by/label"), json!(""), "is no label key"),
-        (&format!("{dependent}/by/label"), json!("a=b"), "is no label key"),
-        (&format!("{dependent}/holds"), json!("Everything"), "supported values"),
+        (&format!("{dependent}/reference"), json!({}), "reference.label: Required value"),
+        (&format!("{dependent}/reference/label"), json!(""), "is no label key"),
+        (&format!("{dependent}/reference/label"), json!("a=b"), "is no label key"),
+        (&format!("{dependent}/reference/value"), json!("Everything"), "supported values"),
         (&format!("{dependent}/kind"), json!("pods/exec"), "write the name of a kind"),
         (&format!("{dependent}/apiVersion"), json!(""), "write <group>/<version>"),
         ("/spec/limits", json!({ "maxDependents": -1 }), "greater than or equal to 0"),
@@ -78,7 +78,7 @@ async fn references_and_stages_are_checked_against_each_other() -> Result<()> {
     let mut ambiguous = cascade(&unique("casc"));
     ambiguous["spec"]["parent"]["namespaces"] = json!(["team-a"]);
     ambiguous["spec"]["stages"][0]["dependents"][0]["scope"] = "AllNamespaces".into();
-    assert!(refused(&api, ambiguous.clone()).await?.contains("let the label hold UID or NamespacedName"));
+    assert!(refused(&api, ambiguous.clone()).await?.contains("set reference.value to UID or NamespacedName"));
     ambiguous["spec"]["stages"][0]["dependents"][0]["reference"]["value"] = "UID".into();
     assert_eq!(refused(&api, ambiguous).await?, "");
     let mut twice = cascade(&unique("casc"));

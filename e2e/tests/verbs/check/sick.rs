@@ -11,13 +11,13 @@ use super::{check, golden};
 use rewitness_e2e::lab::{FOREIGN, SOON};
 use rewitness_e2e::office::Office;
 
-/// The definition of a program that did not know `suspend` yet.
+/// The definition of a program that did not know `limits` yet.
 fn older() -> Result<Value> {
     let definition = rewitness_crds::definitions().into_iter().next().context("a definition")?;
     let mut definition = serde_json::to_value(definition)?;
     let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
     let fields = definition.pointer_mut(spec).and_then(Value::as_object_mut).context("a spec")?;
-    fields.remove("suspend").context("the field")?;
+    fields.remove("limits").context("the field")?;
     Ok(definition)
 }
 
