@@ -121,6 +121,8 @@ impl<R: Records> Consumer for CascadeConsumer<R> {
 
 impl<R: Records> CascadeConsumer<R> {
     pub(super) fn new(shared: Arc<Shared>, rule: RuleHandle, records: R) -> Self {
+        let followed = rule.current();
+        shared.graph().follow(&followed.finalizer, &followed.parent.kind);
         Self { shared, rule, records, waiting: WaitingParents::default(), finishing: Mutex::default() }
     }
 
@@ -229,7 +231,7 @@ impl<R: Records> CascadeConsumer<R> {
             empty_rounds,
             missing_rights: &self.rule.missing_rights(),
             protection: &self.shared.config.protection,
-            graph: &graph,
+            graph: Some(&graph),
             hour_remaining: self.records.hour_remaining(rule.max_per_hour, now),
             kind_removed: loaded.kind_removed,
             now,

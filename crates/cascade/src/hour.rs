@@ -11,8 +11,10 @@ const HOUR_SECONDS: i64 = 3600;
 pub struct HourWindow(Vec<HourBucket>);
 
 impl HourWindow {
-    /// What a status kept.
-    pub fn new(buckets: Vec<HourBucket>) -> Self {
+    /// What a status kept. A clock that was ahead for a while has left buckets of the future: they count as of
+    /// now.
+    pub fn new(mut buckets: Vec<HourBucket>, now: Timestamp) -> Self {
+        buckets.iter_mut().for_each(|bucket| bucket.at = bucket.at.min(now));
         Self(buckets)
     }
 
@@ -58,6 +60,16 @@ mod tests {
             assert_eq!(window.remaining(100, time(at)), remaining, "at {at} s");
         }
         assert_eq!(window.remaining(50, time(300)), 0);
+    }
+
+    #[test]
+    fn c14_a_clock_that_was_ahead_uses_up_the_hour_for_an_hour_and_no_longer() {
+        let month = 30 * 24 * 3600;
+        let mut ahead = HourWindow::default();
+        ahead.add(100, time(month));
+        let restored = HourWindow::new(ahead.into_buckets(), time(0));
+        assert_eq!(restored.remaining(100, time(0)), 0);
+        assert_eq!(restored.remaining(100, time(3900)), 100);
     }
 
     #[test]

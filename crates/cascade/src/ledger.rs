@@ -8,13 +8,19 @@ use rewitness_messaging::{ResourceId, Timestamp, Uid};
 use super::hour::HourWindow;
 use super::plan::Refused;
 use super::report::{DeletionState, Report, being_deleted};
-use super::waits::{Cause, Wait};
+use super::waits::{Cause, Wait, clipped};
 
 /// How many finished deletions are kept.
 const FINISHED: usize = 20;
 
 /// How many held parents are shown.
 const HELD: usize = 10;
+
+/// How much of what each of them waits for.
+const WAITS: usize = 8;
+
+/// How many characters a message has.
+const MESSAGE: usize = 512;
 
 /// How long a dependent may be terminating, before whoever keeps it is said to block.
 const PATIENCE_SECONDS: i64 = 60;
@@ -31,9 +37,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// What a status has kept. What is under way is told by the deliveries of the replay.
-    pub fn restore(status: &CascadeStatus) -> Self {
+    pub fn restore(status: &CascadeStatus, now: Timestamp) -> Self {
         Self {
-            hour: HourWindow::new(status.hour.clone()),
+            hour: HourWindow::new(status.hour.clone(), now),
             held: HashMap::new(),
             finished: status.finished.iter().cloned().collect(),
         }
@@ -146,8 +152,8 @@ impl From<&Report> for HeldParent {
             since: report.since,
             stage: stage.filter(|stage| !stage.is_empty()).map(ToString::to_string),
             reason: report.state.reason().to_string(),
-            message,
-            waits_for: waits.iter().map(Remaining::from).collect(),
+            message: clipped(&message, MESSAGE),
+            waits_for: waits.iter().take(WAITS).map(Remaining::from).collect(),
             unconfirmed: match &report.state {
                 DeletionState::Refused(Refused::Unconfirmed(plan)) => {
                     Some(Unconfirmed { hash: plan.hash.clone(), count: plan.count })
@@ -199,10 +205,46 @@ mod tests {
         assert_eq!((status.counts.held, status.held_parents.len(), status.finished.len()), (50, 10, 20));
         assert_eq!((&*status.held_parents[0].uid, &*status.finished[0].uid), ("h49", "f49"));
         assert_eq!(status.finished[0].authorised, Some(4));
-        let restored = Ledger::restore(&status);
+        let restored = Ledger::restore(&status, time(200));
         let mut again = CascadeStatus::default();
         restored.write(&mut again, time(200));
         assert_eq!(again.finished, status.finished);
+    }
+
+    #[test]
+    fn c14_a_status_stays_small_whatever_the_dependents_of_tenants_carry() {
+        let odd = "\u{202e}x/".to_owned() + &"f".repeat(300);
+        let dependents: Vec<_> = (0..3000)
+            .map(|index| {
+                let mut one = dependent(&format!("d{index}"));
+                one.deleting = Some(time(0));
+                one.finalizers = (0..1000)
+                    .map(|at| format!("{odd}{index}-{at}"))
+                    .take(if index < 3 { 1000 } else { 1 })
+                    .collect();
+                one
+            })
+            .collect();
+        let waits = group(dependents.iter().map(|one| (one, Cause::of_terminating(one, |_| false))));
+        assert!(waits.len() <= 17, "{}", waits.len());
+        assert_eq!(waits.iter().map(|wait| wait.count).sum::<u64>(), 3000);
+        let refused =
+            dependents.iter().map(|one| (one, Cause::Refused { message: odd.repeat(50) + &one.id.name }));
+        let refused = group(refused);
+        let mut ledger = Ledger::default();
+        for index in 0..20 {
+            let waits = if index % 2 == 0 { waits.clone() } else { refused.clone() };
+            ledger.report(report(
+                &format!("h{index}"),
+                0,
+                DeletionState::Waiting { stage: "s".into(), waits },
+            ));
+        }
+        let mut status = CascadeStatus::default();
+        ledger.write(&mut status, time(200));
+        let text = serde_json::to_string(&status).unwrap();
+        assert!(text.len() < 64 << 10, "{} bytes", text.len());
+        assert!(!text.contains('\u{202e}'));
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rewitness_crds::Reason;
-use rewitness_crds::cascade::{Action, Mode, Propagation};
+use rewitness_crds::cascade::{Action, Mode, Propagation, is_finalizer};
 use rewitness_messaging::{Kind, ResourceId, Timestamp, Uid};
 use thiserror::Error;
 
@@ -30,7 +30,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) empty_rounds: u32,
     pub(crate) missing_rights: &'a [String],
     pub(crate) protection: &'a Protection,
-    pub(crate) graph: &'a WaitGraph,
+    /// `None` for who follows no Cascade, and so knows nothing of other deletions.
+    pub(crate) graph: Option<&'a WaitGraph>,
     pub(crate) hour_remaining: u64,
     /// Whether the parent's kind itself is being removed.
     pub(crate) kind_removed: bool,
@@ -253,7 +254,8 @@ impl<'a> Round<'a> {
             }
             // What is left may wait for this very parent. It is no reason to wait for it in turn.
             let situation = self.situation;
-            match situation.graph.cycle(self.parent, &situation.rule.finalizer, &waits) {
+            let cycle_of = |graph: &WaitGraph| graph.cycle(self.parent, &situation.rule.finalizer, &waits);
+            match situation.graph.and_then(cycle_of) {
                 Some(members) if stage.unlisted.is_empty() => cycle = members,
                 _ => return self.at_stage(index, waits),
             }
@@ -348,7 +350,16 @@ impl<'a> Round<'a> {
     /// Why a dependent is left.
     pub(super) fn cause(&self, left: &Left<'_>) -> Cause {
         match () {
-            () if left.dependent.deleting.is_some() => Cause::of_terminating(left.dependent),
+            () if left.dependent.deleting.is_some() => {
+                let removes = |finalizer: &str| {
+                    is_finalizer(finalizer)
+                        && self
+                            .situation
+                            .graph
+                            .is_none_or(|graph| graph.removes(finalizer, &left.dependent.id.kind))
+                };
+                Cause::of_terminating(left.dependent, removes)
+            }
             () if self.is_protected(left) => Cause::Protected,
             () if left.declared.action == Action::Wait => Cause::AwaitsOthers,
             () => Cause::Due,

@@ -9,7 +9,6 @@ use super::limits::{Excess, Verdict};
 use super::parent_record::ParentRecord;
 use super::plan::{Refused, Round, Situation, refusals_by_rule};
 use super::rule::{Revision, Rule};
-use super::wait_graph::WaitGraph;
 use super::waits::Cause;
 use crate::Error;
 
@@ -185,7 +184,7 @@ impl Cascades {
             empty_rounds: 0,
             missing_rights: &[],
             protection: &self.0.config.protection,
-            graph: &WaitGraph::default(),
+            graph: None,
             hour_remaining: hour.remaining(rule.max_per_hour, now),
             kind_removed: kind_removed.unwrap_or_default(),
             now,
@@ -309,7 +308,7 @@ mod tests {
             empty_rounds: 0,
             missing_rights: &[],
             protection: &Protection::default(),
-            graph: &WaitGraph::default(),
+            graph: None,
             hour_remaining: 1000,
             kind_removed: false,
             now: time(100),

@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use rewitness_crds::cascade::{
     Limits, Mode, Planned, Revision, Stage, condition, confirm_annotation, record_annotation,
 };
-use rewitness_crds::{CascadeStatus, Command, Reason};
+use rewitness_crds::{CascadeStatus, Command, Reason, visible};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
@@ -12,12 +12,16 @@ use super::planned::planned;
 use super::report::{DeletionState, Report};
 use super::rights::{policy_rules_in_line, some as some_texts};
 use super::rule::{InvalidRule, Rule};
+use super::waits::clipped;
 
 /// How many revisions of a rule are kept, beside those by which deletions are under way.
 const REVISIONS: usize = 5;
 
 /// How many parents a condition names.
 const NAMED: usize = 3;
+
+/// How many characters a condition's message has. The schema refuses a status with one of over 32,768.
+const MESSAGE: usize = 4096;
 
 /// What is known of a rule, beside its deletions.
 #[derive(Clone, Copy, Debug)]
@@ -240,13 +244,13 @@ fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Opt
             }
             _ => String::new(),
         };
-        format!("{}: {why}", report.parent)
+        format!("{}: {why}", visible(&report.parent.to_string()))
     });
     let mut said: Vec<String> = said.collect();
     if reports.len() > NAMED {
         said.push(format!("and {} more", reports.len() - NAMED));
     }
-    Some((reason, said.join("; ")))
+    Some((reason, clipped(&said.join("; "), MESSAGE)))
 }
 
 /// The command by which a person lets a deletion go on, if there is one.

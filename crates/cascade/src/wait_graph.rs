@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use rewitness_messaging::{ResourceId, Uid};
+use rewitness_messaging::{Kind, ResourceId, Uid};
 
 use super::dependent::LiveParent;
 use crate::api::KindRef;
@@ -15,6 +15,8 @@ use crate::api::KindRef;
 #[derive(Debug, Default)]
 pub(crate) struct WaitGraph {
     nodes: HashMap<Uid, Node>,
+    /// The kinds of the parents of each Cascade that this process follows, by its finalizer.
+    followed: HashMap<Arc<str>, Kind>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,17 @@ pub(crate) struct Member {
 }
 
 impl WaitGraph {
+    /// A Cascade is followed from now on.
+    pub(crate) fn follow(&mut self, finalizer: &Arc<str>, parents: &Kind) {
+        self.followed.insert(finalizer.clone(), parents.clone());
+    }
+
+    /// Whether a finalizer on an object is one that a Cascade of this process removes in the end. Anybody can
+    /// write one that looks like it.
+    pub(crate) fn removes(&self, finalizer: &str, from: &Kind) -> bool {
+        self.followed.get(finalizer) == Some(from)
+    }
+
     /// By `finalizer`, `parent` waits for exactly these.
     pub(crate) fn wait(
         &mut self,
@@ -61,6 +74,7 @@ impl WaitGraph {
 
     /// Nobody follows the Cascade with this finalizer any more.
     pub(crate) fn forget_all(&mut self, finalizer: &str) {
+        self.followed.remove(finalizer);
         self.nodes.retain(|_, node| {
             node.waits.remove(finalizer);
             !node.waits.is_empty()

@@ -1,14 +1,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rewitness_crds::Reason;
-use rewitness_crds::cascade::{Remaining, is_finalizer};
+use rewitness_crds::cascade::Remaining;
+use rewitness_crds::{Reason, visible};
 use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
 use super::dependent::{Dependent, Unlisted};
 
 /// How many dependents are named of each group.
 const EXAMPLES: usize = 3;
+
+/// How many finalizers are named of a dependent, which may have a thousand.
+const FINALIZERS: usize = 4;
+
+/// How many groups tell their causes apart; what comes beyond is grouped by the kind of the cause alone.
+const GROUPS: usize = 16;
+
+/// How many characters of a message a status keeps.
+const MESSAGE: usize = 256;
 
 /// Dependents of one kind that are left for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +97,41 @@ impl Cause {
         matches!(self, Self::Terminating | Self::Cascading { .. } | Self::Due)
     }
 
-    /// Why a dependent that is being deleted is still there.
-    pub(crate) fn of_terminating(dependent: &Dependent) -> Self {
-        let finalizers = dependent.finalizers.clone();
+    /// Why a dependent that is being deleted is still there; `removes` tells the finalizers that Cascades
+    /// remove in the end.
+    pub(crate) fn of_terminating(dependent: &Dependent, removes: impl Fn(&str) -> bool) -> Self {
+        let all = &dependent.finalizers;
+        let is_cascading = all.iter().all(|finalizer| removes(finalizer));
+        let finalizers = all.clone();
         match () {
-            () if finalizers.is_empty() => Self::Terminating,
-            () if finalizers.iter().all(|finalizer| is_finalizer(finalizer)) => {
-                Self::Cascading { finalizers }
-            }
+            () if all.is_empty() => Self::Terminating,
+            () if is_cascading => Self::Cascading { finalizers },
             () => Self::Finalizers { finalizers },
+        }
+    }
+
+    /// The same with as much as is told of it: what tenants and webhooks write has no end.
+    fn bounded(self) -> Self {
+        let some = |finalizers: Vec<String>| {
+            finalizers.iter().take(FINALIZERS).map(|one| clipped(one, MESSAGE)).collect()
+        };
+        match self {
+            Self::Cascading { finalizers } => Self::Cascading { finalizers: some(finalizers) },
+            Self::Finalizers { finalizers } => Self::Finalizers { finalizers: some(finalizers) },
+            Self::Refused { message } => Self::Refused { message: clipped(&message, MESSAGE) },
+            Self::Forbidden { message } => Self::Forbidden { message: clipped(&message, MESSAGE) },
+            Self::Unlisted { message } => Self::Unlisted { message: clipped(&message, MESSAGE) },
+            other => other,
+        }
+    }
+
+    /// The same without what makes it differ from dependent to dependent.
+    fn in_general(self) -> Self {
+        match self {
+            Self::Cascading { .. } => Self::Cascading { finalizers: Vec::new() },
+            Self::Finalizers { .. } => Self::Finalizers { finalizers: Vec::new() },
+            Self::Refused { .. } => Self::Refused { message: "for many reasons".to_owned() },
+            other => other,
         }
     }
 
@@ -115,9 +150,9 @@ impl fmt::Display for Cause {
         match self {
             Self::Terminating => f.write_str("being deleted"),
             Self::Cascading { finalizers } => {
-                write!(f, "being deleted, with dependents of its own ({})", finalizers.join(", "))
+                write!(f, "being deleted, with dependents of its own ({})", named(finalizers))
             }
-            Self::Finalizers { finalizers } => write!(f, "kept by the finalizer {}", finalizers.join(", ")),
+            Self::Finalizers { finalizers } => write!(f, "kept by the finalizer {}", named(finalizers)),
             Self::Due => f.write_str("about to be deleted"),
             Self::AwaitsOthers => f.write_str("left to somebody else by action: Wait"),
             Self::Protected => f.write_str("in a protected namespace; never deleted"),
@@ -131,11 +166,29 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Groups dependents by kind and cause.
+fn named(finalizers: &[String]) -> String {
+    if finalizers.is_empty() { "of many".to_owned() } else { finalizers.join(", ") }
+}
+
+/// The beginning of a text, made plain.
+pub(crate) fn clipped(text: &str, characters: usize) -> String {
+    let mut clipped: String = visible(text).chars().take(characters).collect();
+    if text.chars().nth(characters).is_some() {
+        clipped.pop();
+        clipped.push('…');
+    }
+    clipped
+}
+
+/// Groups dependents by kind and cause. There are few groups, and little in each, however many dependents
+/// there are and whatever is in them.
 pub(crate) fn group<'a>(dependents: impl IntoIterator<Item = (&'a Dependent, Cause)>) -> Vec<Wait> {
     let mut groups: BTreeMap<(Kind, Cause), Wait> = BTreeMap::new();
     for (dependent, cause) in dependents {
-        let key = (dependent.id.kind.clone(), cause);
+        let mut key = (dependent.id.kind.clone(), cause.bounded());
+        if groups.len() >= GROUPS && !groups.contains_key(&key) {
+            key.1 = key.1.in_general();
+        }
         let wait = groups.entry(key.clone()).or_insert_with(|| Wait {
             kind: key.0,
             cause: key.1,
@@ -162,7 +215,7 @@ impl From<&Wait> for Remaining {
             kind: wait.kind.to_string(),
             count: wait.count,
             cause: wait.cause.reason().to_string(),
-            message: wait.cause.to_string(),
+            message: clipped(&wait.cause.to_string(), MESSAGE),
             since: wait.since,
             examples: wait.examples.iter().map(name).collect(),
         }
@@ -207,7 +260,11 @@ mod tests {
             deleting("f", &["cascade.rewitness.dev/sub"]),
             deleting("g", &["cascade.rewitness.dev/sub", "x/y"]),
         ];
-        let waits = group(dependents.iter().map(|one| (one, Cause::of_terminating(one))));
+        let waits = group(
+            dependents
+                .iter()
+                .map(|one| (one, Cause::of_terminating(one, |one| one == "cascade.rewitness.dev/sub"))),
+        );
         let said: Vec<_> = waits.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,

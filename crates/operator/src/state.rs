@@ -114,7 +114,11 @@ impl Pending {
 
 impl State {
     pub(super) fn of(cascade: &Cascade) -> Self {
-        let ledger = cascade.status.as_ref().map(Ledger::restore).unwrap_or_default();
+        let ledger = cascade
+            .status
+            .as_ref()
+            .map(|status| Ledger::restore(status, Timestamp::now()))
+            .unwrap_or_default();
         Self {
             generation: 0,
             rule: Rule::new(cascade).map(Arc::new),

@@ -50,13 +50,15 @@ impl Cluster {
         let cascades: Vec<Cascade> = (0..=random.below(3))
             .map(|index| random_cascade(&mut random, index, "example.com", KINDS))
             .collect();
-        let rules = cascades.iter().map(|cascade| Rule::new(cascade).unwrap()).collect();
+        let rules: Vec<Rule> = cascades.iter().map(|cascade| Rule::new(cascade).unwrap()).collect();
+        let mut graph = WaitGraph::default();
+        rules.iter().for_each(|rule| graph.follow(&rule.finalizer, &rule.parent.kind));
         let mut cluster = Self {
             random,
             cascades,
             rules,
             things: BTreeMap::new(),
-            graph: WaitGraph::default(),
+            graph,
             serial: 0,
             deleted: BTreeSet::new(),
             edits: false,

@@ -52,6 +52,8 @@ impl World {
     }
 
     fn with(rule: Rule, found: &[&[Dependent]]) -> Self {
+        let mut graph = WaitGraph::default();
+        graph.follow(&rule.finalizer, &rule.parent.kind);
         let listing =
             |(stage, found): (usize, &&[Dependent])| Listing { place: (stage, 0), found: Ok(found.to_vec()) };
         Self {
@@ -62,7 +64,7 @@ impl World {
             empty_rounds: 0,
             missing_rights: Vec::new(),
             protection: Protection::default(),
-            graph: WaitGraph::default(),
+            graph,
             hour_remaining: 1000,
             kind_removed: false,
         }
@@ -82,7 +84,7 @@ impl World {
             empty_rounds: self.empty_rounds,
             missing_rights: &self.missing_rights,
             protection: &self.protection,
-            graph: &self.graph,
+            graph: Some(&self.graph),
             hour_remaining: self.hour_remaining,
             kind_removed: self.kind_removed,
             now: time(10),
@@ -303,7 +305,20 @@ fn cyclic(mut world: World, other: &str) -> World {
 }
 
 fn member(uid: &str) -> Dependent {
-    Dependent { finalizers: vec!["cascade.rewitness.dev/project".to_owned()], ..terminating(uid) }
+    let mut member = terminating(uid);
+    member.id.kind = kind().kind;
+    Dependent { finalizers: vec!["cascade.rewitness.dev/project".to_owned()], ..member }
+}
+
+/// Anybody may write a finalizer that looks like a Cascade's.
+#[test]
+fn c14_a_finalizer_that_no_cascade_removes_is_no_deletion_that_goes_on() {
+    let ghost = |finalizer: &str| Dependent { finalizers: vec![finalizer.to_owned()], ..terminating("a") };
+    for finalizer in ["cascade.rewitness.dev/ghost", "cascade.rewitness.dev/project"] {
+        let world = World::new(&[&[ghost(finalizer)]]);
+        assert_eq!(world.causes(), ["Finalizers"], "{finalizer}: no Cascade has such parents");
+    }
+    assert_eq!(World::new(&[&[member("z")]]).causes(), ["Cascading"]);
 }
 
 #[test]

@@ -57,7 +57,14 @@ impl Subject {
         let rule = sources::rule(&cascade)?;
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
         let rule_refusals = stated(&rule, &cascade.spec);
-        Ok(Self { cascade, rule, hour: HourWindow::new(hour), rule_refusals, origin, unread })
+        Ok(Self {
+            cascade,
+            rule,
+            hour: HourWindow::new(hour, Timestamp::now()),
+            rule_refusals,
+            origin,
+            unread,
+        })
     }
 
     /// The plan of no parent yet.

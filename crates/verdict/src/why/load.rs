@@ -138,7 +138,8 @@ impl Loader<'_> {
 
     async fn preview(&self, rule: &Rule, cascade: &Cascade, parent: &ResourceId) -> Read<Preview> {
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
-        let reason = match self.previews.preview(rule, &HourWindow::new(hour), parent).await {
+        let reason = match self.previews.preview(rule, &HourWindow::new(hour, Timestamp::now()), parent).await
+        {
             Ok(Some(preview)) => return Ok(preview),
             Ok(None) => "it has just gone".to_owned(),
             Err(error) => error.to_string(),

@@ -43,7 +43,7 @@ impl Cluster {
                 empty_rounds,
                 missing_rights: &[],
                 protection: &protection,
-                graph: &self.graph,
+                graph: Some(&self.graph),
                 hour_remaining: 1_000_000,
                 kind_removed: false,
                 now: time(0),
