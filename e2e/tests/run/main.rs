@@ -9,6 +9,7 @@ mod once;
 mod rights;
 mod scope;
 mod status;
+mod tenants;
 mod uncertain;
 mod warning;
 mod warning_policy;
