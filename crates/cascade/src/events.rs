@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use rewitness_crds::Reason;
 use rewitness_crds::cascade::{StageCount, confirm_annotation};
-use rewitness_messaging::{Kind, Timestamp};
+use rewitness_messaging::{Kind, ResourceId, Timestamp};
 
 use super::ledger::blocks;
 use super::plan::Refused;
@@ -69,6 +69,7 @@ impl Severity {
 ///
 /// - A look that finds nothing new tells nothing, however often it is made.
 /// - Dependents are never told of one by one: at most six Events come of one report.
+/// - In the namespace of a parent no object of another namespace is named: those are counted.
 /// - A cause that blocks is told once, and again each hour while it lasts.
 ///
 /// # Caveats
@@ -112,6 +113,8 @@ struct Occurrence {
     severity: Severity,
     reason: Reason,
     text: String,
+    /// For the namespace of the parent, whose readers may not see others: no object of another is named in it.
+    there: String,
 }
 
 impl DeletionEvents {
@@ -132,7 +135,7 @@ impl DeletionEvents {
                 self.hold(report, &mut told);
                 let left: u64 = waits.iter().map(|wait| wait.count).sum();
                 self.start(stage, &format!("waits for {left} dependents to go"), &mut told);
-                self.block(stage, waits, report.at, &mut told);
+                self.block(stage, waits, report, &mut told);
             }
         }
         told.iter().flat_map(|occurrence| occurrence.on_both(cascade, report)).collect()
@@ -179,7 +182,8 @@ impl DeletionEvents {
 
     /// What was told is kept while the stage lasts, also when it has ended: a cause that comes and
     /// goes with each try is no news.
-    fn block(&mut self, stage: &str, waits: &[Wait], now: Timestamp, told: &mut Vec<Occurrence>) {
+    fn block(&mut self, stage: &str, waits: &[Wait], report: &Report, told: &mut Vec<Occurrence>) {
+        let now = report.at;
         let blocking: Vec<&Wait> = waits.iter().filter(|wait| blocks(wait, now)).collect();
         let obstacles: BTreeSet<Obstacle> = blocking.iter().map(|wait| obstacle(wait)).collect();
         let is_news = |one: &Obstacle| match self.blocked.get(one) {
@@ -191,13 +195,23 @@ impl DeletionEvents {
         }
         // One Event tells of all, so that all are told from now on.
         self.blocked.extend(obstacles.into_iter().take(CAUSES).map(|one| (one, now)));
-        let mut said: Vec<String> = blocking.iter().take(NAMED).map(ToString::to_string).collect();
-        if blocking.len() > NAMED {
-            said.push(format!("and {} more causes", blocking.len() - NAMED));
-        }
         let who = if stage.is_empty() { "the deletion".to_owned() } else { format!("stage {stage}") };
-        let text = format!("{who} waits for {}", said.join("; "));
-        told.push(Occurrence::warning(Reason::DependentBlocked, text));
+        let text = |say: &dyn Fn(&Wait) -> String| {
+            let mut said: Vec<String> = blocking.iter().take(NAMED).map(|wait| say(wait)).collect();
+            if blocking.len() > NAMED {
+                said.push(format!("and {} more causes", blocking.len() - NAMED));
+            }
+            format!("{who} waits for {}", said.join("; "))
+        };
+        let namespace = report.parent.namespace.as_deref();
+        let there = text(&|wait| match namespace {
+            Some(namespace) => in_namespace(wait, namespace),
+            None => wait.to_string(),
+        });
+        told.push(Occurrence {
+            there,
+            ..Occurrence::warning(Reason::DependentBlocked, text(&Wait::to_string))
+        });
     }
 }
 
@@ -232,24 +246,46 @@ fn finished(stages: &[StageCount], authorised: Option<u64>) -> Occurrence {
     Occurrence::normal(Reason::CascadeFinished, text)
 }
 
+/// A wait for those who read the Events of one namespace: what lives in others is counted and not named. The
+/// words of a server or a webhook may name it too.
+fn in_namespace(wait: &Wait, namespace: &str) -> String {
+    let is_there = |id: &&ResourceId| id.namespace.as_deref().is_none_or(|own| own == namespace);
+    let examples: Vec<ResourceId> = wait.examples.iter().filter(is_there).cloned().collect();
+    if examples.len() == wait.examples.len() {
+        return wait.to_string();
+    }
+    let cause = match &wait.cause {
+        Cause::Refused { .. } => Cause::Refused { message: "by the server or a webhook".to_owned() },
+        cause => cause.clone(),
+    };
+    format!("{}, some of them in other namespaces", Wait { examples, cause, ..wait.clone() })
+}
+
 impl Occurrence {
+    fn new(severity: Severity, reason: Reason, text: String) -> Self {
+        Self { severity, reason, there: text.clone(), text }
+    }
+
     fn normal(reason: Reason, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Normal, reason, text: text.into() }
+        Self::new(Severity::Normal, reason, text.into())
     }
 
     fn warning(reason: Reason, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, reason, text: text.into() }
+        Self::new(Severity::Warning, reason, text.into())
     }
 
     /// On each of the two objects the other is named.
     fn on_both(&self, cascade: &str, report: &Report) -> [Event; 2] {
-        let event = |about, other: String| Event {
+        let event = |about, other: String, text: &str| Event {
             about,
             severity: self.severity,
             reason: self.reason,
-            note: clip(format!("{other}: {}", self.text)),
+            note: clip(format!("{other}: {text}")),
         };
-        [event(About::Parent, format!("Cascade {cascade}")), event(About::Cascade, report.parent.to_string())]
+        [
+            event(About::Parent, format!("Cascade {cascade}"), &self.there),
+            event(About::Cascade, report.parent.to_string(), &self.text),
+        ]
     }
 }
 

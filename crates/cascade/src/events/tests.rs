@@ -1,4 +1,5 @@
 use super::*;
+use crate::dependent::Dependent;
 use crate::limits::{Excess, Unconfirmed};
 use crate::testing::{dependent, parent, time};
 use crate::waits::group;
@@ -120,6 +121,37 @@ fn c6_a_block_is_told_once_for_each_cause_and_again_each_hour() {
         let count = |reasons: &Vec<&str>| reasons.iter().filter(|reason| **reason == BLOCKED).count();
         assert_eq!(told.iter().map(count).collect::<Vec<_>>(), expected, "{reports:?}");
     }
+}
+
+#[test]
+fn c14_an_event_in_the_namespace_of_a_parent_names_no_object_of_another() {
+    let named = |uid: &str, namespace: &str| {
+        let mut one = dependent(uid);
+        (one.deleting, one.id.namespace) = (Some(time(0)), Some(namespace.into()));
+        one
+    };
+    let of = |dependents: &[Dependent], cause: Cause| {
+        let waits = group(dependents.iter().map(|one| (one, cause.clone())));
+        let mut report = report(100, DeletionState::Waiting { stage: "s".into(), waits });
+        report.parent.namespace = Some("team-a".into());
+        let told = DeletionEvents::default().next("project", &report);
+        let blocked = told.into_iter().filter(|event| event.reason == Reason::DependentBlocked);
+        blocked.map(|event| event.note).collect::<Vec<_>>()
+    };
+    let (own, others) = (named("own", "team-a"), named("secret", "team-b"));
+    let [parents, cascades] = &of(&[own.clone(), others.clone()], foreign("x/y"))[..] else { panic!() };
+    assert_eq!(
+        parents,
+        "Cascade project: stage s waits for 2 Cluster.example.com kept by the finalizer x/y (team-a/own, …), some of \
+         them in other namespaces"
+    );
+    assert!(cascades.contains("team-b/secret"), "{cascades}");
+    let [parents, _] = &of(std::slice::from_ref(&others), said("no: cluster \"secret\""))[..] else {
+        panic!()
+    };
+    assert!(!parents.contains("secret"), "{parents}");
+    let [parents, _] = &of(&[own], said("no: cluster \"own\""))[..] else { panic!() };
+    assert!(parents.contains("no: cluster \"own\""), "{parents}");
 }
 
 /// A delete that is refused is tried again and again: the report says "deleting" in between.
