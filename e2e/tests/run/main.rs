@@ -11,7 +11,6 @@ mod scope;
 mod status;
 mod uncertain;
 mod warning;
-mod warning_policy;
 mod watching;
 
 /// Long enough to see that something does not happen.

@@ -98,11 +98,6 @@ pub struct CascadeSpec {
     /// Parents are held as usual, but no deletion begins, goes on or ends.
     #[serde(default)]
     pub hold_deletions: bool,
-    /// Whoever deletes a parent that is held is told so at once, as a warning, with the command that
-    /// shows what is left. For that the Cascade owns a ValidatingAdmissionPolicy, with its binding,
-    /// while it enforces. It needs Kubernetes 1.30 and never refuses anything.
-    #[serde(default)]
-    pub warn_on_delete: bool,
 }
 
 /// Whether deletions are made or only reported.
