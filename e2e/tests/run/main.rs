@@ -3,6 +3,7 @@
 
 mod cascades;
 mod crashes;
+mod finalizer_guard;
 mod killed;
 mod leaving;
 mod once;
