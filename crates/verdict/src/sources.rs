@@ -207,7 +207,9 @@ spec:
         let error = parse(&CASCADE.replace("label: project", "label: \"\"")).unwrap_err();
         let said = error.to_string();
         assert!(
-            said.starts_with("the Cascade \"project\" is not valid: spec.stages[0].dependents[0].reference.label: "),
+            said.starts_with(
+                "the Cascade \"project\" is not valid: spec.stages[0].dependents[0].reference.label: "
+            ),
             "{said}"
         );
         assert!(parse("a: [").is_err());

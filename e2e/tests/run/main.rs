@@ -3,6 +3,7 @@
 
 mod cascades;
 mod crashes;
+mod finalizer_guard;
 mod killed;
 mod leaving;
 mod once;
@@ -11,7 +12,6 @@ mod scope;
 mod status;
 mod uncertain;
 mod warning;
-mod warning_policy;
 mod watching;
 
 /// Long enough to see that something does not happen.
