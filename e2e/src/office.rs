@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use rewitness_controlplane::{Config, ControlPlane, FaultProxy, shared, until};
-use rewitness_crds::cascade::{finalizer, warning_policy};
+use rewitness_crds::cascade::finalizer;
 use rewitness_crds::{CASCADES, Cascade, CascadeStatus, RELEASED_ANNOTATION, UNINSTALL_ANNOTATION};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -245,45 +245,6 @@ impl Office {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`{line}` ended with {}: {said}", output.status);
         Ok(String::from_utf8(output.stdout)?)
-    }
-
-    /// A Cascade in force that warns, with these further fields of the spec, once its policy is there.
-    pub async fn warning(&self, more: Value) -> Result<String> {
-        let mut spec = json!({ "warnOnDelete": true });
-        spec.as_object_mut().context("a spec")?.extend(more.as_object().cloned().unwrap_or_default());
-        let cascade = self.projects(spec).await?;
-        self.condition(&cascade, "WarnsOnDelete", "True", "Installed").await?;
-        Ok(cascade)
-    }
-
-    /// What kubectl says on stderr when this is deleted.
-    pub async fn told(&self, args: &[&str]) -> Result<Vec<String>> {
-        let output = self.lab.plane.kubectl(&[&["delete"], args].concat()).await?;
-        let said = String::from_utf8(output.stderr)?;
-        ensure!(output.status.success(), "kubectl delete {args:?}: {said}");
-        Ok(said.lines().map(str::to_owned).collect())
-    }
-
-    /// Waits until the server, which learns of a policy a moment after it was written, says this of a
-    /// deletion that is not made.
-    pub async fn would_be_told(&self, args: &[&str], expected: &[String]) -> Result<()> {
-        let (args, mut said) = ([args, &["--dry-run=server"]].concat(), Vec::new());
-        let found = until("the warning is as expected", SOON, async || {
-            said = self.told(&args).await?;
-            Ok((said == expected).then_some(()))
-        });
-        let found = found.await;
-        found.with_context(|| format!("{args:?}\n    said: {said:?}\nexpected: {expected:?}"))
-    }
-
-    /// What kubectl says of an object; with `NAME` for its kind and name, and for the command.
-    pub fn words(&self, cascade: &str, object: &str, stays: &str, typed: &str) -> String {
-        let policy = warning_policy(cascade);
-        format!(
-            "Warning: Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{policy}': \
-             not an error: {object} is held by the Cascade {cascade}. It {stays} Terminating until what refers \
-             to it is gone. To see what is left: rewitness why {typed}"
-        )
     }
 }
 

@@ -102,5 +102,5 @@ pub use report::{DeletionState, Report};
 pub use rights::{Right, may, policy_rules};
 pub use rule::{InvalidRule, Rule};
 pub use shared::Config;
-pub use status::{Facts, Warning, keep_revision, status};
+pub use status::{Facts, keep_revision, status};
 pub use waits::{Cause, Wait};

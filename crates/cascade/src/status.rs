@@ -42,21 +42,6 @@ pub struct Facts<'a> {
     /// What refers to the parents, as [`CountTables::planned`](super::CountTables::planned) has it;
     /// `None` while that is not known. It is shown in mode Plan.
     pub planned: Option<&'a Planned>,
-    /// Whether whoever deletes a parent is warned; `None` if nobody asked for that.
-    pub warning: Option<Warning<'a>>,
-}
-
-/// Whether whoever deletes a parent is warned, where that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warning<'a> {
-    /// Not known yet; the status says what it said before.
-    Unknown,
-    /// That has changed, and is being seen to.
-    Pending,
-    /// They are.
-    Given,
-    /// They are not: the reason, and a text for people.
-    Missing(Reason, &'a str),
 }
 
 /// The status of a Cascade, from what is known and from what it was before; equal to what it was if
@@ -80,20 +65,7 @@ pub fn status(before: &CascadeStatus, facts: &Facts<'_>, ledger: &Ledger, now: T
     ];
     status.conditions =
         values.map(|(kind, value)| value.condition(kind, &before.conditions, facts.generation, now)).into();
-    status.conditions.extend(warns_on_delete(facts, &before.conditions, now));
     status
-}
-
-fn warns_on_delete(facts: &Facts<'_>, before: &[Condition], now: Timestamp) -> Option<Condition> {
-    let kind = condition::WARNS_ON_DELETE;
-    let value = match facts.warning? {
-        // A start must not show for a moment that nobody is warned.
-        Warning::Unknown => return before.iter().find(|one| one.type_ == kind).cloned(),
-        Warning::Pending => Value::new("Unknown", Reason::Checking, "the policy that warns is being seen to"),
-        Warning::Given => Value::new("True", Reason::Installed, "deleting a held parent prints a warning"),
-        Warning::Missing(reason, why) => Value::new("False", reason, why),
-    };
-    Some(value.condition(kind, before, facts.generation, now))
 }
 
 /// The revisions that a status keeps, once the rule says this: the newest five, and beyond them

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use rewitness_cascade::{Cascades, Config, Refused, Right, own_rights};
 use rewitness_crds::Cascade;
-use rewitness_operator::warning_rights;
 use rewitness_verdict::{Link, sources};
 
 use crate::answer;
@@ -67,7 +66,6 @@ async fn rights(link: &Link, cascades: &[Cascade], within: &[String]) -> anyhow:
             anyhow::bail!("cascade/{name}: {refused}, so it would not be followed");
         }
         rights.extend(needs.rights);
-        rights.extend(warning_rights(cascade));
     }
     Ok(rights.into_iter().collect())
 }

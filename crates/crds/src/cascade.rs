@@ -13,8 +13,8 @@ pub use check::InvalidName;
 pub use dependents::{Action, DependentScope, Dependents, Propagation, Reference, ReferenceValue, Stage};
 pub use limits::Limits;
 pub use names::{
-    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION, confirm_annotation, finalizer,
-    is_finalizer, of_finalizer, record_annotation, warning_policy,
+    CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, confirm_annotation, finalizer, is_finalizer, of_finalizer,
+    record_annotation,
 };
 pub use parent::{InvalidParentSelector, Parent};
 pub use spec::{Cascade, CascadeSpec, Mode};

@@ -110,8 +110,6 @@ reasons! {
     Event,
     /// what was said of it
     EventsUnread,
-    /// the policy that warns cannot be written
-    Failed,
     /// kept by somebody's finalizer
     Finalizer,
     /// dependents that are kept by somebody's finalizers
@@ -138,8 +136,6 @@ reasons! {
     Held,
     /// held by `rewitness tail --hold`
     Hold,
-    /// the policy that warns at `kubectl delete` is installed
-    Installed,
     /// the Cascade's spec makes no rule
     InvalidSpec,
     /// the server does not serve the kind
@@ -150,8 +146,6 @@ reasons! {
     LaterStages,
     /// the parent is gone or no longer held, and the Cascade did not finish it
     Left,
-    /// a policy of a former Cascade is left
-    LeftBehind,
     /// a confirmation is needed
     LimitExceeded,
     /// more dependents than one parent may delete (limits.maxDependents)
@@ -160,8 +154,6 @@ reasons! {
     MaxPerHour,
     /// the operator lacks rights
     MissingRights,
-    /// the name of the policy belongs to somebody else
-    NameTaken,
     /// a Cascade names the kind that is not served
     NamedByCascade,
     /// kept by a finalizer in the namespace's spec
@@ -184,12 +176,8 @@ reasons! {
     NotFollowed,
     /// a Cascade is about it, and does not hold it
     NotHeld,
-    /// the server has no ValidatingAdmissionPolicy
-    NotServed,
     /// the parents are not all listed and watched
     NotSynced,
-    /// no parent is held, so there is nothing to warn of
-    NothingHeld,
     /// nothing that it owns is left
     NothingOwned,
     /// an operator follows the Cascade

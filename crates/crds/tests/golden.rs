@@ -33,7 +33,7 @@ fn a_stored_cascade_keeps_decoding_and_loses_nothing() {
 #[test]
 fn what_may_be_left_out_has_the_defaults_that_delete_the_least() {
     let mut stored: Value = serde_json::from_str(STORED).unwrap();
-    for field in ["mode", "limits", "suspend", "warnOnDelete"] {
+    for field in ["mode", "limits", "suspend"] {
         stored["spec"].as_object_mut().unwrap().remove(field);
     }
     let dependents = stored.pointer_mut("/spec/stages/0/dependents/0").unwrap().as_object_mut().unwrap();

@@ -12,14 +12,12 @@ use rewitness_messaging::{
 };
 use tokio::time::Instant;
 
-use super::decision::{Decision, HeldParents};
+use super::decision::Decision;
 use super::error::Error;
 use super::followed::Followed;
-use super::own_finalizer::may_warn;
 use super::recheck::CHECK;
 use super::rules::Rules;
 use super::state::Withheld;
-use super::warning::DesiredWarning;
 
 /// The name of the subscription. Those of rules begin with `cascade/`.
 const NAME: &str = "cascades";
@@ -110,51 +108,14 @@ async fn take_in(seen: &Cascade, rules: &Rules) -> Result<Outcome, Error> {
         other => other,
     };
     let is_left = matches!(decision, Decision::Leave);
-    let desired = DesiredWarning::of(seen, &decision);
-    let applied = apply(rules, seen, &followed, decision, &desired).await;
+    let applied = rules.apply(seen, &followed, decision).await;
     record(&followed, applied, is_left)?;
     if followed.state().ended {
         return Ok(Outcome::Done);
     }
     let check_due = (makes_rule && !is_left).then(|| followed.state().check_due);
-    let next = check_due.into_iter().chain(followed.state().warning.due()).min();
-    let after = next.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
+    let after = check_due.map_or(CHECK, |next| next.saturating_duration_since(Instant::now()));
     Ok(Outcome::RequeueAfter { after, wake: Some(followed.recheck_key()) })
-}
-
-/// Does what a Cascade says now, and sees to its warning. That waits until parents are held, but letting
-/// them go does not wait for it.
-async fn apply(
-    rules: &Rules,
-    seen: &Cascade,
-    followed: &Arc<Followed>,
-    decision: Decision,
-    desired: &DesiredWarning,
-) -> Result<(), Error> {
-    let applied = rules.apply(seen, followed, decision);
-    match desired {
-        DesiredWarning::Warn(_) => {
-            let applied = applied.await;
-            let desired =
-                if may_hold(seen, followed, &applied) { desired } else { &DesiredWarning::Unchanged };
-            rules.reconcile_warning(followed, desired, may_warn(seen)).await;
-            applied
-        }
-        DesiredWarning::Absent { .. } | DesiredWarning::Unchanged => {
-            tokio::join!(applied, rules.reconcile_warning(followed, desired, may_warn(seen))).0
-        }
-    }
-}
-
-/// Whether there may be parents to warn of. What was held before an edit that cannot be followed is still
-/// held, and what is said of it has to be true. A Cascade that has gone, or is to let everything go, gets
-/// no policy any more.
-fn may_hold(seen: &Cascade, followed: &Followed, applied: &Result<(), Error>) -> bool {
-    match applied {
-        Ok(()) => true,
-        Err(Error::Uninstalling | Error::NotThere) => false,
-        Err(_) => followed.holds() || HeldParents::remembered(seen).is_some(),
-    }
 }
 
 /// Notes what became of an attempt. What a person alone can mend is no error.

@@ -9,8 +9,7 @@
 //! uninstall mark on it; `controller` follows the Cascades and takes each in; `decision` decides what is
 //! to be done about one; `rules` does it, with `release` for what is let go; `followed` is one of them,
 //! `state` what is known of it, and `status_writer` the one writer of its status; [`events`] tells of its
-//! deletions, [`counts`] is how many dependents there are; `warning` is for whoever deletes a parent;
-//! `work` says how far all of this is.
+//! deletions, [`counts`] is how many dependents there are; `work` says how far all of this is.
 
 mod controller;
 pub mod counts;
@@ -27,9 +26,7 @@ mod role;
 mod rules;
 mod state;
 mod status_writer;
-mod warning;
 mod work;
 
 pub use role::{Config, Ended, Operator};
-pub use warning::warning_rights;
 pub use work::{CascadeState, Work};

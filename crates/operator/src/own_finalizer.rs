@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rewitness_crds::Cascade;
-use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION, WARNING_ANNOTATION};
+use rewitness_crds::cascade::{CASCADE_FINALIZER, HELD_PARENTS_ANNOTATION};
 use rewitness_kubernetes::call::in_time;
 use serde_json::{Value, json};
 
@@ -49,26 +49,6 @@ pub(super) async fn remove(api: &Api<Cascade>, name: &str, uid: &str) -> kube::R
         if HeldParents::remembered(cascade).is_none() { Break(true) } else { Continue(wanted) }
     });
     changed.await.map(drop)
-}
-
-/// Whether a Cascade says that there may be a policy which warns whoever deletes a parent.
-pub(super) fn may_warn(cascade: &Cascade) -> bool {
-    cascade.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(WARNING_ANNOTATION))
-}
-
-/// Says on a Cascade that there may be a policy of this name, or that there is none. `false` if it has
-/// gone.
-pub(super) async fn remember_policy(
-    api: &Api<Cascade>,
-    name: &str,
-    uid: &str,
-    policy: Option<&str>,
-) -> kube::Result<bool> {
-    change(api, name, uid, |cascade| {
-        let wanted = json!({ "annotations": { WARNING_ANNOTATION: policy } });
-        if may_warn(cascade) == policy.is_some() { Break(true) } else { Continue(wanted) }
-    })
-    .await
 }
 
 /// Changes the metadata of a Cascade as it was just read to what `next` continues with, unless that breaks

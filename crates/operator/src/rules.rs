@@ -24,7 +24,6 @@ use super::own_finalizer;
 use super::parents::{Counted, Parents};
 use super::state::{Following, Former};
 use super::status_writer::StatusWriter;
-use super::warning::DesiredWarning;
 
 /// How long deliveries that began before an edit may go on after it.
 const LAST_DELIVERIES: Duration = Duration::from_secs(60);
@@ -306,8 +305,6 @@ impl Rules {
         if let Some(Former { rule, held: Some(parents), .. }) = self.stop(followed).await? {
             self.release(rule.current().parent_kind(), followed, &parents, None).await?;
         }
-        // What it owns is for the garbage collector, which takes its time.
-        self.reconcile_warning(followed, &DesiredWarning::Absent { is_asked: false }, false).await;
         self.forget(followed);
         Ok(())
     }

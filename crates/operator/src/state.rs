@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use super::decision::HeldParents;
 use super::parents::Parents;
-use super::warning::Record;
 
 /// How long a status is not written after a subscription began, so that a restart does not show for
 /// a moment that nothing is held.
@@ -50,7 +49,6 @@ pub(super) struct State {
     pub(super) pending: Vec<Pending>,
     /// How many deletions are in the write that is under way.
     pub(super) in_writing: u64,
-    pub(super) warning: Record,
     /// No more is done for it; what is known is written once more.
     pub(super) ended: bool,
 }
@@ -136,7 +134,6 @@ impl State {
             revisions: cascade.status.iter().flat_map(|status| status.revisions.clone()).collect(),
             pending: Vec::new(),
             in_writing: 0,
-            warning: Record::default(),
             ended: false,
         }
     }
@@ -183,7 +180,7 @@ impl State {
         };
         let mut held = self.ledger.held().filter_map(|id| self.ledger.state(&id.uid));
         let is_written = self.pending.is_empty() && self.in_writing == 0;
-        is_written && !self.warning.is_under_way() && !held.any(moves)
+        is_written && !held.any(moves)
     }
 
     /// Whether enough is known for a status: why it is not followed, or what its parents' first look
@@ -215,7 +212,6 @@ impl State {
             unsynced: unsynced.as_deref(),
             withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
             planned,
-            warning: self.warning.said(),
         };
         let mut ledger = self.ledger.clone();
         self.pending.iter().for_each(|pending| pending.count_in(&mut ledger));

@@ -226,7 +226,11 @@ async fn what_operators_type_works_and_the_uninstallation_leaves_no_hold_behind(
     let mut reader = Reader::new(&machine)?;
     reader.reads(&page::steps(BEFORE_THE_OPERATOR, Reads::All)?).await?;
     let typed = page("operator.md", Reads::Marked)?;
-    assert_eq!(typed.len(), 5, "rights, roles, from Plan to Enforce, pausing, leaving");
+    assert_eq!(
+        typed.len(),
+        7,
+        "rights, roles, from Plan to Enforce, pausing, the warning, the guard, leaving"
+    );
     reader.reads(&typed).await?;
     reader.reads(&page::steps(AFTER_THE_OPERATOR, Reads::All)?).await?;
 

@@ -3,6 +3,7 @@
 
 mod cascades;
 mod crashes;
+mod finalizer_guard;
 mod killed;
 mod leaving;
 mod once;
@@ -12,7 +13,6 @@ mod status;
 mod tenants;
 mod uncertain;
 mod warning;
-mod warning_policy;
 mod watching;
 
 /// Long enough to see that something does not happen.

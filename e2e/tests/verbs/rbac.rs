@@ -9,7 +9,6 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::Api;
 use kube::api::ListParams;
 use rewitness_controlplane::{Fault, Gate, Match, until};
-use rewitness_crds::cascade::warning_policy;
 use rewitness_crds::{CASCADES, Cascade};
 use serde_json::json;
 
@@ -144,66 +143,6 @@ async fn c12_without_any_one_rule_of_the_role_something_is_missing_and_says_so()
         }
     }
     Ok(())
-}
-
-#[tokio::test]
-async fn c12_the_warning_needs_each_right_that_is_printed_for_it_and_lacks_none() -> Result<()> {
-    let mut office = Office::new().await?;
-    let folder = tempfile::tempdir()?;
-    let (mut cascade, file) = written(&office.lab, &folder)?;
-    let plain = printed_role(&office, &["-f", &file]).await?;
-    cascade.spec.warn_on_delete = true;
-    std::fs::write(&file, serde_json::to_string(&cascade)?)?;
-    let role = printed_role(&office, &["-f", &file]).await?;
-    let name = office.write(cascade).await?;
-    let policy = warning_policy(&name);
-    let is_for_it = |rule: &PolicyRule| !plain.contains(rule);
-    for rule in role.iter().filter(|rule| is_for_it(rule)) {
-        assert_eq!(rule.resource_names.as_deref(), Some(std::slice::from_ref(&policy)));
-        assert_eq!(rule.verbs, ["create", "delete", "get", "patch"]);
-    }
-    let (policies, bindings) = ("validatingadmissionpolicies", "validatingadmissionpolicybindings");
-    let added: Vec<_> = role.iter().filter(|rule| is_for_it(rule)).flat_map(|rule| &rule.resources).collect();
-    assert_eq!(added, [&[policies.to_owned()], &[bindings.to_owned()]]);
-
-    let without = |plural: &str, verb: &str| {
-        let mut role = role.clone();
-        let on = |rule: &&mut PolicyRule| rule.resources.iter().flatten().any(|one| one == plural);
-        role.iter_mut().filter(on).for_each(|rule| rule.verbs.retain(|one| one != verb));
-        role
-    };
-    let said = async |office: &Office, words: &str| {
-        office
-            .status(&name, words, |status| {
-                let said = status.conditions.iter().find(|one| one.type_ == "WarnsOnDelete")?;
-                said.message.contains(words).then(|| said.message.clone())
-            })
-            .await
-    };
-    for plural in [policies, bindings] {
-        for verb in ["get", "create", "patch"] {
-            let (account, lacking) = (format!("lacks-{verb}-{plural}"), without(plural, verb));
-            office.kubeconfig = office.lab.plane.service_account(&office.lab.ns, &account, lacking).await?;
-            let _operator = office.operator(&[])?;
-            said(&office, &format!(r#"cannot {verb} resource "{plural}""#)).await?;
-            office.enforced(&name).await?;
-        }
-    }
-    let lacking = without(bindings, "delete");
-    office.kubeconfig = office.lab.plane.service_account(&office.lab.ns, "lacks-delete", lacking).await?;
-    let _operator = office.operator(&[])?;
-    office.condition(&name, "WarnsOnDelete", "True", "Installed").await?;
-    office.edit(&name, json!({ "warnOnDelete": false })).await?;
-    let said = said(&office, &format!(r#"cannot delete resource "{bindings}""#)).await?;
-    // What is said to be typed is typed, and then nothing is left to be said.
-    let command = said.split("or: kubectl ").nth(1).and_then(|rest| rest.split(": ").next());
-    let command: Vec<&str> = command.context("a command")?.split(' ').collect();
-    office.lab.plane.kubectl_ok(&command).await?;
-    office
-        .status(&name, "nothing is left", |status| {
-            status.conditions.iter().all(|one| one.type_ != "WarnsOnDelete").then_some(())
-        })
-        .await
 }
 
 #[tokio::test]

@@ -39,7 +39,6 @@ fn conditions_say_what_is_to_be_done() {
         unsynced: None,
         withheld: None,
         planned: None,
-        warning: None,
     };
     let mut ledger = Ledger::default();
     let first = status(&CascadeStatus::default(), &facts, &ledger, time(0));
@@ -119,7 +118,6 @@ fn a_name_that_a_shell_would_take_apart_does_nothing_in_the_command_of_a_conditi
             unsynced: None,
             withheld: None,
             planned: None,
-            warning: None,
         };
         let written = status(&CascadeStatus::default(), &facts, &ledger, time(9));
         assert!(of(&written, "Blocked").2.ends_with(expected), "{:?}", of(&written, "Blocked"));
@@ -150,7 +148,6 @@ fn a_rule_that_does_nothing_says_so_and_what_holds_a_deletion_is_named() {
             unsynced: None,
             withheld: None,
             planned: None,
-            warning: None,
         };
         let written = status(&CascadeStatus::default(), &facts, &ledger, time(9));
         assert_eq!((of(&written, "Ready").0, of(&written, "Ready").1), ("True", reason));
@@ -176,7 +173,6 @@ fn c11_a_plan_is_shown_by_a_rule_that_plans_and_by_no_other() {
             unsynced: None,
             withheld: None,
             planned,
-            warning: None,
         };
         status(before, &facts, &Ledger::default(), time(9))
     };
@@ -207,34 +203,4 @@ fn the_last_five_revisions_are_kept_and_those_in_use() {
     let again =
         keep_revision(&kept, &Rule::new(&first).unwrap(), (&first.spec.stages, first.spec.limits), 77, &[]);
     assert_eq!((again.len(), again[0].generation), (5, 8), "what it said before is what it says");
-}
-
-#[test]
-fn whether_somebody_is_warned_is_said_where_it_is_asked_for_and_a_start_does_not_change_it() {
-    let rule = Rule::new(&cascade(100)).unwrap();
-    let written = |before: &CascadeStatus, warning, at| {
-        let facts = Facts {
-            generation: 3,
-            rule: Ok(&rule),
-            check: None,
-            parents: 7,
-            unsynced: None,
-            withheld: None,
-            planned: None,
-            warning,
-        };
-        status(before, &facts, &Ledger::default(), time(at))
-    };
-    let said = |status: &CascadeStatus| status.conditions.iter().any(|one| one.type_ == "WarnsOnDelete");
-    let none = CascadeStatus::default();
-    assert!(!said(&written(&none, None, 0)) && !said(&written(&none, Some(Warning::Unknown), 0)));
-    let given = written(&none, Some(Warning::Given), 1);
-    let words = "deleting a held parent prints a warning";
-    assert_eq!(of(&given, "WarnsOnDelete"), ("True", "Installed", words));
-    assert_eq!(written(&given, Some(Warning::Unknown), 9), given);
-    let missing =
-        written(&given, Some(Warning::Missing(rewitness_crds::Reason::NameTaken, "it is theirs")), 9);
-    assert_eq!(of(&missing, "WarnsOnDelete"), ("False", "NameTaken", "it is theirs"));
-    assert_eq!(of(&written(&given, Some(Warning::Pending), 9), "WarnsOnDelete").1, "Checking");
-    assert!(!said(&written(&given, None, 9)));
 }

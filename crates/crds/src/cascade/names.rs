@@ -8,10 +8,6 @@ pub const CASCADE_FINALIZER: &str = "rewitness.dev/cascade";
 /// them is held, so that an operator that starts anew knows which to let go after an edit.
 pub const HELD_PARENTS_ANNOTATION: &str = "rewitness.dev/held-parents";
 
-/// The annotation of a Cascade that says that there may be a policy which warns whoever deletes a
-/// parent: put there before the policy is, so that an operator that starts anew knows to take it away.
-pub const WARNING_ANNOTATION: &str = "rewitness.dev/warning";
-
 /// The finalizer by which the Cascade of this name holds its parents.
 ///
 /// ```
@@ -43,17 +39,6 @@ pub fn of_finalizer(finalizer: &str) -> Option<&str> {
 /// ```
 pub fn confirm_annotation(cascade: &str) -> String {
     format!("confirm.rewitness.dev/{cascade}")
-}
-
-/// The name of the ValidatingAdmissionPolicy, and of its binding, by which a Cascade warns whoever
-/// deletes a parent. kubectl shows it beside the warning.
-///
-/// ```
-/// use rewitness_crds::cascade;
-/// assert_eq!(cascade::warning_policy("project"), "project.warn.rewitness.dev");
-/// ```
-pub fn warning_policy(cascade: &str) -> String {
-    format!("{cascade}.warn.rewitness.dev")
 }
 
 /// The annotation of a parent in which its deletion's record is kept: with which revision it began,

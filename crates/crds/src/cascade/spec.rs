@@ -95,11 +95,6 @@ pub struct CascadeSpec {
     /// and CronJob.
     #[serde(default)]
     pub suspend: bool,
-    /// Whoever deletes a parent that is held is told so at once, as a warning, with the command that
-    /// shows what is left. For that the Cascade owns a ValidatingAdmissionPolicy, with its binding,
-    /// while it enforces. It needs Kubernetes 1.30 and never refuses anything.
-    #[serde(default)]
-    pub warn_on_delete: bool,
 }
 
 /// Whether deletions are made or only reported.

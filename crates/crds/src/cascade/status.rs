@@ -20,8 +20,6 @@ pub mod condition {
     pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
     /// Whether a deletion waits for something that does not go by itself.
     pub const BLOCKED: &str = "Blocked";
-    /// Whether whoever deletes a parent is warned; there where that is asked for.
-    pub const WARNS_ON_DELETE: &str = "WarnsOnDelete";
 }
 
 /// What a Cascade has done, what it is about, and what it waits for. Every list is bounded.
@@ -31,7 +29,7 @@ pub struct CascadeStatus {
     /// The generation of the rule that this status is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Authorized, Synced, Suspended, LimitExceeded, Blocked; WarnsOnDelete with `warnOnDelete`.
+    /// Ready, Authorized, Synced, Suspended, LimitExceeded, Blocked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

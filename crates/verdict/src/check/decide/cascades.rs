@@ -43,7 +43,6 @@ impl Decision<'_> {
         if cascade.status.is_some() {
             checks.extend(self.authorized(cascade));
             checks.extend(self.synced(cascade));
-            checks.extend(self.warning(cascade));
             checks.push(self.limits(cascade));
         }
         checks.extend(self.deletions(cascade));
@@ -166,23 +165,6 @@ impl Decision<'_> {
         let message = format!("the parents of {name} are not watched");
         let check = Check::new(id, result, message).detail([quoted(found)]);
         Some(if is_consequence { check } else { check.step([self.commands.describe_cascade(name)]) })
-    }
-
-    /// Whoever asked for a warning, and has none, takes a deletion without one for harmless. That
-    /// nothing is held is no fault.
-    fn warning(&self, cascade: &Cascade) -> Option<Check> {
-        let found = of(cascade, condition::WARNS_ON_DELETE)?;
-        if found.status != "False" || found.reason == "NothingHeld" {
-            return None;
-        }
-        let name = name(cascade);
-        let grant = (found.reason == "MissingRights").then(|| self.commands.grant());
-        let message = format!("{name} does not warn as it should: {}", quoted(found));
-        Some(
-            Check::new("warning", Result::Warning, message)
-                .step(grant)
-                .step([self.commands.describe_cascade(name)]),
-        )
     }
 
     fn limits(&self, cascade: &Cascade) -> Check {

@@ -53,7 +53,7 @@ const USED: [Used; 5] = [
         id: "api-policies",
         group: "admissionregistration.k8s.io",
         kind: "ValidatingAdmissionPolicy",
-        purpose: "for warnOnDelete, from Kubernetes 1.30 on; all else works without",
+        purpose: "for deploy/warning.yaml, from Kubernetes 1.30 on; all else works without",
         otherwise: Result::Warning,
     },
 ];

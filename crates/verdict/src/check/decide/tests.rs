@@ -379,26 +379,3 @@ fn parents_outside_of_the_namespaces_of_a_cascade_are_not_its_own() {
     assert_eq!(check.details, ["in team-b"]);
     assert_eq!(check.next[0].command, "rewitness why -n team-b Project.example.com/web");
 }
-
-#[test]
-fn a_warning_that_is_asked_for_and_missing_is_said() {
-    let warns = |status: &str, reason: &str| {
-        let mut told = serde_json::to_value(cascade("project", json!({}))).unwrap();
-        told["status"]["conditions"].as_array_mut().unwrap().push(json!({
-            "type": "WarnsOnDelete", "status": status, "reason": reason, "message": "nobody is warned",
-            "lastTransitionTime": NOW,
-        }));
-        let mut facts = well();
-        facts.cascades.as_mut().unwrap().items = vec![serde_json::from_value(told).unwrap()];
-        facts
-    };
-    for (status, reason) in [("True", "Installed"), ("False", "NothingHeld"), ("Unknown", "Checking")] {
-        assert_eq!(result(&warns(status, reason), "warning"), None, "{reason}");
-    }
-    let check = &all(&warns("False", "NotServed"), "warning")[0];
-    assert_eq!((check.result, check.cascade.as_deref()), (Result::Warning, Some("project")));
-    assert!(check.message.contains("nobody is warned"), "{check:?}");
-    assert!(check.next[0].command.contains("describe"), "{check:?}");
-    let lacks = &all(&warns("False", "MissingRights"), "warning")[0];
-    assert!(lacks.next[0].command.starts_with("rewitness rbac --all | kubectl apply"), "{lacks:?}");
-}
