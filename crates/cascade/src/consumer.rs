@@ -57,6 +57,9 @@ pub struct CascadeConsumer<R> {
     rule: RuleHandle,
     records: R,
     waiting: WaitingParents,
+    /// How many deletions of each parent were counted whose record is not written yet: each counts once, however
+    /// often that is tried.
+    counted: Mutex<HashMap<Uid, u64>>,
     /// The parents of which nothing is left but the finalizer, and what is told once that is off.
     finishing: Mutex<HashMap<Uid, (LiveParent, DeletionState)>>,
 }
@@ -123,7 +126,14 @@ impl<R: Records> CascadeConsumer<R> {
     pub(super) fn new(shared: Arc<Shared>, rule: RuleHandle, records: R) -> Self {
         let followed = rule.current();
         shared.graph().follow(&followed.finalizer, &followed.parent.kind);
-        Self { shared, rule, records, waiting: WaitingParents::default(), finishing: Mutex::default() }
+        Self {
+            shared,
+            rule,
+            records,
+            waiting: WaitingParents::default(),
+            counted: Mutex::default(),
+            finishing: Mutex::default(),
+        }
     }
 
     fn finishing(&self) -> MutexGuard<'_, HashMap<Uid, (LiveParent, DeletionState)>> {
@@ -221,6 +231,7 @@ impl<R: Records> CascadeConsumer<R> {
         empty_rounds: u32,
     ) -> (Next, Timestamp) {
         let now = Timestamp::now();
+        let counted = self.counted().get(&delivered.uid).copied().unwrap_or_default();
         let graph = self.shared.graph();
         let next = plan(&Situation {
             rule,
@@ -232,7 +243,7 @@ impl<R: Records> CascadeConsumer<R> {
             missing_rights: &self.rule.missing_rights(),
             protection: &self.shared.config.protection,
             graph: Some(&graph),
-            hour_remaining: self.records.hour_remaining(rule.max_per_hour, now),
+            hour_remaining: self.records.hour_remaining(rule.max_per_hour, now) + counted,
             kind_removed: loaded.kind_removed,
             now,
         });
@@ -255,8 +266,7 @@ impl<R: Records> CascadeConsumer<R> {
         let mut recorded = ParentRecord::of(parent, &rule.name);
         if let Some((record, begins)) = record {
             if begins {
-                let counted = self.records.begin(&id, record.total, now).await;
-                counted.map_err(|failure| Error::Count { resource: id.clone(), failure })?;
+                self.count(&id, record.total, now).await?;
             }
             // To be counted may have taken seconds, in which somebody may have let the parent go.
             // What the patch answers is read after that (C1, C2).
@@ -266,6 +276,7 @@ impl<R: Records> CascadeConsumer<R> {
                 return Ok(Step::Again);
             }
             authority.renew(read);
+            self.counted().remove(&id.uid);
             // Should it have been denied before.
             self.waiting.forget(&id.uid);
             recorded = Some(record);
@@ -291,6 +302,21 @@ impl<R: Records> CascadeConsumer<R> {
         self.report(parent, DeletionState::Waiting { stage, waits: group(failed) }, now);
         let failed = fan_out.failed.into_iter().map(|(dependent, error)| (dependent.id, error)).collect();
         Err(Error::Delete { resource: id, of, failed })
+    }
+
+    /// Counts what begins, but for what an attempt before has counted.
+    async fn count(&self, parent: &ResourceId, total: u64, now: Timestamp) -> Result<(), Error> {
+        let counted = self.counted().get(&parent.uid).copied().unwrap_or_default();
+        if total > counted {
+            let begun = self.records.begin(parent, total - counted, now).await;
+            begun.map_err(|failure| Error::Count { resource: parent.clone(), failure })?;
+            self.counted().insert(parent.uid.clone(), total);
+        }
+        Ok(())
+    }
+
+    fn counted(&self) -> MutexGuard<'_, HashMap<Uid, u64>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the finalizer removed from the parent, if it still is what the last read showed: another version
@@ -378,6 +404,7 @@ impl<R: Records> CascadeConsumer<R> {
     fn forget(&self, parent: &Uid) {
         self.shared.graph().forget(parent, &self.rule.current().finalizer);
         self.waiting.forget(parent);
+        self.counted().remove(parent);
         self.finishing().remove(parent);
     }
 

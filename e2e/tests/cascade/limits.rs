@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
 use rewitness_cascade::{DeletionState, Excess, Refused, Unconfirmed};
-use rewitness_controlplane::until;
+use rewitness_controlplane::{Fault, Match, until};
 use rewitness_crds::Cascade;
 use rewitness_crds::cascade::confirm_annotation;
 use rewitness_messaging::Timestamp;
@@ -111,6 +111,21 @@ async fn c7_the_hour_is_counted_when_a_parent_starts() -> Result<()> {
     assert_eq!(asked.why, [Excess::Hour { remaining: 1 }]);
     confirm(&lab, &rule, "web", &asked.hash).await?;
     lab.gone("Project", "web").await
+}
+
+/// Whoever fills up the annotations of a parent must not use up the hour of everybody.
+#[tokio::test]
+async fn c14_a_deletion_is_counted_once_however_often_its_record_cannot_be_written() -> Result<()> {
+    let lab = Lab::new().await?;
+    let (rule, proxy) = (limited(&lab, json!({ "maxPerHour": 4 })), lab.proxy()?);
+    let operator = Operator::start(lab.proxied(&proxy).await?, &[&rule])?;
+    let parent = four_of_three(&lab, &rule).await?;
+    let patches = Match::any().method("PATCH").path("/projects/web");
+    let refused = proxy.rule(patches.times(3), Fault::status(500));
+    lab.delete("Project", "web").await?;
+    lab.gone("Project", "web").await?;
+    assert_eq!(refused.hits(), 3);
+    operator.ended(0, &parent).await
 }
 
 #[tokio::test]
