@@ -79,7 +79,6 @@ impl Operator {
 
     pub fn start_with(client: Client, rules: &[&Cascade], mut config: Config) -> Result<Self> {
         // A test may hold a call back for as long as it takes.
-        config.call_timeout = SOON;
         config.look_again_after = Duration::from_secs(1);
         let quick = rewitness_kubernetes::Config {
             hold_writes_per_second: 1000,
@@ -88,8 +87,8 @@ impl Operator {
             backoff: Backoff { base: Duration::from_millis(50), cap: Duration::from_millis(500) },
             ..rewitness_kubernetes::Config::default()
         };
-        let queue = KubernetesQueue::new(client.clone(), quick);
-        let cascades = Cascades::new(client, config);
+        let queue = KubernetesQueue::new(client, quick);
+        let cascades = Cascades::new(queue.discovery().clone(), config);
         let follow = |cascade: &&Cascade| {
             let (rule, records) = (Rule::new(cascade)?, Arc::new(Log::default()));
             let subscription = rule

@@ -110,7 +110,7 @@ impl Applier {
                 &version,
                 policy(target.propagation),
             );
-            match self.loader.server.call::<IgnoredAny>(request).await {
+            match self.loader.server().call::<IgnoredAny>(request).await {
                 Ok(IgnoredAny) => {
                     pass.taken();
                     return Ok(Fate::Deleted);
@@ -144,7 +144,7 @@ impl Applier {
         wanted: &Lookup,
     ) -> Result<Option<String>, ApiError> {
         let request = endpoint.get(id.namespace.as_deref(), &id.name);
-        let live = match self.loader.server.metadata(request).await {
+        let live = match self.loader.server().metadata(request).await {
             Ok(live) => live,
             Err(ApiError::NoObject) => return Ok(None),
             Err(error) => return Err(error),
@@ -174,7 +174,7 @@ impl Applier {
             "metadata": { "uid": id.uid, "annotations": { record_annotation(&rule.name): text } },
         });
         let request = endpoint.merge_patch(id.namespace.as_deref(), &id.name, &patch);
-        match self.loader.server.metadata(request).await {
+        match self.loader.server().metadata(request).await {
             Ok(object) => Ok(Some(as_parent(object, &id.kind))),
             Err(ApiError::NoObject | ApiError::Conflict) => Ok(None),
             // The uid cannot be changed; or the object is invalid by new rules of its schema, which

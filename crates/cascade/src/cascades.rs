@@ -6,7 +6,7 @@ use super::consumer::CascadeConsumer;
 use super::handle::RuleHandle;
 use super::records::Records;
 use super::shared::{Config, Shared};
-use crate::api::{ApiError, Endpoint};
+use crate::api::{ApiError, Discovery, Endpoint};
 
 /// What all Cascades of a process share: the way to the API server, its limiter, and who waits for
 /// whom. Make one.
@@ -14,9 +14,10 @@ use crate::api::{ApiError, Endpoint};
 pub struct Cascades(pub(super) Arc<Shared>);
 
 impl Cascades {
-    /// With a client that does not repeat requests by itself (`default_retry: false`).
-    pub fn new(client: kube::Client, config: Config) -> Self {
-        Self(Arc::new(Shared::new(client, config)))
+    /// Over what the queue has [discovered](rewitness_kubernetes::KubernetesQueue::discovery); or over a client
+    /// that does not repeat requests by itself (`default_retry: false`).
+    pub fn new(discovery: impl Into<Discovery>, config: Config) -> Self {
+        Self(Arc::new(Shared::new(discovery.into(), config)))
     }
 
     /// The consumer that follows a rule; to be subscribed with [`subscription`](crate::Rule::subscription). The handle
@@ -50,7 +51,7 @@ mod tests {
     #[tokio::test]
     async fn c9_what_the_parents_of_an_ended_subscription_waited_for_is_forgotten() {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let cascades = Cascades::new(nowhere.try_into().unwrap(), Config::default());
+        let cascades = Cascades::new(kube::Client::try_from(nowhere).unwrap(), Config::default());
         let cascade = json!({
             "apiVersion": "rewitness.dev/v1alpha1", "kind": "Cascade", "metadata": { "name": "project" },
             "spec": {

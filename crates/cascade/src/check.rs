@@ -49,7 +49,7 @@ impl Cascades {
         let refused = refused.into_iter().next();
         let mut found = RuleCheck { refused, not_served, missing: Vec::new() };
         let mut asked = stream::iter(rights.into_iter().map(|right| async {
-            let granted = has(&self.0.loader.server, &right).await;
+            let granted = has(self.0.loader.server(), &right).await;
             (right, granted)
         }))
         .buffered(REVIEWS);

@@ -37,7 +37,7 @@
 //!
 //! # Types of kube in this API
 //!
-//! [`kube::Client`], of kube 5, as an argument of [`Cascades::new`]. Neither a TLS stack of kube nor a version of
+//! [`kube::Client`], of kube 5, as an argument of [`Cascades::new`] and others. Neither a TLS stack of kube nor a version of
 //! k8s-openapi is chosen here: the program does that by its features.
 
 mod api;

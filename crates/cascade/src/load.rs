@@ -15,11 +15,14 @@ pub(super) const LISTS: usize = 4;
 /// Reads what a plan needs. Everything is read live: nothing that authorises a delete comes from a
 /// cache.
 pub(crate) struct Loader {
-    pub(crate) server: Server,
     pub(crate) discovery: Discovery,
 }
 
 impl Loader {
+    pub(crate) fn server(&self) -> &Server {
+        self.discovery.server()
+    }
+
     /// Lists the dependents of a parent, of all stages: consistently, by pages, metadata only.
     /// Those that live in namespaces are looked for `within` these alone, if there are any.
     pub(crate) async fn listings(
@@ -81,7 +84,7 @@ impl Loader {
                 all.push(dependent(object, &declared.kind.kind));
                 Ok(())
             };
-            self.server.list(endpoint, namespace, &selector, add)
+            self.server().list(endpoint, namespace, &selector, add)
         };
         let Some(names) = within.filter(|_| endpoint.namespaced && wanted.namespace.is_none()) else {
             return list(wanted.namespace.as_deref()).await;
@@ -112,7 +115,7 @@ impl Loader {
         delivered: &ResourceId,
     ) -> Result<Option<LiveParent>, Error> {
         let endpoint = self.endpoint(kind, delivered).await?;
-        match self.server.metadata(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await {
+        match self.server().metadata(endpoint.get(delivered.namespace.as_deref(), &delivered.name)).await {
             Ok(object) => Ok(Some(as_parent(object, &delivered.kind))),
             Err(ApiError::NoObject) => Ok(None),
             Err(error) => {
@@ -139,7 +142,7 @@ impl Loader {
             namespaced: false,
         };
         let name = format!("{}.{}", endpoint.plural, endpoint.group);
-        match self.server.metadata(definitions.get(None, &name)).await {
+        match self.server().metadata(definitions.get(None, &name)).await {
             Ok(definition) => Ok(definition.deleting.is_some()),
             // Served by something else than a definition, or gone with all of its objects.
             Err(ApiError::NoObject | ApiError::NoPath) => Ok(false),

@@ -87,7 +87,7 @@ impl Loader {
                 all.push(as_parent(object?, kind));
                 Ok(())
             };
-            let found = self.server.list(&endpoint, place.as_deref(), &selector, add).await;
+            let found = self.server().list(&endpoint, place.as_deref(), &selector, add).await;
             parents.extend(found.map_err(failed)?);
         }
         parents.sort_unstable_by(|one, other| {
@@ -117,7 +117,7 @@ impl Loader {
             by_value.entry(value).or_default().push(dependent(object, &declared.kind.kind));
             Ok(())
         };
-        let by_value = match self.server.list(&endpoint, None, key, add).await {
+        let by_value = match self.server().list(&endpoint, None, key, add).await {
             Err(ApiError::NoPath) => return Err(Unlisted::NotServed),
             listed => listed.map_err(unlisted)?,
         };

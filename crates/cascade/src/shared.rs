@@ -6,7 +6,7 @@ use super::limiter::Limiter;
 use super::load::Loader;
 use super::protection::Protection;
 use super::wait_graph::WaitGraph;
-use crate::api::{Discovery, Server};
+use crate::api::Discovery;
 
 /// How a process follows Cascades. The defaults are for production.
 #[derive(Clone, Debug)]
@@ -16,20 +16,13 @@ pub struct Config {
     pub protection: Protection,
     /// The most deletes in flight, of all Cascades together.
     pub concurrency: usize,
-    /// How long a call may take.
-    pub call_timeout: Duration,
     /// The longest time until a parent that waits is looked at again.
     pub look_again_after: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            protection: Protection::default(),
-            concurrency: 32,
-            call_timeout: Duration::from_secs(30),
-            look_again_after: Duration::from_secs(15),
-        }
+        Self { protection: Protection::default(), concurrency: 32, look_again_after: Duration::from_secs(15) }
     }
 }
 
@@ -42,9 +35,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(client: kube::Client, config: Config) -> Self {
-        let server = Server::new(client, config.call_timeout);
-        let loader = Arc::new(Loader { discovery: Discovery::new(server.clone(), &["list"]), server });
+    pub(super) fn new(discovery: Discovery, config: Config) -> Self {
+        let loader = Arc::new(Loader { discovery });
         let applier = Applier {
             loader: loader.clone(),
             limiter: Limiter::new(config.concurrency),

@@ -6,21 +6,18 @@
 //! answer for the same thing.
 //!
 //! ```no_run
-//! use std::time::Duration;
-//!
 //! use rewitness_kubernetes::Discovery;
-//! use rewitness_kubernetes::call::{ApiError, Server};
+//! use rewitness_kubernetes::call::ApiError;
 //! use rewitness_messaging::Kind;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Anything {}
 //!
 //! # async fn example(client: kube::Client) -> Result<(), ApiError> {
-//! let server = Server::new(client, Duration::from_secs(30));
-//! let discovery = Discovery::new(server.clone(), &["get"]);
+//! let discovery = Discovery::from(client);
 //! let widgets = discovery.find(&Kind::new("example.com", "Widget"), None).await?;
 //! let widgets = widgets.ok_or(ApiError::NoPath)?;
-//! match server.call::<Anything>(widgets.get(Some("team-a"), "web")).await {
+//! match discovery.server().call::<Anything>(widgets.get(Some("team-a"), "web")).await {
 //!     Ok(_) => println!("it is there"),
 //!     Err(ApiError::NoObject) => println!("it is not there"),
 //!     Err(error) => return Err(error),

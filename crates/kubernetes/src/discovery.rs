@@ -7,6 +7,5 @@ mod resolved_kind;
 mod resolver;
 
 pub use cache::Discovery;
-pub(crate) use resolved_kind::NEEDED;
 pub use resolved_kind::ResolvedKind;
 pub use resolver::Resolver;

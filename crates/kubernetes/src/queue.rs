@@ -7,7 +7,7 @@ use rewitness_messaging::{
     Capabilities, Consumer, Error, Handle, Pause, Queue, Source, Stopped, Subscription, Uid, WakeKey,
 };
 
-use crate::discovery::{Discovery, NEEDED};
+use crate::discovery::Discovery;
 use crate::finalizer::{self, Finalizers, HoldCalls, is_protected_namespace};
 use crate::intake::{self, Context, Observer, random_seed};
 use crate::{Config, pump};
@@ -74,15 +74,16 @@ impl KubernetesQueue {
             exempt_from_holds,
             seed: random_seed(),
         });
-        let server = Server::new(client, config.call_timeout);
-        let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
-        let finalizers = Arc::new(Finalizers {
-            server: server.clone(),
-            discovery: discovery.clone(),
-            hold_calls: HoldCalls::default(),
-        });
-        let intake = Arc::new(Context::new(server, discovery, config));
+        let discovery = Discovery::from(Server::new(client, config.call_timeout));
+        let finalizers =
+            Arc::new(Finalizers { discovery: discovery.clone(), hold_calls: HoldCalls::default() });
+        let intake = Arc::new(Context::new(discovery, config));
         Self(Arc::new(Shared { dispatcher, intake, finalizers }))
+    }
+
+    /// What it knows of the kinds that are served, for consumers to share.
+    pub fn discovery(&self) -> &Discovery {
+        &self.0.intake.discovery
     }
 
     /// Waits until no call is under way that puts this hold on a resource. Once the subscription of

@@ -2,7 +2,6 @@ mod owned;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crate::call::{ApiError, Endpoint, Server};
 use kube::Resource;
@@ -108,8 +107,7 @@ impl<K, Ctx, F> Reconciler<K, Ctx, F> {
         Fut: Future<Output = Result<Outcome, E>> + Send,
         E: Into<Failure>,
     {
-        let server = Server::new(client, Duration::from_secs(30));
-        Self { server, endpoint: endpoint_of::<K>(), context, reconcile, of: PhantomData }
+        Self { server: client.into(), endpoint: endpoint_of::<K>(), context, reconcile, of: PhantomData }
     }
 
     /// The consumer of a kind that `K` owns: when a `C` changes or goes that refers to a `K` as its owner,

@@ -19,8 +19,6 @@ pub(crate) enum Error {
     RemoveFinalizer { source: kube::Error },
     #[error("release parents")]
     Release { source: Box<rewitness_kubernetes::Error> },
-    #[error("release parents: the server cannot currently say what it serves as {group_version}")]
-    Broken { group_version: String },
     #[error("release parents: the annotation that names them cannot be read")]
     Remembered,
     #[error("release parents: another client keeps adding our finalizer")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use rewitness_crds::cascade::finalizer;
 use rewitness_kubernetes::finalizer::{Held, Removed};
-use rewitness_kubernetes::{ResolvedKind, Resolver};
+use rewitness_kubernetes::{Error as KubernetesError, ResolvedKind};
 use rewitness_messaging::{Backoff, Kind, ResourceId, Selector, Uid};
 use tokio::time::sleep;
 
@@ -44,7 +44,11 @@ impl Rules {
         but: Option<&HeldParents>,
     ) -> Result<Released, Error> {
         let (mut released, finalizer) = (Released::default(), finalizer(&followed.name));
-        let Some(kind) = self.resolve(kind).await? else { return Ok(released) };
+        // Not as it was a minute ago: nothing is looked for where the kind is served no longer.
+        let served = self.queue.discovery().find_now(kind, None).await;
+        let served = served
+            .map_err(|error| Error::Release { source: Box::new(KubernetesError::Discover { error }) })?;
+        let Some(kind) = served else { return Ok(released) };
         for round in 0..ROUNDS {
             let parents = self.find(&kind, &finalizer, (among, but), &mut released).await?;
             if parents.is_empty() {
@@ -82,18 +86,6 @@ impl Rules {
             }
         }
         Err(Error::Contested)
-    }
-
-    async fn resolve(&self, kind: &Kind) -> Result<Option<ResolvedKind>, Error> {
-        let failed = |source| Error::Release { source: Box::new(source) };
-        let resolver = Resolver::new(&self.client).await.map_err(failed)?;
-        let found = resolver.kinds().iter().find(|served| served.kind == *kind && served.is_watchable());
-        let is_of_group = |version: &&String| version.split('/').next() == Some(&*kind.group);
-        match (found, resolver.broken().iter().find(is_of_group)) {
-            (Some(kind), _) => Ok(Some(kind.clone())),
-            (None, Some(broken)) => Err(Error::Broken { group_version: broken.clone() }),
-            (None, None) => Ok(None),
-        }
     }
 
     async fn find(

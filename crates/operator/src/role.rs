@@ -92,9 +92,9 @@ impl Operator {
         let selector = config.selector.clone();
         let rules = Rules {
             api: Api::all(client.clone()),
+            cascades: Cascades::new(queue.discovery().clone(), following(config)),
+            holds: Holds::new(queue.discovery().clone()),
             queue,
-            cascades: Cascades::new(client.clone(), following(config)),
-            holds: Holds::new(client.clone()),
             counts: within.is_empty().then_some(counts),
             within: (!within.is_empty()).then(|| within.into()),
             events,

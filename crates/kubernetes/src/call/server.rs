@@ -33,6 +33,13 @@ pub struct Server {
     timeout: Duration,
 }
 
+/// With 30 s for each call.
+impl From<kube::Client> for Server {
+    fn from(client: kube::Client) -> Self {
+        Self::new(client, Duration::from_secs(30))
+    }
+}
+
 impl Server {
     /// A server whose calls may take so long each.
     pub fn new(client: kube::Client, timeout: Duration) -> Self {

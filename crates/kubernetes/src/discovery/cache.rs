@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::HeaderValue;
@@ -26,28 +26,29 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Which kinds a server serves, and by which paths.
 ///
 /// A kind is looked for in its own group alone, so that what is broken in other groups does not matter,
-/// and is remembered for a minute. Everything that is served is read by [`all`](Self::all), for names
-/// that people type.
+/// and is remembered for a minute, by all clones together. A kind that cannot be listed is as good as not
+/// served. Everything that is served is read by [`all`](Self::all), for names that people type.
 ///
 /// ```no_run
 /// # async fn example(client: kube::Client) -> Result<(), Box<dyn std::error::Error>> {
-/// use rewitness_kubernetes::{Discovery, call::Server};
+/// use rewitness_kubernetes::Discovery;
 /// use rewitness_messaging::Kind;
 ///
-/// let server = Server::new(client, std::time::Duration::from_secs(30));
-/// let discovery = Discovery::new(server, &["list", "watch"]);
+/// let discovery = Discovery::from(client);
 /// if let Some(widgets) = discovery.find(&Kind::new("example.com", "Widget"), None).await? {
 ///     println!("{widgets} is served by version {}", widgets.version);
 /// }
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct Discovery {
     server: Server,
-    verbs: &'static [&'static str],
-    /// By the version that was named.
-    found: Mutex<HashMap<Wanted, (Instant, Arc<Endpoint>)>>,
+    found: Arc<Mutex<Found>>,
 }
+
+/// By the version that was named.
+type Found = HashMap<Wanted, (Instant, Arc<Endpoint>)>;
 
 /// A kind, and the version by which somebody knows it.
 type Wanted = (Kind, Option<String>);
@@ -59,14 +60,20 @@ impl Resolver {
     ///
     /// As [`Discovery::all`].
     pub async fn new(client: &kube::Client) -> Result<Self, Error> {
-        Discovery::new(Server::new(client.clone(), Duration::from_secs(30)), &[]).all().await
+        Discovery::from(client.clone()).all().await
+    }
+}
+
+impl<S: Into<Server>> From<S> for Discovery {
+    fn from(server: S) -> Self {
+        Self { server: server.into(), found: Arc::default() }
     }
 }
 
 impl Discovery {
-    /// Of this server. A kind with which one of these verbs cannot be done is as good as not served.
-    pub fn new(server: Server, verbs: &'static [&'static str]) -> Self {
-        Self { server, verbs, found: Mutex::default() }
+    /// The server that is asked.
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Where a kind is served, as found in the last minute: by the version that is named, or else by
@@ -78,14 +85,18 @@ impl Discovery {
     pub async fn find(&self, kind: &Kind, version: Option<&str>) -> Result<Option<Arc<Endpoint>>, ApiError> {
         match self.known(&(kind.clone(), version.map(str::to_owned))) {
             Some(endpoint) => Ok(Some(endpoint)),
-            None => self.find_now(kind, version).await,
+            None => Ok(self.find_now(kind, version).await?.map(|found| Arc::new(found.endpoint()))),
         }
     }
 
     fn known(&self, wanted: &Wanted) -> Option<Arc<Endpoint>> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.found();
         let (at, endpoint) = found.get(wanted)?;
         (at.elapsed() < FRESH).then(|| endpoint.clone())
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where a kind is served now. `None` is certain: its group, or each of its versions, answered, and
@@ -98,7 +109,7 @@ impl Discovery {
         &self,
         kind: &Kind,
         version: Option<&str>,
-    ) -> Result<Option<Arc<Endpoint>>, ApiError> {
+    ) -> Result<Option<ResolvedKind>, ApiError> {
         let mut failed = None;
         let named: Vec<String> = version.into_iter().map(str::to_owned).collect();
         let mut found = self.first(kind, &named, &mut failed).await;
@@ -112,10 +123,9 @@ impl Discovery {
             self.forget(kind);
             return failed.map_or(Ok(None), Err);
         };
-        let endpoint = Arc::new(found.endpoint());
-        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((kind.clone(), version.map(str::to_owned)), (Instant::now(), endpoint.clone()));
-        Ok(Some(endpoint))
+        let wanted = (kind.clone(), version.map(str::to_owned));
+        self.found().insert(wanted, (Instant::now(), Arc::new(found.endpoint())));
+        Ok(Some(found))
     }
 
     /// By the first of these versions that has the kind. One that cannot be read hides no other, and is
@@ -138,7 +148,7 @@ impl Discovery {
 
     /// Looks again at the next chance, because a call was answered that the kind is not there.
     pub fn forget(&self, kind: &Kind) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _), _| known != kind);
+        self.found().retain(|(known, _), _| known != kind);
     }
 
     /// Everything that is served.
@@ -190,7 +200,7 @@ impl Discovery {
         let Some(resources) = self.resources(&kind.group, version).await? else { return Ok(None) };
         let mut served = Served::default();
         served.add_plain(&kind.group, version, resources);
-        let is_wanted = |one: &ResolvedKind| one.kind == *kind && one.can(self.verbs);
+        let is_wanted = |one: &ResolvedKind| one.kind == *kind && one.can(&["list"]);
         Ok(served.kinds.into_iter().find(is_wanted))
     }
 

@@ -2,9 +2,6 @@ use rewitness_messaging::Kind;
 
 use crate::call::Endpoint;
 
-/// What a queue does with a kind.
-pub(crate) const NEEDED: &[&str] = &["list", "watch"];
-
 /// A kind, and how the server serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,7 +25,7 @@ pub struct ResolvedKind {
 impl ResolvedKind {
     /// Whether it can be listed and watched, which is what a queue needs.
     pub fn is_watchable(&self) -> bool {
-        self.can(NEEDED)
+        self.can(&["list", "watch"])
     }
 
     pub(super) fn can(&self, verbs: &[&str]) -> bool {

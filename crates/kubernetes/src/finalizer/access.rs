@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::hold_calls::HoldCalls;
 use super::patch::Seen;
 use crate::Error;
-use crate::call::{ApiError, Endpoint, Server};
+use crate::call::{ApiError, Endpoint};
 use crate::discovery::Discovery;
 
 /// How often a change of finalizers is tried while others change them too.
@@ -15,8 +15,7 @@ pub(super) const ATTEMPTS: u32 = 5;
 
 /// Reads and changes finalizers.
 pub(crate) struct Finalizers {
-    pub(crate) server: Server,
-    pub(crate) discovery: Arc<Discovery>,
+    pub(crate) discovery: Discovery,
     pub(crate) hold_calls: HoldCalls,
 }
 
@@ -34,7 +33,7 @@ impl Finalizers {
         resource: &ResourceId,
     ) -> Result<Option<Live>, ApiError> {
         let request = endpoint.get(resource.namespace.as_deref(), &resource.name);
-        let body = match self.server.bytes(request).await {
+        let body = match self.discovery.server().bytes(request).await {
             Ok(body) => body,
             Err(ApiError::NoObject) => return Ok(None),
             Err(error) => return Err(error),
@@ -50,7 +49,7 @@ impl Finalizers {
         patch: Value,
     ) -> Result<Bytes, ApiError> {
         let request = endpoint.json_patch(resource.namespace.as_deref(), &resource.name, &patch);
-        self.server.bytes(request).await
+        self.discovery.server().bytes(request).await
     }
 
     /// The path of a kind; looked for again if the former one is not there any more.

@@ -1,7 +1,6 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::call::{ApiError, Metadata, Server};
+use crate::call::{ApiError, Metadata};
 use rewitness_messaging::{ResourceId, Selector};
 
 use super::access::Finalizers;
@@ -9,7 +8,7 @@ use super::hold_calls::HoldCalls;
 use super::protect::is_protected_namespace;
 use super::release::{From, Removed};
 use crate::Error;
-use crate::discovery::{Discovery, NEEDED, ResolvedKind};
+use crate::discovery::{Discovery, ResolvedKind};
 
 /// Looks at and gives up holds, outside of a queue: what `rewitness unhold` does.
 ///
@@ -55,11 +54,9 @@ pub struct Held {
 }
 
 impl Holds {
-    /// Over a client; best one from [`client`](crate::client).
-    pub fn new(client: kube::Client) -> Self {
-        let server = Server::new(client, Duration::from_secs(30));
-        let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
-        Self(Arc::new(Finalizers { discovery, server, hold_calls: HoldCalls::default() }))
+    /// Over a client, best one from [`client`](crate::client); or over what a queue has discovered.
+    pub fn new(discovery: impl Into<Discovery>) -> Self {
+        Self(Arc::new(Finalizers { discovery: discovery.into(), hold_calls: HoldCalls::default() }))
     }
 
     /// Lists a kind, in a namespace or everywhere, and says what of it has the hold.
@@ -79,7 +76,7 @@ impl Holds {
             found.count(kind, hold, object);
             Ok(())
         };
-        let listed = self.0.server.list(&endpoint, namespace, &selector.to_string(), add).await;
+        let listed = self.0.discovery.server().list(&endpoint, namespace, &selector.to_string(), add).await;
         listed.map_err(|error| Error::List { plural: endpoint.to_string(), error })
     }
 

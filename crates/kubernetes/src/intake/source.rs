@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ResolvedKind;
 use crate::call::{ApiError, Endpoint, PageSize, only};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -34,7 +35,7 @@ pub(super) struct SourceTask<O> {
     name: Option<Arc<str>>,
     feed: Feed<O>,
     context: Arc<Context>,
-    endpoint: Arc<Endpoint>,
+    endpoint: Endpoint,
     relist: Arc<Notify>,
     /// Why it fails, as last said in the log.
     said: Option<String>,
@@ -51,7 +52,7 @@ impl<O: Observer> SourceTask<O> {
     ) -> Self {
         let feed = Feed::new(observer, source.kind.clone());
         // Never asked: a plan begins with discovery.
-        let endpoint = Arc::new(Endpoint::of(&source.kind, "", "", false));
+        let endpoint = Endpoint::of(&source.kind, "", "", false);
         let page_size = PageSize::new(context.config.page_size);
         Self { source, name, feed, context, endpoint, relist, said: None, page_size }
     }
@@ -88,10 +89,10 @@ impl<O: Observer> SourceTask<O> {
 
     async fn discover(&mut self, plan: &mut Plan) {
         let found = self.context.discovery.find_now(&self.source.kind, None).await;
-        let effects = match found {
-            Ok(Some(endpoint)) => {
-                self.endpoint = endpoint;
-                let namespaced = self.endpoint.namespaced;
+        let effects = match found.map(|found| found.filter(ResolvedKind::is_watchable)) {
+            Ok(Some(found)) => {
+                self.endpoint = found.endpoint();
+                let namespaced = found.namespaced;
                 self.feed.observer.see(Seen::Served { namespaced });
                 let misfit = !namespaced && self.feed.observer.is_one_of_several();
                 plan.hear(if misfit { Heard::Misfit } else { Heard::Served })
@@ -165,7 +166,7 @@ impl<O: Observer> SourceTask<O> {
             self.page_size.limit(),
             continue_token.unwrap_or_default(),
         );
-        let (request, server) = (self.narrow(request), self.context.server.clone());
+        let (request, server) = (self.narrow(request), self.context.discovery.server().clone());
         async move { server.bytes(request).await }.boxed()
     }
 
@@ -173,7 +174,7 @@ impl<O: Observer> SourceTask<O> {
     /// be costly, and the version is the same.
     fn ask_version(&self) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         let request = self.endpoint.list(self.source.namespace.as_deref(), "", 1, "");
-        let (request, server) = (self.narrow(request), self.context.server.clone());
+        let (request, server) = (self.narrow(request), self.context.discovery.server().clone());
         async move { server.bytes(request).await }.boxed()
     }
 
@@ -197,7 +198,7 @@ impl<O: Observer> SourceTask<O> {
         let lasting = WATCH + Duration::from_secs(random_seed() % WATCH_JITTER_SECONDS);
         let (namespace, selector) = (self.source.namespace.as_deref(), self.source.selector.to_string());
         let request = self.endpoint.watch(namespace, &selector, from, lasting);
-        match self.context.server.open(self.narrow(request)).await {
+        match self.context.discovery.server().open(self.narrow(request)).await {
             Ok(body) => {
                 let effects = plan.hear(Heard::Opened);
                 self.apply(effects);

@@ -10,7 +10,6 @@ use tower::service_fn;
 
 use super::*;
 use crate::call::Server;
-use crate::discovery::{Discovery, NEEDED};
 use crate::finalizer::HoldCalls;
 
 /// Whoever asks a server by these panics.
@@ -20,8 +19,7 @@ fn finalizers() -> Arc<Finalizers> {
     }
     let client = kube::Client::new(service_fn(panics), "default");
     let server = Server::new(client, Duration::from_secs(1));
-    let discovery = Arc::new(Discovery::new(server.clone(), NEEDED));
-    Arc::new(Finalizers { server, discovery, hold_calls: HoldCalls::default() })
+    Arc::new(Finalizers { discovery: server.into(), hold_calls: HoldCalls::default() })
 }
 
 /// As many as this are due at once, which is more than one poll of the applier takes.

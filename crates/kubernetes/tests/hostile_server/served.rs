@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use rewitness_kubernetes::call::Server;
-use rewitness_kubernetes::{Discovery, Resolver};
+use rewitness_kubernetes::{Config, Discovery, KubernetesQueue, Resolver};
 use rewitness_messaging::Kind;
 use serde_json::{Value, json};
 
@@ -54,9 +54,24 @@ async fn one_version_of_a_group_that_cannot_be_read_hides_no_other() {
         "/apis/gears.com/v1" => document(&plain("gears", "Gear")),
         _ => answer(StatusCode::SERVICE_UNAVAILABLE, "down"),
     });
-    let discovery = Discovery::new(Server::new(client, Duration::from_secs(1)), &["list"]);
+    let discovery = Discovery::from(Server::new(client, Duration::from_secs(1)));
     let find = async |kind: &str| discovery.find(&Kind::new("gears.com", kind), None).await;
     assert!(find("Gear").await.unwrap().is_some());
     // What v2 has is not known, so this one is not known to be absent.
     assert!(find("Wheel").await.is_err());
+}
+
+#[tokio::test]
+async fn what_one_has_found_is_known_to_all_that_share_it() {
+    let (client, calls) = client(|_| answer(StatusCode::SERVICE_UNAVAILABLE, "down"));
+    let queue = KubernetesQueue::new(client, Config::default());
+    let (one, other) = (queue.discovery().clone(), queue.discovery().clone());
+    let widget = Kind::new("example.com", "Widget");
+    let found = one.find_now(&widget, None).await.unwrap().unwrap();
+    let asked = calls.count(|_| true);
+    assert_eq!(other.find(&widget, None).await.unwrap().unwrap().plural, found.plural);
+    assert_eq!(calls.count(|_| true), asked);
+    one.forget(&widget);
+    assert!(other.find(&widget, None).await.unwrap().is_some());
+    assert_eq!(calls.count(|_| true), 2 * asked);
 }

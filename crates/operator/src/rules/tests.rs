@@ -61,3 +61,12 @@ async fn c10_what_is_under_way_is_waited_for_however_often_that_was_in_vain() {
         assert_eq!(held, Some(HeldParents::default()), "until it is let go");
     }
 }
+
+#[tokio::test]
+async fn c10_parents_of_a_kind_that_nobody_can_tell_of_are_not_taken_for_gone() {
+    let (rules, cascade) = (rules(nowhere(), mpsc::channel(1).0), cascade());
+    let (rule, events) = (Rule::new(&cascade).unwrap(), rules.events.of(&cascade));
+    let followed = Followed::new(&cascade, None, events, None, rules.queue.clone());
+    let released = rules.release(rule.parent_kind(), &followed, &HeldParents::default(), None).await;
+    assert!(matches!(released, Err(Error::Release { .. })));
+}
