@@ -29,7 +29,7 @@ async fn tenant(office: &Office) -> Result<kube::Client> {
     let (params, client) = (PostParams::default(), lab.client.clone());
     Api::namespaced(client.clone(), &lab.ns).create(&params, &role).await?;
     Api::namespaced(client, &lab.ns).create(&params, &binding).await?;
-    Ok(rewitness_controlplane::client(&account).await?)
+    rewitness_controlplane::client(&account).await
 }
 
 struct Tenant<'a> {
