@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub parents: u64,
     /// Why the parents are not listed and watched; `None` if they are.
     pub unsynced: Option<&'a str>,
+    /// Of how many parents somebody else keeps removing the finalizer.
+    pub contested: u64,
     /// Why the operator does not follow the rule at all, whatever its check says: the reason, and a text
     /// for people.
     pub withheld: Option<(Reason, &'a str)>,
@@ -174,6 +176,15 @@ fn authorized(facts: &Facts<'_>) -> Value {
 
 fn synced(facts: &Facts<'_>) -> Value {
     match facts.unsynced {
+        None if facts.contested > 0 => {
+            let parents =
+                if facts.contested == 1 { "1 parent" } else { &format!("{} parents", facts.contested) };
+            let message = format!(
+                "the parents are listed and watched; somebody keeps removing the finalizer of {parents}, and it \
+                 is put back with growing pauses"
+            );
+            Value::new("True", Reason::Watching, message)
+        }
         None => Value::new("True", Reason::Watching, "the parents are listed and watched"),
         Some(why) => Value::new("False", Reason::NotSynced, why),
     }

@@ -221,6 +221,9 @@ pub struct SourceProgress {
     pub state: SourceState,
     /// Why holds could not be added to its resources of late, for a person to act on.
     pub holds_failing: Option<Arc<str>>,
+    /// Of how many of its resources somebody else took a hold off more than once, without its having stayed
+    /// for five minutes since. It is put back, with growing pauses.
+    pub contested: u64,
     /// How often its versions moved backwards: the system of record was restored from a backup.
     pub rollbacks: u64,
     /// How many resources of it cannot be read (Q11).

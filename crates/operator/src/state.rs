@@ -210,6 +210,8 @@ impl State {
             check: self.check.as_ref().map(|check| check.as_ref().map_err(String::as_str)),
             parents,
             unsynced: unsynced.as_deref(),
+            contested: progress
+                .map_or(0, |progress| progress.sources.iter().map(|source| source.contested).sum()),
             withheld: self.withheld.as_ref().map(|(reason, why)| (*reason, &**why)),
             planned,
         };

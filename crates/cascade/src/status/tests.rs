@@ -37,6 +37,7 @@ fn conditions_say_what_is_to_be_done() {
         check: Some(Ok(&fine)),
         parents: 7,
         unsynced: None,
+        contested: 0,
         withheld: None,
         planned: None,
     };
@@ -49,6 +50,13 @@ fn conditions_say_what_is_to_be_done() {
         Facts { withheld: Some((rewitness_crds::Reason::Uninstalling, "all is released")), ..facts };
     let withheld = status(&first, &withheld, &ledger, time(9));
     assert_eq!(of(&withheld, "Ready"), ("False", "Uninstalling", "all is released"));
+
+    assert_eq!(of(&first, "Synced").2, "the parents are listed and watched");
+    let contested = status(&first, &Facts { contested: 2, ..facts }, &ledger, time(9));
+    let expected = "the parents are listed and watched; somebody keeps removing the finalizer of 2 parents, and it \
+                    is put back with growing pauses";
+    assert_eq!(of(&contested, "Synced"), ("True", "Watching", expected));
+    assert_eq!(of(&contested, "Ready").0, "True", "whoever may write a parent does not stop a Cascade");
 
     let facts = Facts { check: Some(Ok(&poor)), ..facts };
     let later = status(&first, &facts, &ledger, time(9));
@@ -116,6 +124,7 @@ fn a_name_that_a_shell_would_take_apart_does_nothing_in_the_command_of_a_conditi
             check: Some(Ok(&fine)),
             parents: 7,
             unsynced: None,
+            contested: 0,
             withheld: None,
             planned: None,
         };
@@ -146,6 +155,7 @@ fn a_rule_that_does_nothing_says_so_and_what_holds_a_deletion_is_named() {
             check: Some(Ok(&fine)),
             parents: 7,
             unsynced: None,
+            contested: 0,
             withheld: None,
             planned: None,
         };
@@ -171,6 +181,7 @@ fn c11_a_plan_is_shown_by_a_rule_that_plans_and_by_no_other() {
             check: None,
             parents: 7,
             unsynced: None,
+            contested: 0,
             withheld: None,
             planned,
         };

@@ -42,6 +42,7 @@ left_out! {
     q6_what_is_first_seen_deleting_is_not_held_and_is_told_so,
     q6_other_holds_are_left_alone,
     q6_a_hold_that_a_foreign_hand_takes_off_is_put_on_again,
+    q6_a_hold_that_is_taken_off_again_and_again_is_put_on_with_growing_pauses,
     q6_a_delivery_whose_hold_is_lost_before_its_turn_waits_for_it,
     q6_a_deletion_that_is_forced_is_counted_as_lost,
     q6_what_leaves_the_selector_is_relieved_of_the_hold,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::contests::Contests;
 use super::table::{Index, Observation};
 use super::terms::SourceId;
 use crate::{Backoff, ResourceId, Uid, Version};
@@ -33,6 +34,7 @@ pub struct HoldWriteTicket {
     pub(super) source: SourceId,
     pub(super) index: Index,
     pub(super) uid: Uid,
+    pub(super) added: Vec<Arc<str>>,
 }
 
 impl HoldWriteTicket {
@@ -66,6 +68,7 @@ pub(super) struct HoldWrites {
     last: Option<SourceId>,
     pub(super) failures: HashMap<(SourceId, Index), u32>,
     pub(super) waiting: HashSet<(SourceId, Index)>,
+    pub(super) contests: Contests,
     pub(super) bucket: Bucket,
 }
 
@@ -101,6 +104,7 @@ impl HoldWrites {
             last: None,
             failures: HashMap::new(),
             waiting: HashSet::new(),
+            contests: Contests::default(),
             bucket: Bucket::new(per_second),
         }
     }
@@ -145,21 +149,30 @@ impl HoldWrites {
         }
     }
 
-    pub(super) fn forget(&mut self, source: SourceId, index: Index) {
+    /// A write has succeeded, or the resource is not there to be written to.
+    pub(super) fn settle(&mut self, source: SourceId, index: Index) {
         self.failures.remove(&(source, index));
         self.waiting.remove(&(source, index));
+    }
+
+    /// The resource has gone.
+    pub(super) fn forget(&mut self, source: SourceId, index: Index) {
+        self.settle(source, index);
+        self.contests.forget(source, index);
     }
 
     pub(super) fn forget_source(&mut self, source: SourceId) {
         self.sources.remove(&source);
         self.failures.retain(|(of, _), _| *of != source);
         self.waiting.retain(|(of, _)| *of != source);
+        self.contests.forget_source(source);
     }
 
     pub(super) fn clear(&mut self) {
         self.sources.clear();
         self.failures.clear();
         self.waiting.clear();
+        self.contests.clear();
     }
 
     pub(super) fn next_timer(&self, now: Instant) -> Option<Instant> {

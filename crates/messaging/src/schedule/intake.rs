@@ -73,8 +73,12 @@ impl Schedule {
         let mut holds_are_due = false;
         for (subscriber, at) in &watched.attached {
             let Some(subscriber) = self.subscribers.get_mut(subscriber) else { continue };
+            let was_held = subscriber.is_held(*at, index);
             let (due, woken) = subscriber.observe(*at, &sighting);
             holds_are_due |= due;
+            if was_held && subscriber.hold_to_add(*at, index).is_some() {
+                self.hold_writes.contests.lost(id, index);
+            }
             if let Some((key, place)) = woken {
                 self.wakes.forget(&key, place);
             }

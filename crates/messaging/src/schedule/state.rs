@@ -231,13 +231,19 @@ impl Schedule {
         while let Some((deadline, due)) = self.timers.pop_due(now) {
             match due {
                 Due::HoldWrite(source, index) => self.requeue_hold_write(source, index),
+                Due::EndOfContest(source, index) => {
+                    if self.hold_writes.contests.ends_at(source, index, deadline) {
+                        self.hold_writes.contests.forget(source, index);
+                    }
+                }
                 Due::Delivery(place) => self.end_wait(place, |wait| wait.until == Some(deadline)),
             }
         }
         if self.timers.is_crowded() {
-            let subscribers = &self.subscribers;
+            let (subscribers, contests) = (&self.subscribers, &self.hold_writes.contests);
             self.timers.sweep(|deadline, due| match due {
                 Due::HoldWrite(..) | Due::Delivery(Place { index: MARKER, .. }) => true,
+                Due::EndOfContest(source, index) => contests.ends_at(*source, *index, deadline),
                 Due::Delivery(place) => subscribers
                     .get(&place.subscriber)
                     .and_then(|subscriber| subscriber.wait(*place))
@@ -307,6 +313,10 @@ impl Schedule {
                     None => SourceState::Listing,
                 },
                 holds_failing: watched.holds_failing.clone().filter(|_| spec.hold.is_some()),
+                contested: match spec.hold {
+                    Some(_) => self.hold_writes.contests.repeated(attachment.source),
+                    None => 0,
+                },
                 rollbacks: watched.rollbacks,
                 poisoned: watched.poisoned,
             }

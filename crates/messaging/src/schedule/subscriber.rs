@@ -351,6 +351,10 @@ impl Subscriber {
         }
     }
 
+    pub(super) fn is_held(&self, at: u16, index: Index) -> bool {
+        self.attachments[usize::from(at)].cell(index).has(HELD)
+    }
+
     pub(super) fn hold_to_add(&self, at: u16, index: Index) -> Option<Arc<str>> {
         let wants = self.attachments[usize::from(at)].cell(index).has(WANTS_HOLD);
         self.spec.hold.as_ref().filter(|_| wants).map(|hold| hold.name.clone())

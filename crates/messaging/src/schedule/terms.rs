@@ -110,4 +110,6 @@ pub(super) const MARKER: Index = Index::MAX;
 pub(super) enum Due {
     Delivery(Place),
     HoldWrite(SourceId, Index),
+    /// The holds have stayed: nobody contests them any more.
+    EndOfContest(SourceId, Index),
 }

@@ -47,6 +47,7 @@ fn source(kind: &str, state: SourceState) -> SourceProgress {
         namespace: None,
         state,
         holds_failing: None,
+        contested: 0,
         rollbacks: 0,
         poisoned: 0,
     }

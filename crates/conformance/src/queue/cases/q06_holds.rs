@@ -286,6 +286,23 @@ pub(super) async fn q6_a_hold_that_a_foreign_hand_takes_off_is_put_on_again<D: D
     world.until_gone(&web).await
 }
 
+pub(super) async fn q6_a_hold_that_is_taken_off_again_and_again_is_put_on_with_growing_pauses<D: Driver>(
+    world: World<D>,
+) -> Result {
+    let web = world.make("web").await?;
+    let one = world.witness("one");
+    let _process = world.run([(world.wants_held("one")?, &one)])?;
+    one.until_answered(&web, 1).await?;
+    for at_least in [0, 1, 2].map(Duration::from_secs) {
+        let stripped = Instant::now();
+        world.strip_holds(&web).await?;
+        world.until_held_by(&web, &hold("one")).await?;
+        let paused = stripped.elapsed();
+        ensure!(paused >= at_least, "it was put on again after {paused:?}, sooner than {at_least:?}");
+    }
+    Ok(())
+}
+
 pub(super) async fn q6_a_deletion_that_is_forced_is_counted_as_lost<D: Driver>(world: World<D>) -> Result {
     let web = world.make("web").await?;
     let one = world.witness("one").answering(|delivery, _| match delivery.state {

@@ -14,7 +14,8 @@ use super::plant::{Plant, put_off, swallowed};
 
 catalogue! {
     Q6 HoldsNothing => q6_a_deletion_while_nothing_ran_is_delivered, q6_the_hold_is_on_before_the_first_live_delivery,
-        q6_a_hold_that_a_foreign_hand_takes_off_is_put_on_again, q6_what_comes_back_into_the_selector_is_held_again,
+        q6_a_hold_that_a_foreign_hand_takes_off_is_put_on_again,
+        q6_a_hold_that_is_taken_off_again_and_again_is_put_on_with_growing_pauses, q6_what_comes_back_into_the_selector_is_held_again,
         q6_a_later_subscription_holds_what_is_there, q13_a_held_deletion_waits_with_its_hold;
     Q6 HoldsTooLate => q6_the_hold_is_on_before_the_first_live_delivery,
         q6_a_delivery_whose_hold_is_lost_before_its_turn_waits_for_it;
