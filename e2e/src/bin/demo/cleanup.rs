@@ -93,7 +93,7 @@ pub(crate) async fn definition(client: &Client, which: &ListParams) -> Result<()
 }
 
 /// Whether there can be Cascades.
-pub(crate) async fn is_served(api: &Api<Cascade>) -> Result<bool> {
+async fn is_served(api: &Api<Cascade>) -> Result<bool> {
     match api.list_metadata(&ListParams::default().limit(1)).await {
         Ok(_) => Ok(true),
         // Without a reason: there is no such path.

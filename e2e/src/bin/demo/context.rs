@@ -153,11 +153,12 @@ impl Context {
     /// Whose the Cascade of the demo's name is, if there is one.
     async fn find_cascade(&self) -> Result<Option<Option<String>>> {
         let cascades: Api<Cascade> = Api::all(self.client.clone());
-        if !cleanup::is_served(&cascades).await? {
-            return Ok(None);
+        match cascades.get_metadata(CASCADE).await {
+            Ok(found) => Ok(Some(session_of(&found))),
+            // There is none; or no path, while the definition is being removed.
+            Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(None),
+            Err(error) => Err(error).context("look for the Cascade"),
         }
-        let found = cascades.get_metadata_opt(CASCADE).await.context("look for the Cascade")?;
-        Ok(found.as_ref().map(session_of))
     }
 }
 
