@@ -1,3 +1,4 @@
+mod counted;
 mod rounds;
 mod waiting;
 
@@ -5,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use counted::CountedParents;
 use rewitness_crds::cascade::{StageCount, confirm_annotation};
 use rewitness_messaging::{
     Consumer, Delivery, Failure, Outcome, ResourceId, State, Timestamp, Uid, Version, WakeKey,
@@ -57,9 +59,7 @@ pub struct CascadeConsumer<R> {
     rule: RuleHandle,
     records: R,
     waiting: WaitingParents,
-    /// How many deletions of each parent were counted whose record is not written yet: each counts once, however
-    /// often that is tried.
-    counted: Mutex<HashMap<Uid, u64>>,
+    counted: CountedParents,
     /// The parents of which nothing is left but the finalizer, and what is told once that is off.
     finishing: Mutex<HashMap<Uid, (LiveParent, DeletionState)>>,
 }
@@ -87,7 +87,7 @@ pub fn wake_key(parent: &Uid) -> WakeKey {
 /// Nobody tells any more what the parents of an ended subscription wait for.
 impl<R> Drop for CascadeConsumer<R> {
     fn drop(&mut self) {
-        self.shared.graph().forget_all(&self.rule.current().finalizer);
+        self.shared.graph().unfollow(&self.rule.current().finalizer);
     }
 }
 
@@ -131,7 +131,7 @@ impl<R: Records> CascadeConsumer<R> {
             rule,
             records,
             waiting: WaitingParents::default(),
-            counted: Mutex::default(),
+            counted: CountedParents::default(),
             finishing: Mutex::default(),
         }
     }
@@ -231,7 +231,7 @@ impl<R: Records> CascadeConsumer<R> {
         empty_rounds: u32,
     ) -> (Next, Timestamp) {
         let now = Timestamp::now();
-        let counted = self.counted().get(&delivered.uid).copied().unwrap_or_default();
+        let counted = self.counted.of(&delivered.uid, now);
         let graph = self.shared.graph();
         let next = plan(&Situation {
             rule,
@@ -276,7 +276,7 @@ impl<R: Records> CascadeConsumer<R> {
                 return Ok(Step::Again);
             }
             authority.renew(read);
-            self.counted().remove(&id.uid);
+            self.counted.forget(&id.uid);
             // Should it have been denied before.
             self.waiting.forget(&id.uid);
             recorded = Some(record);
@@ -306,17 +306,13 @@ impl<R: Records> CascadeConsumer<R> {
 
     /// Counts what begins, but for what an attempt before has counted.
     async fn count(&self, parent: &ResourceId, total: u64, now: Timestamp) -> Result<(), Error> {
-        let counted = self.counted().get(&parent.uid).copied().unwrap_or_default();
+        let counted = self.counted.of(&parent.uid, now);
         if total > counted {
             let begun = self.records.begin(parent, total - counted, now).await;
             begun.map_err(|failure| Error::Count { resource: parent.clone(), failure })?;
-            self.counted().insert(parent.uid.clone(), total);
+            self.counted.count(&parent.uid, total, now);
         }
         Ok(())
-    }
-
-    fn counted(&self) -> MutexGuard<'_, HashMap<Uid, u64>> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the finalizer removed from the parent, if it still is what the last read showed: another version
@@ -404,7 +400,7 @@ impl<R: Records> CascadeConsumer<R> {
     fn forget(&self, parent: &Uid) {
         self.shared.graph().forget(parent, &self.rule.current().finalizer);
         self.waiting.forget(parent);
-        self.counted().remove(parent);
+        self.counted.forget(parent);
         self.finishing().remove(parent);
     }
 

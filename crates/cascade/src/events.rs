@@ -8,7 +8,7 @@ use rewitness_messaging::{Kind, ResourceId, Timestamp};
 use super::ledger::blocks;
 use super::plan::Refused;
 use super::report::{DeletionState, Report, being_deleted};
-use super::waits::{Cause, Wait};
+use super::waits::{Cause, Wait, clipped};
 
 /// How long a block is not told again for the same cause. Kubernetes forgets Events after an hour.
 const AGAIN_SECONDS: i64 = 3600;
@@ -203,11 +203,7 @@ impl DeletionEvents {
             }
             format!("{who} waits for {}", said.join("; "))
         };
-        let namespace = report.parent.namespace.as_deref();
-        let there = text(&|wait| match namespace {
-            Some(namespace) => in_namespace(wait, namespace),
-            None => wait.to_string(),
-        });
+        let there = text(&|wait| in_namespace(wait, report.parent.namespace.as_deref()));
         told.push(Occurrence {
             there,
             ..Occurrence::warning(Reason::DependentBlocked, text(&Wait::to_string))
@@ -246,10 +242,12 @@ fn finished(stages: &[StageCount], authorised: Option<u64>) -> Occurrence {
     Occurrence::normal(Reason::CascadeFinished, text)
 }
 
-/// A wait for those who read the Events of one namespace: what lives in others is counted and not named. The
-/// words of a server or a webhook may name it too.
-fn in_namespace(wait: &Wait, namespace: &str) -> String {
-    let is_there = |id: &&ResourceId| id.namespace.as_deref().is_none_or(|own| own == namespace);
+/// A wait for those who read the Events of one namespace, if it is one: what lives in others is counted and not
+/// named. The words of a server or a webhook may name it too.
+fn in_namespace(wait: &Wait, namespace: Option<&str>) -> String {
+    let is_there = |id: &&ResourceId| {
+        namespace.is_none_or(|namespace| id.namespace.as_deref().is_none_or(|own| own == namespace))
+    };
     let examples: Vec<ResourceId> = wait.examples.iter().filter(is_there).cloned().collect();
     if examples.len() == wait.examples.len() {
         return wait.to_string();
@@ -280,26 +278,13 @@ impl Occurrence {
             about,
             severity: self.severity,
             reason: self.reason,
-            note: clip(format!("{other}: {text}")),
+            note: clipped(&format!("{other}: {text}"), NOTE),
         };
         [
             event(About::Parent, format!("Cascade {cascade}"), &self.there),
             event(About::Cascade, report.parent.to_string(), &self.text),
         ]
     }
-}
-
-fn clip(mut note: String) -> String {
-    const MORE: &str = "…";
-    if note.len() > NOTE {
-        let mut end = NOTE - MORE.len();
-        while !note.is_char_boundary(end) {
-            end -= 1;
-        }
-        note.truncate(end);
-        note.push_str(MORE);
-    }
-    note
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const HELD: usize = 10;
 /// How much of what each of them waits for.
 const WAITS: usize = 8;
 
-/// How many characters a message has.
+/// How many bytes a message has.
 const MESSAGE: usize = 512;
 
 /// How long a dependent may be terminating, before whoever keeps it is said to block.

@@ -351,12 +351,9 @@ impl<'a> Round<'a> {
     pub(super) fn cause(&self, left: &Left<'_>) -> Cause {
         match () {
             () if left.dependent.deleting.is_some() => {
-                let removes = |finalizer: &str| {
-                    is_finalizer(finalizer)
-                        && self
-                            .situation
-                            .graph
-                            .is_none_or(|graph| graph.removes(finalizer, &left.dependent.id.kind))
+                let removes = |finalizer: &str| match self.situation.graph {
+                    Some(graph) => graph.removes(finalizer, &left.dependent.id.kind),
+                    None => is_finalizer(finalizer),
                 };
                 Cause::of_terminating(left.dependent, removes)
             }

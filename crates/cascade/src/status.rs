@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use rewitness_crds::cascade::{
     Limits, Mode, Planned, Revision, Stage, condition, confirm_annotation, record_annotation,
 };
-use rewitness_crds::{CascadeStatus, Command, Reason, visible};
+use rewitness_crds::{CascadeStatus, Command, Reason};
 use rewitness_messaging::Timestamp;
 
 use super::check::RuleCheck;
@@ -20,7 +20,7 @@ const REVISIONS: usize = 5;
 /// How many parents a condition names.
 const NAMED: usize = 3;
 
-/// How many characters a condition's message has. The schema refuses a status with one of over 32,768.
+/// How many bytes a condition's message has. The schema refuses a status with one of over 32,768 characters.
 const MESSAGE: usize = 4096;
 
 /// What is known of a rule, beside its deletions.
@@ -227,7 +227,7 @@ fn some<'a>(facts: &Facts<'_>, reports: impl Iterator<Item = &'a Report>) -> Opt
             }
             _ => String::new(),
         };
-        format!("{}: {why}", visible(&report.parent.to_string()))
+        format!("{}: {why}", report.parent)
     });
     let mut said: Vec<String> = said.collect();
     if reports.len() > NAMED {

@@ -15,8 +15,8 @@ use crate::api::KindRef;
 #[derive(Debug, Default)]
 pub(crate) struct WaitGraph {
     nodes: HashMap<Uid, Node>,
-    /// The kinds of the parents of each Cascade that this process follows, by its finalizer.
-    followed: HashMap<Arc<str>, Kind>,
+    /// The Cascades that this process follows, by their finalizers.
+    followed: HashMap<Arc<str>, Followed>,
 }
 
 #[derive(Debug)]
@@ -24,6 +24,13 @@ struct Node {
     member: Member,
     /// By the finalizer of each Cascade: what the parent waits for.
     waits: BTreeMap<Arc<str>, BTreeSet<Uid>>,
+}
+
+/// A Cascade that is followed, by one subscription or, while one takes the place of another, by two.
+#[derive(Debug)]
+struct Followed {
+    parents: Kind,
+    subscriptions: usize,
 }
 
 /// One parent of a cycle, as the graph knows it; to be read again before the cycle is broken.
@@ -37,13 +44,18 @@ pub(crate) struct Member {
 impl WaitGraph {
     /// A Cascade is followed from now on.
     pub(crate) fn follow(&mut self, finalizer: &Arc<str>, parents: &Kind) {
-        self.followed.insert(finalizer.clone(), parents.clone());
+        let followed = self
+            .followed
+            .entry(finalizer.clone())
+            .or_insert_with(|| Followed { parents: parents.clone(), subscriptions: 0 });
+        followed.parents = parents.clone();
+        followed.subscriptions += 1;
     }
 
     /// Whether a finalizer on an object is one that a Cascade of this process removes in the end. Anybody can
     /// write one that looks like it.
     pub(crate) fn removes(&self, finalizer: &str, from: &Kind) -> bool {
-        self.followed.get(finalizer) == Some(from)
+        self.followed.get(finalizer).is_some_and(|followed| followed.parents == *from)
     }
 
     /// By `finalizer`, `parent` waits for exactly these.
@@ -72,9 +84,15 @@ impl WaitGraph {
         }
     }
 
-    /// Nobody follows the Cascade with this finalizer any more.
-    pub(crate) fn forget_all(&mut self, finalizer: &str) {
-        self.followed.remove(finalizer);
+    /// A subscription of the Cascade with this finalizer has ended: nobody tells any more what its parents wait
+    /// for.
+    pub(crate) fn unfollow(&mut self, finalizer: &str) {
+        if let Some(followed) = self.followed.get_mut(finalizer) {
+            followed.subscriptions -= 1;
+            if followed.subscriptions == 0 {
+                self.followed.remove(finalizer);
+            }
+        }
         self.nodes.retain(|_, node| {
             node.waits.remove(finalizer);
             !node.waits.is_empty()
@@ -197,6 +215,18 @@ mod tests {
         graph.cycle(&parent(uid), RULE, &waits).is_some()
     }
 
+    /// A subscription that takes the place of another may begin before that one has ended.
+    #[test]
+    fn a_cascade_is_followed_until_the_last_of_its_subscriptions_has_ended() {
+        let (mut graph, kind) = (WaitGraph::default(), kind().kind);
+        graph.follow(&RULE.into(), &kind);
+        graph.follow(&RULE.into(), &kind);
+        graph.unfollow(RULE);
+        assert!(graph.removes(RULE, &kind));
+        graph.unfollow(RULE);
+        assert!(!graph.removes(RULE, &kind));
+    }
+
     #[test]
     fn a_cycle_is_broken_at_the_smallest_uid_alone() {
         for (edges, expected) in [
@@ -246,11 +276,11 @@ mod tests {
         held.finalizers.push(left.to_owned());
         graph.wait(&held, &kind(), &RULE.into(), BTreeSet::from(["a".into()]));
         assert!(!released(&graph, "a"), "while it is there, it waits for another");
-        graph.forget_all(left);
+        graph.unfollow(left);
         assert!(!released(&graph, "a"), "nobody knows for what it waits");
         graph.wait(&parent("b"), &kind(), &RULE.into(), BTreeSet::from(["a".into()]));
         assert!(released(&graph, "a"));
-        graph.forget_all(RULE);
+        graph.unfollow(RULE);
         assert!(graph.is_empty());
     }
 

@@ -16,7 +16,7 @@ const FINALIZERS: usize = 4;
 /// How many groups tell their causes apart; what comes beyond is grouped by the kind of the cause alone.
 const GROUPS: usize = 16;
 
-/// How many characters of a message a status keeps.
+/// How many bytes of a message a status keeps.
 const MESSAGE: usize = 256;
 
 /// Dependents of one kind that are left for one cause.
@@ -100,12 +100,10 @@ impl Cause {
     /// Why a dependent that is being deleted is still there; `removes` tells the finalizers that Cascades
     /// remove in the end.
     pub(crate) fn of_terminating(dependent: &Dependent, removes: impl Fn(&str) -> bool) -> Self {
-        let all = &dependent.finalizers;
-        let is_cascading = all.iter().all(|finalizer| removes(finalizer));
-        let finalizers = all.clone();
+        let finalizers = dependent.finalizers.clone();
         match () {
-            () if all.is_empty() => Self::Terminating,
-            () if is_cascading => Self::Cascading { finalizers },
+            () if finalizers.is_empty() => Self::Terminating,
+            () if finalizers.iter().all(|finalizer| removes(finalizer)) => Self::Cascading { finalizers },
             () => Self::Finalizers { finalizers },
         }
     }
@@ -130,7 +128,7 @@ impl Cause {
         match self {
             Self::Cascading { .. } => Self::Cascading { finalizers: Vec::new() },
             Self::Finalizers { .. } => Self::Finalizers { finalizers: Vec::new() },
-            Self::Refused { .. } => Self::Refused { message: "for many reasons".to_owned() },
+            Self::Refused { .. } => Self::Refused { message: "for various other reasons".to_owned() },
             other => other,
         }
     }
@@ -149,10 +147,16 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Terminating => f.write_str("being deleted"),
-            Self::Cascading { finalizers } => {
-                write!(f, "being deleted, with dependents of its own ({})", named(finalizers))
+            Self::Cascading { finalizers } if finalizers.is_empty() => {
+                f.write_str("being deleted, with dependents of its own")
             }
-            Self::Finalizers { finalizers } => write!(f, "kept by the finalizer {}", named(finalizers)),
+            Self::Cascading { finalizers } => {
+                write!(f, "being deleted, with dependents of its own ({})", finalizers.join(", "))
+            }
+            Self::Finalizers { finalizers } if finalizers.is_empty() => {
+                f.write_str("kept by various other finalizers")
+            }
+            Self::Finalizers { finalizers } => write!(f, "kept by the finalizer {}", finalizers.join(", ")),
             Self::Due => f.write_str("about to be deleted"),
             Self::AwaitsOthers => f.write_str("left to somebody else by action: Wait"),
             Self::Protected => f.write_str("in a protected namespace; never deleted"),
@@ -166,18 +170,19 @@ impl fmt::Display for Cause {
     }
 }
 
-fn named(finalizers: &[String]) -> String {
-    if finalizers.is_empty() { "of many".to_owned() } else { finalizers.join(", ") }
-}
-
-/// The beginning of a text, made plain.
-pub(crate) fn clipped(text: &str, characters: usize) -> String {
-    let mut clipped: String = visible(text).chars().take(characters).collect();
-    if text.chars().nth(characters).is_some() {
-        clipped.pop();
-        clipped.push('…');
+/// The beginning of a text, in at most so many bytes, made plain.
+pub(crate) fn clipped(text: &str, bytes: usize) -> String {
+    const MORE: &str = "…";
+    let mut text = visible(text).into_owned();
+    if text.len() > bytes {
+        let mut end = bytes - MORE.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(MORE);
     }
-    clipped
+    text
 }
 
 /// Groups dependents by kind and cause. There are few groups, and little in each, however many dependents
@@ -207,17 +212,13 @@ pub(crate) fn group<'a>(dependents: impl IntoIterator<Item = (&'a Dependent, Cau
 
 impl From<&Wait> for Remaining {
     fn from(wait: &Wait) -> Self {
-        let name = |id: &ResourceId| match &id.namespace {
-            Some(namespace) => format!("{namespace}/{}", id.name),
-            None => id.name.to_string(),
-        };
         Self {
             kind: wait.kind.to_string(),
             count: wait.count,
             cause: wait.cause.reason().to_string(),
             message: clipped(&wait.cause.to_string(), MESSAGE),
             since: wait.since,
-            examples: wait.examples.iter().map(name).collect(),
+            examples: wait.examples.iter().map(ResourceId::qualified_name).collect(),
         }
     }
 }

@@ -58,7 +58,7 @@ async fn once_ends_when_its_time_is_over_also_while_the_server_is_silent() -> Re
     operator.signal(Signal::KILL)?;
     operator.end().await?;
     let proxy = office.proxied()?;
-    for (path, time) in [("/apis/rewitness.dev/v1alpha1/cascades", "1s"), ("/clusters", "2s")] {
+    for (path, time) in [("/apis/rewitness.dev/v1alpha1/cascades", "1s"), ("/clusters", "6s")] {
         let silent = proxy.rule(Match::any().method("GET").path(path), Fault::Hold(Gate::new()));
         let start = Instant::now();
         let ended = office.operator(&["--once", "--timeout", time])?.end().await?;

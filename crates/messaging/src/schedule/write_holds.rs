@@ -202,8 +202,13 @@ mod tests {
         }
 
         fn write(&mut self) -> u64 {
+            self.write_that_ends(|fight| fight.seen("web", true))
+        }
+
+        /// The next write, with what happens until its answer comes, which shows this.
+        fn write_that_ends(&mut self, end: impl FnOnce(&mut Self) -> Observation<'static>) -> u64 {
             let (write, waited) = self.next();
-            let seen = self.seen("web", true);
+            let seen = end(self);
             self.schedule.hold_written(write.ticket, HoldWriteResult::Observed(seen), self.now);
             waited
         }
@@ -266,16 +271,13 @@ mod tests {
     #[test]
     fn q06_a_hold_that_is_lost_before_the_answer_to_its_write_counts_as_lost() {
         let mut fight = Fight::new();
-        let pauses: Vec<u64> = (0..5)
-            .map(|_| {
-                let (write, waited) = fight.next();
+        let pauses = [(); 5].map(|()| {
+            fight.write_that_ends(|fight| {
                 let answer = fight.seen("web", true);
                 fight.shown(Via::Watch, "web", false);
-                let result = HoldWriteResult::Observed(answer);
-                fight.schedule.hold_written(write.ticket, result, fight.now);
-                waited
+                answer
             })
-            .collect();
+        });
         assert_eq!(pauses, [0, 0, 1, 2, 4]);
     }
 
@@ -283,15 +285,7 @@ mod tests {
     #[test]
     fn q06_a_hold_that_is_stripped_in_the_write_itself_counts_as_lost() {
         let mut fight = Fight::new();
-        let pauses: Vec<u64> = (0..5)
-            .map(|_| {
-                let (write, waited) = fight.next();
-                let answer = fight.seen("web", false);
-                let result = HoldWriteResult::Observed(answer);
-                fight.schedule.hold_written(write.ticket, result, fight.now);
-                waited
-            })
-            .collect();
+        let pauses = [(); 5].map(|()| fight.write_that_ends(|fight| fight.seen("web", false)));
         assert_eq!(pauses, [0, 0, 1, 2, 4]);
     }
 
