@@ -225,6 +225,16 @@ fn a_deletion_that_an_earlier_process_began_is_not_held_anew() {
     assert_eq!(told.iter().map(|event| event.reason).collect::<Vec<_>>(), [Reason::StageStarted; 2]);
 }
 
+/// A parent may be of a kind whose names may hold anything.
+#[test]
+fn c14_a_note_is_plain_whatever_a_parent_is_called() {
+    let mut report = report(0, deleting("s"));
+    report.parent.name = "we\u{202e}b\n\u{1b}[2J".into();
+    for event in DeletionEvents::default().next("project", &report) {
+        assert_eq!(event.note, rewitness_crds::visible(&event.note));
+    }
+}
+
 #[test]
 fn notes_and_what_is_remembered_are_bounded() {
     let mut events = DeletionEvents::default();
