@@ -1,5 +1,7 @@
 //! What the server does not say, says late, or says of an older state: nothing is made of it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use kube::api::{Patch, PatchParams};
 use rewitness_controlplane::{Call, Fault, Gate, Match};
@@ -93,6 +95,7 @@ async fn c10_deletions_are_held_before_anything_is_looked_up() -> Result<()> {
     office.edit(&cascade, json!({ "suspend": true })).await?;
     office.condition(&cascade, "Suspended", "True", "Suspended").await?;
     gate.reached().await?;
+    let asked = Instant::now();
     lab.delete("Project", "web").await?;
     office
         .status(&cascade, "it holds back", |status| {
@@ -100,6 +103,8 @@ async fn c10_deletions_are_held_before_anything_is_looked_up() -> Result<()> {
         })
         .await?;
     assert!(lab.exists("Cluster", "a").await?);
+    // A call ends after 30 s without an answer.
+    assert!(asked.elapsed() < Duration::from_secs(25), "it was looked up before");
     gate.open();
     Ok(())
 }
