@@ -149,6 +149,14 @@ impl Refused {
     }
 }
 
+impl Rule {
+    /// Why it deletes nothing, as its spec says: it only plans, or is suspended.
+    pub fn stated_refusals(&self) -> impl Iterator<Item = Refused> + use<> {
+        let plans = (self.mode == Mode::Plan).then_some(Refused::NotEnforced);
+        plans.into_iter().chain(self.suspend.then_some(Refused::Suspended))
+    }
+}
+
 /// What a rule forbids or cannot say, whatever the parent.
 pub(crate) fn refused_by_rule(rule: &Rule, revision: &Revision, protection: &Protection) -> Option<Refused> {
     refusals_by_rule(rule, revision, protection).next()
@@ -160,11 +168,7 @@ pub(crate) fn refusals_by_rule(
     revision: &Revision,
     protection: &Protection,
 ) -> impl Iterator<Item = Refused> {
-    let stated = [
-        (rule.mode != Mode::Enforce).then_some(Refused::NotEnforced),
-        rule.suspend.then_some(Refused::Suspended),
-    ];
-    stated.into_iter().flatten().chain(protected_kinds(revision, protection))
+    rule.stated_refusals().chain(protected_kinds(revision, protection))
 }
 
 /// The kinds of dependents that must not be deleted.

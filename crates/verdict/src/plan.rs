@@ -34,7 +34,7 @@ pub async fn of(
             let parent = parents.read(namespace, &name).await?;
             let preview = cascades.preview(&subject.rule, &subject.hour, &parent.id).await?;
             let Some(preview) = preview else { anyhow::bail!("{} has just gone", parent.typed()) };
-            let mut one = plan.parent(&preview, &subject.rule_refusals);
+            let mut one = plan.parent(&preview);
             one.selected = parent.is_of(&subject.rule);
             one.typed = parent.typed();
             plan.take(vec![one], true);
@@ -43,8 +43,7 @@ pub async fn of(
         None if plan.not_served.contains(&subject.rule.parent_kind().to_string()) => {}
         None => {
             let previews: Vec<Preview> = cascades.previews(&subject.rule, &subject.hour).await?;
-            let of = |preview: &Preview| plan.parent(preview, &subject.rule_refusals);
-            let parents: Vec<ParentPlan> = previews.iter().map(of).collect();
+            let parents: Vec<ParentPlan> = previews.iter().map(|preview| plan.parent(preview)).collect();
             plan.take(parents, false);
         }
     }

@@ -140,11 +140,10 @@ pub(super) struct DependentPlan {
 }
 
 impl Plan {
-    /// A parent's part of it. `stated` is what the rule says of itself, for all of them.
-    pub(crate) fn parent(&self, preview: &Preview, stated: &[Refused]) -> ParentPlan {
-        let mut parent = ParentPlan::new(preview, |refused| {
-            stated.contains(refused) || self.refused.contains(&Detail::of_refused(refused))
-        });
+    /// A parent's part of it. What keeps the whole rule is said once, for all of them.
+    pub(crate) fn parent(&self, preview: &Preview) -> ParentPlan {
+        let mut parent =
+            ParentPlan::new(preview, |refused| self.refused.contains(&Detail::of_refused(refused)));
         if self.unknown.iter().any(|one| one.reason == Reason::StatusUnread) {
             parent.forget_revision();
         }

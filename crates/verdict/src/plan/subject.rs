@@ -1,8 +1,7 @@
 //! The Cascade that is asked about: as it is in the cluster, or as it would be applied.
 
 use rewitness_cascade::{HourWindow, Refused, Rule, RuleNeeds, is_served};
-use rewitness_crds::cascade::Mode;
-use rewitness_crds::{Cascade, CascadeSpec, Reason};
+use rewitness_crds::{Cascade, Reason};
 use rewitness_kubernetes::call::chain;
 use rewitness_messaging::Timestamp;
 
@@ -20,8 +19,6 @@ pub struct Subject {
     pub rule: Rule,
     /// What was deleted in this hour.
     pub hour: HourWindow,
-    /// What the rule says of itself: that it is suspended, say.
-    pub rule_refusals: Vec<Refused>,
     origin: &'static str,
     /// Why its status is not known, and with it the hour.
     unread: Option<String>,
@@ -56,15 +53,7 @@ impl Subject {
     fn new(cascade: Cascade, origin: &'static str, unread: Option<String>) -> anyhow::Result<Self> {
         let rule = sources::rule(&cascade)?;
         let hour = cascade.status.as_ref().map(|status| status.hour.clone()).unwrap_or_default();
-        let rule_refusals = stated(&rule, &cascade.spec);
-        Ok(Self {
-            cascade,
-            rule,
-            hour: HourWindow::new(hour, Timestamp::now()),
-            rule_refusals,
-            origin,
-            unread,
-        })
+        Ok(Self { cascade, rule, hour: HourWindow::new(hour, Timestamp::now()), origin, unread })
     }
 
     /// The plan of no parent yet.
@@ -75,6 +64,8 @@ impl Subject {
             let what = "what is left of this hour, and by which revisions deletions go that have begun";
             Detail::new(Reason::StatusUnread, format!("{what}: {why}"))
         });
+        let refused: Vec<Refused> =
+            self.rule.stated_refusals().chain(needs.refused.iter().cloned()).collect();
         Plan {
             api_version: API_VERSION,
             kind: "Plan",
@@ -86,7 +77,7 @@ impl Subject {
                 max_per_hour: spec.limits.max_per_hour,
                 hour_remaining: self.unread.is_none().then_some(remaining),
             },
-            refused: self.rule_refusals.iter().chain(&needs.refused).map(Detail::of_refused).collect(),
+            refused: refused.iter().map(Detail::of_refused).collect(),
             not_served: needs.not_served.iter().map(ToString::to_string).collect(),
             unknown: unknown.into_iter().collect(),
             totals: Totals { complete: needs.not_served.is_empty(), ..Totals::default() },
@@ -94,13 +85,4 @@ impl Subject {
             typed: link.typed.clone(),
         }
     }
-}
-
-/// What keeps a rule from doing anything, as it is written.
-fn stated(rule: &Rule, spec: &CascadeSpec) -> Vec<Refused> {
-    let stated = [
-        (rule.mode() != Mode::Enforce).then_some(Refused::NotEnforced),
-        spec.suspend.then_some(Refused::Suspended),
-    ];
-    stated.into_iter().flatten().collect()
 }
